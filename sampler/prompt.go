@@ -7,18 +7,21 @@ import (
 	"sparkd"
 )
 
-// Prompt words what the agent reads, in the manner of SPARK (arXiv 2601.20209): its
-// role, the task, the observation, the actions that are possible, the two modes of
-// reasoning and the form of an answer. The wording is sparkd's own.
+// Prompt words what the agent reads. StylePaper is in the manner of SPARK (arXiv
+// 2601.20209): its role, the task, the observation, the actions that are possible, the two
+// modes of reasoning and the form of an answer, in sparkd's own words. StyleCompact is the
+// task and the observation alone.
 type Prompt struct {
+	Style Style // "" is StylePaper
 	// Tag names the mode for surprises; "" is "explore".
 	Tag string
-	// Admissible bounds the actions listed in a message; 0 lists all. A household
+	// Admissible bounds the actions that StylePaper lists in a message; 0 lists all. A household
 	// knows 20 to 50, and every one is prefilled at every step. A shorter list takes
 	// actions evenly from the whole one and says so; an action that is left out is still
 	// accepted.
 	Admissible int
-	// Terse leaves out three example turns and the form that is repeated in every message.
+	// Terse leaves three example turns out of StylePaper, and the form that is repeated in
+	// every message.
 	// The paper has neither. They are for models that were not trained for the form:
 	// of 96 first answers of SmolLM2-135M at temperature 0.4 (six tasks, ten actions
 	// listed) 41 met it.
@@ -32,8 +35,11 @@ func (p Prompt) tag() string {
 	return p.Tag
 }
 
-// System returns the role and the rules.
+// System returns the role and the rules; "" where the style has none.
 func (p Prompt) System() string {
+	if p.Style == StyleCompact {
+		return ""
+	}
 	return p.tagged(`You act in a text world, one command per turn, until your task is done.
 
 Begin each answer with one short sentence inside exactly one of two tags:
@@ -48,7 +54,7 @@ func (p Prompt) tagged(text string) string { return strings.ReplaceAll(text, "ex
 // Examples returns the turns that show the form, in the words of the household: a small
 // model copies what looks like its own case.
 func (p Prompt) Examples() []Exchange {
-	if p.Terse {
+	if p.Terse || p.Style == StyleCompact {
 		return nil
 	}
 	step := func(text string, admissible ...string) string {
@@ -67,7 +73,8 @@ func (p Prompt) Examples() []Exchange {
 	}}
 }
 
-// Opening returns the first user message: task, observation, actions.
+// Opening returns the first user message: the task, unless the observation tells it, and
+// the observation with what the style adds to it.
 func (p Prompt) Opening(o *sparkd.Observation) string {
 	var b strings.Builder
 	if goal := strings.TrimSpace(o.Goal); goal != "" && !strings.Contains(o.Text, goal) {
@@ -79,7 +86,8 @@ func (p Prompt) Opening(o *sparkd.Observation) string {
 	return b.String()
 }
 
-// Step returns the user message after an action: observation, actions.
+// Step returns the user message after an action: the observation with what the style
+// adds to it.
 func (p Prompt) Step(o *sparkd.Observation) string {
 	var b strings.Builder
 	p.observe(&b, o)
@@ -87,7 +95,7 @@ func (p Prompt) Step(o *sparkd.Observation) string {
 }
 
 // Window returns the user message of the window context: the task, how many steps lie
-// behind, the last of them, the current observation, actions.
+// behind, the last of them, the current observation with what the style adds to it.
 func (p Prompt) Window(goal string, past []Quoted, last int, o *sparkd.Observation) string {
 	var b strings.Builder
 	if goal = strings.TrimSpace(goal); goal != "" {
@@ -109,6 +117,9 @@ func (p Prompt) Window(goal string, past []Quoted, last int, o *sparkd.Observati
 
 func (p Prompt) observe(b *strings.Builder, o *sparkd.Observation) {
 	b.WriteString(strings.TrimSpace(o.Text))
+	if p.Style == StyleCompact {
+		return
+	}
 	if len(o.Admissible) > 0 {
 		p.list(b, o.Admissible)
 	}

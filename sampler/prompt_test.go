@@ -21,6 +21,12 @@ func TestPrompt(t *testing.T) {
 		{"short list", Prompt{Admissible: 2, Terse: true}.Step(o), "You see a desk 1.\nPossible actions (2 of 5): a, c"},
 		{"list of the right length", Prompt{Admissible: 5, Terse: true}.Step(o), "You see a desk 1.\nPossible actions: a, b, c, d, e"},
 		{"form", Prompt{Tag: "doubt"}.Step(&sparkd.Observation{Text: "Hm."}), "Hm.\nAnswer with <doubt>…</doubt> or <think>…</think>, then <action>…</action>."},
+		{"compact opening", Prompt{Style: StyleCompact}.Opening(o), "Your task: find a pen\n\nYou see a desk 1."},
+		{"compact, goal told by the environment", Prompt{Style: StyleCompact}.Opening(&sparkd.Observation{Text: "Task: find a pen.", Goal: "find a pen"}), "Task: find a pen."},
+		{"compact step", Prompt{Style: StyleCompact, Admissible: 2}.Step(o), "You see a desk 1."},
+		{"compact window", Prompt{Style: StyleCompact}.Window("find a pen", []Quoted{{"Hm.", "look"}}, 3, o), "Your task: find a pen\n\n" +
+			"Steps taken so far: 1. The last of them:\n[Observation 1: 'Hm.', Action 1: 'look']\n\nYou are at step 2 and observe: You see a desk 1."},
+		{"compact rules", Prompt{Style: StyleCompact}.System(), ""},
 		{"no list", Prompt{Terse: true}.Step(&sparkd.Observation{Text: "Nothing happens."}), "Nothing happens."},
 	} {
 		if c.got != c.want {
@@ -56,7 +62,9 @@ func TestPromptExamples(t *testing.T) {
 	if !slices.Equal(modes, []string{"doubt", "doubt", "think"}) {
 		t.Errorf("modes %q", modes)
 	}
-	if n := len(Prompt{Terse: true}.Examples()); n != 0 {
-		t.Errorf("%d examples in a terse prompt", n)
+	for _, p := range []Prompt{{Terse: true}, {Style: StyleCompact}} {
+		if n := len(p.Examples()); n != 0 {
+			t.Errorf("%d examples in %+v", n, p)
+		}
 	}
 }

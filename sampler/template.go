@@ -30,6 +30,7 @@ type Template struct {
 
 	system  bool      // has a place for a system message; else it joins the first user message
 	opening [3]string // before the system text, between it and the user text, after that
+	bare    [2]string // before the user text where there is no system text, after that
 	next    [2]string // between an answer and the next user text, after that
 }
 
@@ -38,10 +39,11 @@ type Template struct {
 var (
 	chatML = Template{Name: "chatml", system: true,
 		opening: [3]string{"<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"},
+		bare:    [2]string{"<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"},
 		next:    [2]string{"<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"}}
 	plain = Template{Name: "plain",
-		opening: [3]string{"User:\n", "", "\n\nAssistant:"},
-		next:    [2]string{"\n\nUser:\n", "\n\nAssistant:"}}
+		bare: [2]string{"User:\n", "\n\nAssistant:"},
+		next: [2]string{"\n\nUser:\n", "\n\nAssistant:"}}
 )
 
 // ModelTemplate returns the template of the engine's model.
@@ -102,6 +104,7 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 	} {
 		t, err := j.pieces(try.system, try.answer)
 		if err == nil {
+			t.bare = j.bare(&t, try.answer)
 			t.Warning = try.warning
 			return t
 		}
@@ -150,9 +153,6 @@ func (j *jinja) pieces(system bool, answer string) (Template, error) {
 	if t.opening[1], t.opening[2], ok = strings.Cut(rest, userText); !ok {
 		return t, errors.New("the user text does not follow the system text")
 	}
-	if !system {
-		t.opening[0], t.opening[1] = t.opening[1], ""
-	}
 	if t.next, ok = turn(rendered[0], rendered[1], answer); !ok {
 		return t, errNotAppended
 	}
@@ -160,6 +160,15 @@ func (j *jinja) pieces(system bool, answer string) (Template, error) {
 		return t, errNotAppended
 	}
 	return t, nil
+}
+
+// bare returns what stands around the first user text of a conversation without a
+// system message. A template that demands one gets an empty one.
+func (j *jinja) bare(t *Template, answer string) [2]string {
+	if without, err := j.pieces(false, answer); err == nil && without.next == t.next {
+		return [2]string{without.opening[1], without.opening[2]}
+	}
+	return [2]string{t.opening[0] + t.opening[1], t.opening[2]}
 }
 
 // turn returns what stands in longer, after shorter and answer, on both sides of the
@@ -180,21 +189,25 @@ func turn(shorter, longer, answer string) (pieces [2]string, ok bool) {
 // Exchange is a user message and its answer.
 type Exchange struct{ User, Answer string }
 
-// Opening returns the parts of the opening: rules, examples as turns that lie behind, the
-// first user message, and what opens the assistant's turn.
+// Opening returns the parts of the opening: rules, unless system is "", examples as turns
+// that lie behind, the first user message, and what opens the assistant's turn.
 func (t *Template) Opening(system, user string, examples ...Exchange) []Part {
 	users, answers := []string{}, []string{}
 	for _, e := range examples {
 		users, answers = append(users, e.User), append(answers, e.Answer)
 	}
 	users = append(users, user)
-	parts := []Part{control(t.opening[0])}
-	if t.system {
-		parts = append(parts, Part{system, false, "system"}, control(t.opening[1]))
-	} else if system != "" {
+	before, after := t.bare[0], t.bare[1]
+	var parts []Part
+	switch {
+	case system == "":
+	case t.system:
+		parts = []Part{control(t.opening[0]), {system, false, "system"}}
+		before, after = t.opening[1], t.opening[2]
+	default:
 		users[0] = system + "\n\n" + users[0]
 	}
-	parts = append(parts, Part{users[0], false, "user"}, control(t.opening[2]))
+	parts = append(parts, control(before), Part{users[0], false, "user"}, control(after))
 	for i, answer := range answers {
 		parts = append(parts, Part{answer, false, "assistant"})
 		parts = append(parts, t.Turn(users[i+1])...)

@@ -17,6 +17,7 @@ func TestTemplates(t *testing.T) {
 	}{
 		{"smollm2", "model", "", true, answer, ""},
 		{"chatml", "model", "", true, answer, ""},
+		{"bundled", "model", "", true, answer, ""},
 		{"llama3", "model", "", true, answer, ""},
 		{"qwen2.5", "model", "", true, answer, ""},
 		{"phi3", "model", "", true, answer, ""},
