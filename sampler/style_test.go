@@ -96,9 +96,9 @@ func TestGrowCompact(t *testing.T) {
 
 // The system turn of a template is there where there is a system text, and only there.
 func TestOpeningWithoutSystem(t *testing.T) {
-	demanding := "{% if messages[0].role != 'system' %}{{ raise_exception('no system message') }}{% endif %}{% for m in messages %}[{{ m.content }}]{% endfor %}"
+	demanding := "{% if messages[0].role != 'system' %}{{ raise_exception('no system message') }}{% endif %}{% for m in messages %}{{ m.content }};{% endfor %}"
 	for _, c := range []struct{ source, with, without string }{
-		{demanding, "[S][U]", "[][U]"},
+		{demanding, "S;U;", ";U;"},
 		{templateSource(t, "bundled"), "<|user|>S<|user|>U<|assistant|>", "<|user|>U<|assistant|>"},
 		{templateSource(t, "chatml"), "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n", "<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"},
 	} {
@@ -111,4 +111,3 @@ func TestOpeningWithoutSystem(t *testing.T) {
 		}
 	}
 }
-
