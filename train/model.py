@@ -1,0 +1,157 @@
+"""The policy: its tokenizer, its Llama configuration, its conversations, and its folder on disk.
+
+A policy is a Hugging Face folder: AutoTokenizer, AutoModelForCausalLM, TRL and vLLM load
+it as it is, and to_gguf.py turns it into the file that llama.cpp and sparkd load.
+"""
+
+import copy
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+END, USER, ASSISTANT = "<|end|>", "<|user|>", "<|assistant|>"
+CONTROL = [END, USER, ASSISTANT]
+MARKS = ["<explore>", "</explore>", "<think>", "</think>", "<action>", "</action>"]
+
+# The comment names the style of prompt that the model was trained on; sparkd reads it there.
+CHAT_TEMPLATE = (
+    "{#- sparkd: prompt_style=compact -#}"
+    "{%- for m in messages -%}"
+    "{%- if m['role'] == 'assistant' -%}{{ '<|assistant|>' + m['content'] + '<|end|>' }}"
+    "{%- else -%}{{ '<|user|>' + m['content'] }}{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
+)
+
+
+def read_rows(path: str | Path) -> list[dict]:
+    """The rows of a JSONL file, one trajectory each, in TRL's conversational form:
+    {"messages": [{"role": "user" | "assistant", "content": str}, …], …}."""
+    with open(path, encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines if line.strip()]
+    for number, row in enumerate(rows, 1):
+        if not row.get("messages"):
+            raise ValueError(f"{path}: row {number} has no messages; write rows with: sparkd coldstart")
+    if not rows:
+        raise ValueError(f"{path} has no rows; write some with: sparkd coldstart")
+    return rows
+
+
+def build_tokenizer(rows: list[dict], vocabulary: int = 1024, context: int = 2048) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of at most `vocabulary` tokens, learnt on the rows' texts: what llama.cpp
+    calls gpt2 with the pre-tokenizer gpt-2. The marks are tokens but not special: they are
+    recognised in any text, and shown when it is decoded. The control tokens are special."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - len(CONTROL) - len(MARKS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    between_marks = re.compile("|".join(map(re.escape, MARKS)))
+    texts = (piece for row in rows for m in row["messages"] for piece in between_marks.split(m["content"]))
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in CONTROL])
+    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in MARKS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=END,
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def build_model(
+    tokenizer: PreTrainedTokenizerFast,
+    hidden: int = 128,
+    layers: int = 5,
+    heads: int = 4,
+    ffn: int = 384,
+    context: int = 2048,
+    seed: int = 0,
+) -> LlamaForCausalLM:
+    """A Llama with fresh weights (float32) for the tokenizer: tied embeddings, RoPE theta 10000."""
+    torch.manual_seed(seed)
+    end = tokenizer.convert_tokens_to_ids(END)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=hidden,
+            intermediate_size=ffn,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
+            head_dim=hidden // heads,
+            max_position_embeddings=context,
+            rms_norm_eps=1e-5,
+            rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=end,
+            pad_token_id=end,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One trajectory as tokens: answer[i] is true where ids[i] is a token that the policy samples."""
+
+    ids: list[int]
+    answer: list[bool]
+
+
+class Encoder:
+    """Encodes conversations as sparkd's sampler does: every message's text alone, in which a
+    control token is plain text, with the control tokens of the template around it."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast):
+        self.tokens = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self.tokens.encode_special_tokens = True
+        self.end, self.user, self.assistant = tokenizer.convert_tokens_to_ids(CONTROL)
+        self.seen: dict[str, list[int]] = {}  # observations come again and again
+
+    def text(self, text: str) -> list[int]:
+        """The tokens of a text in which control tokens are plain text."""
+        if text not in self.seen:
+            self.seen[text] = self.tokens.encode(text, add_special_tokens=False).ids
+        return self.seen[text]
+
+    def conversation(self, messages: list[dict]) -> Conversation:
+        """The tokens of a conversation; answers are the assistant's texts with their end token."""
+        ids: list[int] = []
+        answer: list[bool] = []
+        for message in messages:
+            sampled = message["role"] == "assistant"
+            text = self.text(message["content"])
+            ids += [self.assistant if sampled else self.user, *text]
+            answer += [False] + [sampled] * len(text)
+            if sampled:
+                ids.append(self.end)
+                answer.append(True)
+        return Conversation(ids, answer)
+
+    def prompt(self, messages: list[dict]) -> list[int]:
+        """The tokens of a conversation that the policy is to answer."""
+        return [*self.conversation(messages).ids, self.assistant]
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: str | Path, half: bool = False) -> None:
+    """Writes the Hugging Face folder; with `half` a copy of the weights in float16."""
+    if half:
+        model = copy.deepcopy(model).half()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def load(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """The model and tokenizer of a Hugging Face folder."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)

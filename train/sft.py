@@ -1,0 +1,215 @@
+"""Supervised fine-tuning: rows of trajectories → a policy in a Hugging Face folder.
+
+    python train/sft.py --rows rows.jsonl --out out/policy --tokens 12e6
+
+Without --init the tokenizer is learnt on the rows and the weights start from nothing. The
+same arguments give the same weights on the same machine. Killed and started again with the same
+arguments, it goes on from OUT/checkpoint.pt. OUT/metrics.jsonl has a line per report.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+import model as policy
+
+
+def batches(lengths: list[int], batch_tokens: int, rng: random.Random) -> list[list[int]]:
+    """One epoch: indices of rows in batches of at most `batch_tokens` tokens, padding included.
+    Rows of like length share a batch; which ones, and the order, is drawn anew every time."""
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i] * rng.uniform(0.95, 1.05), i))
+    out: list[list[int]] = [[]]
+    longest = 0
+    for i in order:
+        longest = max(longest, lengths[i])
+        if out[-1] and longest * (len(out[-1]) + 1) > batch_tokens:
+            out.append([])
+            longest = lengths[i]
+        out[-1].append(i)
+    rng.shuffle(out)
+    return out
+
+
+def collate(rows: list[policy.Conversation], pad: int, observation_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """ids and loss weights, both (rows, longest), padded on the right with weight 0. Attention is
+    causal, so that padding needs no mask: nothing that counts looks at it."""
+    longest = max(len(r.ids) for r in rows)
+    ids = torch.full((len(rows), longest), pad)
+    weights = torch.zeros(len(rows), longest)
+    for i, r in enumerate(rows):
+        ids[i, : len(r.ids)] = torch.tensor(r.ids)
+        weights[i, : len(r.ids)] = torch.where(torch.tensor(r.answer), 1.0, observation_weight)
+    return ids, weights
+
+
+def loss_sum(model, ids: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Σ weight·(−log p) over all tokens but the first, and Σ weight. Logits are computed only
+    where a weight is not 0."""
+    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+    weights, targets = weights[:, 1:], ids[:, 1:]
+    at = weights > 0
+    nll = F.cross_entropy(model.lm_head(hidden[at]).float(), targets[at], reduction="none")
+    return (nll * weights[at]).sum(), weights.sum()
+
+
+def learning_rate(done: float, peak: float, warmup: float = 0.03, floor: float = 0.05) -> float:
+    """Linear warm-up, then a cosine down to floor·peak; done is the share of the run in [0, 1]."""
+    if done < warmup:
+        return peak * (done + 1e-3) / (warmup + 1e-3)
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1, (done - warmup) / (1 - warmup)))))
+
+
+@torch.no_grad()
+def held_out(model, rows: list[policy.Conversation], pad: int, batch_tokens: int, autocast) -> float:
+    """Mean −log p, in nats, of the answers' tokens."""
+    total = count = 0.0
+    for batch in batches([len(r.ids) for r in rows], batch_tokens, random.Random(0)):
+        with autocast():
+            loss, weight = loss_sum(model, *collate([rows[i] for i in batch], pad, 0))
+        total, count = total + loss.item(), count + weight.item()
+    return total / max(count, 1)
+
+
+class Progress:
+    """Prints a line, and appends it to metrics.jsonl, about every ten seconds."""
+
+    def __init__(self, path: Path, budget: float, seen: int):
+        self.file = open(path, "a", encoding="utf-8")
+        self.budget, self.start, self.began, self.last = budget, seen, time.monotonic(), time.monotonic()
+        self.loss: list[float] = []
+
+    def step(self, step: int, seen: int, loss: float, lr: float) -> None:
+        self.loss.append(loss)
+        now = time.monotonic()
+        if now - self.last < 10 and seen < self.budget:
+            return
+        rate = (seen - self.start) / (now - self.began)
+        line = {
+            "step": step, "tokens": seen, "loss": round(sum(self.loss) / len(self.loss), 4), "lr": round(lr, 6),
+            "tokens_per_second": round(rate), "seconds_left": round(max(0, self.budget - seen) / rate),
+        }  # fmt: skip
+        self.last, self.loss = now, []
+        self.write(line)
+
+    def write(self, line: dict) -> None:
+        print(json.dumps(line), flush=True)
+        self.file.write(json.dumps(line) + "\n")
+        self.file.flush()
+
+
+def optimizer_of(model, lr: float) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices alone."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), fused=True)
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = policy.read_rows(args.rows)
+    if args.init:
+        model, tokenizer = policy.load(args.init)
+    else:
+        tokenizer = policy.build_tokenizer(rows, args.vocabulary, args.context)
+        model = policy.build_model(tokenizer, args.hidden, args.layers, args.heads, args.ffn, args.context, args.seed)
+    encoder = policy.Encoder(tokenizer)
+    talks = [c for c in (encoder.conversation(r["messages"]) for r in rows) if len(c.ids) <= args.context]
+    random.Random(args.seed).shuffle(talks)
+    held, talks = talks[: len(talks) // 50], talks[len(talks) // 50 :]
+    lengths = [len(t.ids) for t in talks]
+    budget = args.tokens or args.epochs * sum(lengths)
+    print(f"{len(talks)} trajectories of {sum(lengths) // len(talks)} tokens, {len(rows) - len(talks) - len(held)} too long; "
+          f"{sum(p.numel() for p in model.parameters())} parameters, {len(tokenizer)} tokens; {budget:.0f} tokens to train on")  # fmt: skip
+
+    def autocast():
+        return torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16)
+
+    optimizer = optimizer_of(model, args.lr)
+    step, seen = resume(out / "checkpoint.pt", args, model, optimizer)
+    progress, saved = Progress(out / "metrics.jsonl", budget, seen), time.monotonic()
+    model.train()
+    for number, batch in enumerate(forever(lengths, args.batch_tokens, args.seed)):
+        if seen >= budget:
+            break
+        if number < step:
+            continue  # done before the checkpoint
+        lr = learning_rate(seen / budget, args.lr)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        with autocast():
+            loss, weight = loss_sum(model, *collate([talks[i] for i in batch], tokenizer.pad_token_id, args.observation_weight))
+        loss = loss / weight
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        step, seen = step + 1, seen + sum(lengths[i] for i in batch)
+        progress.step(step, seen, loss.item(), lr)
+        if time.monotonic() - saved > 60:
+            checkpoint(out / "checkpoint.pt", args, model, optimizer, step, seen)
+            saved = time.monotonic()
+    model.eval()
+    policy.save(model, tokenizer, out)
+    if held:
+        progress.write({"held_out_loss": round(held_out(model, held, tokenizer.pad_token_id, args.batch_tokens, autocast), 4)})
+    (out / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def forever(lengths: list[int], batch_tokens: int, seed: int):
+    """The batches of epoch after epoch; a function of the seed alone."""
+    epoch = 0
+    while True:
+        yield from batches(lengths, batch_tokens, random.Random(f"{seed}/{epoch}"))
+        epoch += 1
+
+
+def checkpoint(path: Path, args, model, optimizer, step: int, seen: int) -> None:
+    """Writes what resume reads; a kill while it writes leaves the one before."""
+    state = {"args": vars(args), "model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seen": seen}
+    torch.save(state, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
+
+
+def resume(path: Path, args, model, optimizer) -> tuple[int, int]:
+    """Steps and tokens done by the run with the same arguments that left a checkpoint, else 0."""
+    if not path.exists():
+        return 0, 0
+    state = torch.load(path)
+    if state["args"] != vars(args):
+        raise SystemExit(f"{path} is of a run with other arguments: delete it, or choose another --out")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"], state["seen"]
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--rows", required=True, help="trajectories, JSONL: sparkd coldstart writes them")
+    p.add_argument("--out", required=True, help="folder of the trained policy")
+    p.add_argument("--init", help="folder of a policy to go on from; default: from nothing")
+    length = p.add_mutually_exclusive_group(required=True)
+    length.add_argument("--tokens", type=float, help="tokens to train on, observations included")
+    length.add_argument("--epochs", type=float, help="passes over the rows")
+    p.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (%(default)s)")
+    p.add_argument("--batch-tokens", type=int, default=8192, help="tokens of a step, padding included (%(default)s)")
+    p.add_argument("--observation-weight", type=float, default=0.1, help="loss weight of observation tokens; answers have 1 (%(default)s)")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16 (default)")
+    for name, value in (("vocabulary", 1024), ("context", 2048), ("hidden", 128), ("layers", 5), ("heads", 4), ("ffn", 384)):
+        p.add_argument(f"--{name}", type=int, default=value, help="of a policy from nothing (%(default)s)")
+    train(p.parse_args())
+
+
+if __name__ == "__main__":
+    main()
