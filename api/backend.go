@@ -90,6 +90,7 @@ type Info struct {
 	Started time.Time `json:"started"`
 
 	Engine       sparkd.EngineInfo `json:"engine"`
+	Prompt       string            `json:"prompt,omitempty"` // style of the prompts; "" where there is no engine
 	Environments []sparkd.EnvInfo  `json:"environments"`
 	Policies     []string          `json:"policies"`
 	Advantages   []string          `json:"advantages"`

@@ -154,7 +154,7 @@ func (d *Daemon) Info() api.Info {
 		Trees:        d.config.Daemon.Trees,
 	}
 	if d.engine != nil {
-		info.Engine = d.engine.Describe()
+		info.Engine, info.Prompt = d.engine.Describe(), string(d.prompt.Style)
 	}
 	if s, err := d.store.Stats(context.Background()); err == nil {
 		info.LastEvent = s.LastEvent

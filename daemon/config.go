@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/sampler"
 	"sparkd/sampler/engine"
 	"sparkd/sampler/env"
 )
@@ -72,10 +73,11 @@ type EngineConfig struct {
 	Timeout     Duration `toml:"timeout"`
 }
 
-// SamplerConfig bounds one step of a tree.
+// SamplerConfig bounds one step of a tree and says how its prompt is worded.
 type SamplerConfig struct {
 	SampleTimeout Duration `toml:"sample_timeout"`
 	EnvTimeout    Duration `toml:"env_timeout"`
+	Prompt        string   `toml:"prompt"`
 	Admissible    int      `toml:"admissible"`
 	Examples      bool     `toml:"examples"`
 }
@@ -104,7 +106,7 @@ func Default() Config {
 		},
 		Engine: EngineConfig{Kind: "embedded", Cells: 16384, Batch: 512, Chunk: 256, Queue: 1024, PrefixCache: true,
 			Replicas: []string{}, Dialect: "auto", Inflight: 16, Timeout: Duration(10 * time.Minute)},
-		Sampler: SamplerConfig{SampleTimeout: Duration(30 * time.Minute), EnvTimeout: Duration(30 * time.Second), Admissible: 0, Examples: true},
+		Sampler: SamplerConfig{SampleTimeout: Duration(30 * time.Minute), EnvTimeout: Duration(30 * time.Second), Prompt: "auto", Admissible: 0, Examples: true},
 		Store:   StoreConfig{Sync: "round", Events: 100_000, MinFree: 256 << 20},
 		Log:     LogConfig{Level: "info", Format: "auto"},
 		Env:     map[string]*env.Config{},
@@ -148,6 +150,7 @@ func (c *Config) Validate() []*sparkd.Error {
 	between("engine.batch", c.Engine.Batch, 16, 4096)
 	between("engine.chunk", c.Engine.Chunk, 1, 4096)
 	between("engine.queue", c.Engine.Queue, 1, 1<<16)
+	oneOf("sampler.prompt", c.Sampler.Prompt, append([]string{"auto"}, sampler.Styles()...)...)
 	between("sampler.admissible", c.Sampler.Admissible, 0, 10_000)
 	for name, e := range c.Env {
 		if err := e.Check(name); err != nil {

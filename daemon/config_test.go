@@ -112,6 +112,7 @@ func TestBadConfig(t *testing.T) {
 		{"variable", "", []string{"SPARKD_DAEMON_TREE=3"}, nil, "SPARKD_DAEMON_TREE", "did you mean SPARKD_DAEMON_TREES?"},
 		{"value of a variable", "", []string{"SPARKD_DAEMON_TREES=x"}, nil, "daemon.trees", `"x" is not a whole number (correct the environment variable SPARKD_DAEMON_TREES)`},
 		{"flag", "", nil, map[string]string{"daemon.tres": "1"}, "daemon.tres", `did you mean "daemon.trees"?`},
+		{"prompt style", "", nil, map[string]string{"sampler.prompt": "terse"}, "sampler.prompt", `unknown value "terse" (one of auto, paper, compact)`},
 		{"bool", "", nil, map[string]string{"engine.prefix_cache": "maybe"}, "engine.prefix_cache", "neither true nor false"},
 		{"threads", "", nil, map[string]string{"engine.threads": "0"}, "engine.threads", `neither "auto" nor a number`},
 	}

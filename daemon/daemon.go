@@ -39,6 +39,7 @@ type Daemon struct {
 	envs     *env.Catalog
 	sessions sessions
 	template sampler.Template
+	prompt   sampler.Prompt
 	server   *api.Server
 	listener net.Listener
 	metrics  *metrics

@@ -30,12 +30,25 @@ func (d *Daemon) openEngine(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return d.wording(ctx)
+}
+
+// wording finds out how the model is talked to.
+func (d *Daemon) wording(ctx context.Context) (err error) {
 	if d.template, err = sampler.ModelTemplate(ctx, d.engine); err != nil {
 		return err
 	}
 	if d.template.Warning != "" {
 		d.log.Warn().Msg(d.template.Warning)
 	}
+	c := d.config.Sampler
+	d.prompt = sampler.Prompt{Style: sampler.Style(c.Prompt), Admissible: c.Admissible, Terse: !c.Examples}
+	if c.Prompt == "auto" {
+		if d.prompt.Style, err = sampler.ModelStyle(d.engine.Describe().ChatTemplate); err != nil {
+			return err
+		}
+	}
+	d.log.Info().Str("style", string(d.prompt.Style)).Str("template", d.template.Name).Msg("how the model is prompted")
 	return nil
 }
 

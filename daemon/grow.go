@@ -75,7 +75,7 @@ func (d *Daemon) growTree(j *job, i int) (tree *sparkd.Tree, err error) {
 	deps := sampler.Deps{
 		Engine:        d.engine,
 		Template:      d.template,
-		Prompt:        sampler.Prompt{Admissible: d.config.Sampler.Admissible, Terse: !d.config.Sampler.Examples},
+		Prompt:        d.prompt,
 		OpenEnv:       open,
 		Commit:        d.commit(j, i),
 		SampleTimeout: time.Duration(d.config.Sampler.SampleTimeout),

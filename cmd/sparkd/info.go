@@ -21,6 +21,9 @@ func printInfo(w io.Writer, i *api.Info) error {
 	} else {
 		fmt.Fprintln(&b, "engine: none, what is stored can be read")
 	}
+	if i.Prompt != "" {
+		fmt.Fprintf(&b, "prompts: %s\n", i.Prompt)
+	}
 	for _, env := range i.Environments {
 		var splits []string
 		for _, name := range slices.Sorted(maps.Keys(env.Splits)) {

@@ -24,6 +24,8 @@ type Engine struct {
 	Explore float64
 	// NoEntropy leaves entropies out.
 	NoEntropy bool
+	// Template is the chat template that it has; "" for none.
+	Template string
 
 	Sampled atomic.Int64 // Sample calls that succeeded
 	Closed  atomic.Bool
@@ -49,7 +51,7 @@ func (e *Engine) Describe() sparkd.EngineInfo {
 	}
 	return sparkd.EngineInfo{
 		Name: "scripted", Model: "scripted agent", Architecture: "none", WeightType: "none", PolicyVersion: "scripted-1",
-		Vocabulary: int(vocabulary), ContextLength: Context, BOS: bos, EOS: imEnd, EOT: imEnd,
+		Vocabulary: int(vocabulary), ContextLength: Context, BOS: bos, EOS: imEnd, EOT: imEnd, ChatTemplate: e.Template,
 		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "both", Entropy: entropy, NativeK: true, CachedCounts: true, Deterministic: "always"},
 	}
 }
