@@ -287,7 +287,7 @@ func (f *fake) Info() api.Info {
 		Version: "1.2.3", Go: "go1.26", Started: epoch, Policies: []string{"spark"}, Advantages: []string{"grpo"}, Formats: []string{"tree", "rows"},
 		Environments: []sparkd.EnvInfo{{Name: "household", Splits: map[string]int{"train": 1000}, MaxSteps: 30, Fork: sparkd.ForkNative, About: "houses"}},
 		Engine:       sparkd.EngineInfo{Name: "embedded", Model: "tiny", EOS: 1, EOT: 1, BOS: -1}, Prompt: "paper",
-		Queue:        64, Trees: 8, LastEvent: uint64(len(f.events)),
+		Queue: 64, Trees: 8, LastEvent: uint64(len(f.events)),
 	}
 }
 
