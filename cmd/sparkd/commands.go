@@ -31,6 +31,7 @@ var commands = []command{
 	{"cancel", "ROLLOUT", "Cancel a rollout of a running daemon", "sparkd cancel nightly-7", cancelCommand},
 	{"info", "", "Describe a running daemon", "sparkd info --addr 127.0.0.1:8787", infoCommand},
 	{"engines", "", "Show what samples; drain replicas, move them to new weights", "sparkd engines --addr 127.0.0.1:8787 --weights step-40.gguf", enginesCommand},
+	{"coldstart", "", "Write trajectories with reasons, for supervised fine-tuning", "sparkd coldstart --trajectories 300 --own 0.1 --out coldstart.jsonl", coldstartCommand},
 	{"check", "", "Verify every stored record", "sparkd check --data /var/lib/sparkd", checkCommand},
 	{"config", "", "Print the configuration in force, or check a file", "sparkd config --check config.toml", configCommand},
 	{"version", "", "Print the version and what was built in", "sparkd version", versionCommand},

@@ -29,7 +29,11 @@ func Expert(e *Env) ([]string, error) {
 type planner struct {
 	env  *Env
 	plan []string
+	seen []bool // receptacles whose content is known; nil: all
 }
+
+// knows reports whether what lies in r is known.
+func (p *planner) knows(r int16) bool { return p.seen == nil || p.seen[r] }
 
 // hand returns what the agent holds, -1 if nothing.
 func (p *planner) hand() int16 {
@@ -42,7 +46,7 @@ func (p *planner) hand() int16 {
 func (p *planner) where(o int16) int16 {
 	w := p.env.world
 	for r := range int16(len(w.receptacles)) {
-		if w.receptacles[r].location >= 0 && w.in(p.env.state, r).has(o) {
+		if w.receptacles[r].location >= 0 && p.knows(r) && w.in(p.env.state, r).has(o) {
 			return r
 		}
 	}
@@ -77,6 +81,12 @@ func (p *planner) meets(o int16) bool {
 	goal, obj := &p.env.world.target, &p.env.world.objects[o]
 	return obj.kind == goal.object && obj.can&goal.able == goal.able &&
 		(goal.needs == 0 || p.env.world.made(p.env.state, goal.needs).has(o))
+}
+
+// placed reports whether object o is already where the goal wants it.
+func (p *planner) placed(o int16) bool {
+	into := p.destination()
+	return into >= 0 && p.where(o) == into && p.meets(o)
 }
 
 // look takes the object to a lamp and switches it on.
@@ -123,7 +133,7 @@ func (p *planner) destination() int16 {
 		}
 		score := 0
 		for _, o := range w.in(s, r).list(nil) {
-			if p.meets(o) {
+			if p.knows(r) && p.meets(o) {
 				score += 2
 			}
 		}

@@ -1,0 +1,116 @@
+// Package coldstart makes the trajectories that an agent learns the two modes of
+// reasoning from before reinforcement learning begins: a path to the goal, each step with
+// a reason in <explore> where the state leaves something open and in <think> elsewhere
+// (SPARK, arXiv 2601.20209, §3.1 and appendix A). Reasons come from a planner that knows
+// only what has been seen, or from a teacher model.
+package coldstart
+
+import (
+	"strings"
+
+	"sparkd"
+	"sparkd/sampler"
+)
+
+// Trajectory is an episode that reached its goal, with a reason for every action.
+type Trajectory struct {
+	Task   sparkd.Task
+	Source Source
+	Goal   string
+	Steps  []Step
+}
+
+// Step is what was observed, and what was done then and why.
+type Step struct {
+	Observation sparkd.Observation
+	Reason      string // "<explore>…</explore>" or "<think>…</think>"; "" where none is known yet
+	Action      string
+}
+
+// Source says where a path comes from.
+type Source string
+
+const (
+	Own   Source = "own"   // sought by one who did not know the way
+	Retro Source = "retro" // a golden path, with reasons given afterwards
+)
+
+// Explores counts the steps whose reason is tagged <explore>.
+func (t *Trajectory) Explores() int {
+	n := 0
+	for i := range t.Steps {
+		if strings.HasPrefix(t.Steps[i].Reason, "<explore>") {
+			n++
+		}
+	}
+	return n
+}
+
+// Row is a line for training: a conversation, in the conversational form that TRL's
+// SFTTrainer takes (trl/data_utils.py). Either Messages holds all of it, or Prompt and
+// Completion hold one step.
+type Row struct {
+	Messages   []Message `json:"messages,omitempty"`
+	Prompt     []Message `json:"prompt,omitempty"`
+	Completion []Message `json:"completion,omitempty"`
+	Task       string    `json:"task"` // env/split/index
+	Source     Source    `json:"source"`
+	Step       int       `json:"step,omitempty"` // of Prompt and Completion, from 1
+}
+
+// Message is one turn.
+type Message struct {
+	Role    string `json:"role"` // "system", "user", "assistant"
+	Content string `json:"content"`
+}
+
+// Rows renders a trajectory as the sampler would have prompted it: one row in the append
+// context (window 0), and one for every step where the last window steps are rendered anew.
+func Rows(t *Trajectory, p sampler.Prompt, window int) []Row {
+	p.Terse = true // examples of the form are for models that are not trained for it
+	var opening []Message
+	if s := p.System(); s != "" {
+		opening = []Message{{"system", s}}
+	}
+	if window > 0 {
+		return windows(t, p, window, opening)
+	}
+	row := Row{Messages: opening, Task: t.Task.String(), Source: t.Source}
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		user := p.Step(&s.Observation)
+		if i == 0 {
+			user = p.Opening(&s.Observation)
+		}
+		row.Messages = append(row.Messages, Message{"user", user}, Message{"assistant", answer(s, p.Style)})
+	}
+	return []Row{row}
+}
+
+func windows(t *Trajectory, p sampler.Prompt, window int, opening []Message) []Row {
+	var rows []Row
+	var past []sampler.Quoted
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		user := p.Opening(&s.Observation)
+		if i > 0 {
+			user = p.Window(t.Goal, past, window, &s.Observation)
+		}
+		rows = append(rows, Row{
+			Prompt: append(opening[:len(opening):len(opening)], Message{"user", user}), Completion: []Message{{"assistant", answer(s, p.Style)}},
+			Task: t.Task.String(), Source: t.Source, Step: i + 1,
+		})
+		past = append(past, sampler.Quoted{Observation: strings.TrimSpace(s.Observation.Text), Action: s.Action})
+	}
+	return rows
+}
+
+// answer is what the agent says: the reason and the action, on a line of its own in the
+// paper's form.
+func answer(s *Step, style sampler.Style) string {
+	action := "<action>" + s.Action + "</action>"
+	if style == sampler.StyleCompact {
+		return s.Reason + action
+	}
+	return s.Reason + "\n" + action
+}
