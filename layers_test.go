@@ -19,8 +19,10 @@ var rooms = map[string][]string{
 	"branching":                        {"."},
 	"branching/advantage":              {"."},
 	"branching/measure":                {".", "branching"},
+	"bundled":                          {"."},
 	"prefixcache":                      {"."},
 	"sampler":                          {".", "branching", "prefixcache"},
+	"sampler/coldstart":                {".", "sampler", "sampler/env/alfworld"},
 	"sampler/engine":                   {".", "sampler/engine/ollama", "sampler/engine/openai", "sampler/engine/pool", "sampler/engine/remote"},
 	"sampler/engine/embedded":          {".", "prefixcache"},
 	"sampler/engine/embedded/gguftest": {},
@@ -44,10 +46,10 @@ var rooms = map[string][]string{
 	"store/export/reward":              {"."},
 	"api":                              {".", "store/export"},
 	"api/client":                       {".", "api"},
-	"daemon":                           {".", "branching", "branching/advantage", "prefixcache", "sampler", "sampler/engine", "sampler/engine/embedded", "sampler/env", "sampler/env/client", "store", "store/export", "api"},
+	"daemon":                           {".", "branching", "branching/advantage", "bundled", "prefixcache", "sampler", "sampler/engine", "sampler/engine/embedded", "sampler/env", "sampler/env/client", "store", "store/export", "api"},
 	"daemon/daemontest":                {".", "daemon"},
 	"bench":                            {},
-	"cmd/sparkd":                       {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "store/export", "store/export/reward", "sampler/engine/embedded"},
+	"cmd/sparkd":                       {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "store/export", "store/export/reward", "sampler", "sampler/coldstart", "sampler/env", "sampler/env/alfworld", "sampler/engine/embedded"},
 }
 
 // room returns the entry of rooms that rules folder.

@@ -104,7 +104,7 @@ func Default() Config {
 			ReadTimeout: Duration(30 * time.Second), IdleTimeout: Duration(2 * time.Minute), WriteTimeout: Duration(30 * time.Second),
 			RequestTimeout: Duration(30 * time.Second), Heartbeat: Duration(10 * time.Second),
 		},
-		Engine: EngineConfig{Kind: "embedded", Cells: 16384, Batch: 512, Chunk: 256, Queue: 1024, PrefixCache: true,
+		Engine: EngineConfig{Kind: "embedded", Model: bundledModel, Cells: 16384, Batch: 512, Chunk: 256, Queue: 1024, PrefixCache: true,
 			Replicas: []string{}, Dialect: "auto", Inflight: 16, Timeout: Duration(10 * time.Minute)},
 		Sampler: SamplerConfig{SampleTimeout: Duration(30 * time.Minute), EnvTimeout: Duration(30 * time.Second), Prompt: "auto", Admissible: 0, Examples: true},
 		Store:   StoreConfig{Sync: "round", Events: 100_000, MinFree: 256 << 20},

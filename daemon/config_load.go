@@ -216,7 +216,7 @@ func (l *Loaded) readEnv(environ []string, keys []key) []*sparkd.Error {
 const ConfigVariable = "SPARKD_CONFIG"
 
 // otherVariables begin like a setting and are none.
-var otherVariables = []string{ConfigVariable, "SPARKD_ADDR"}
+var otherVariables = []string{ConfigVariable, "SPARKD_ADDR", "SPARKD_CACHE"}
 
 func (l *Loaded) readFlags(flags map[string]string, keys []key) []*sparkd.Error {
 	var faults []*sparkd.Error

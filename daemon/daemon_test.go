@@ -26,7 +26,7 @@ type running struct {
 // config is that of a test: everything small, on a free port.
 func config(t *testing.T, dir string) daemon.Config {
 	c := daemon.Default()
-	c.Daemon.Data = dir
+	c.Daemon.Data, c.Engine.Model = dir, ""
 	c.API.Listen = "127.0.0.1:0"
 	c.Daemon.Drain = daemon.Duration(10 * time.Second)
 	return c

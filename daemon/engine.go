@@ -55,8 +55,12 @@ func (d *Daemon) wording(ctx context.Context) (err error) {
 func (d *Daemon) loadModel(ctx context.Context) error {
 	c := d.config.Engine
 	start := time.Now()
+	path, err := modelPath(ctx, c.Model)
+	if err != nil {
+		return err
+	}
 	e, err := embedded.Open(ctx, embedded.Options{
-		Model: c.Model, Threads: int(c.Threads), Cells: c.Cells, Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue, PrefixCache: c.PrefixCache,
+		Model: path, Threads: int(c.Threads), Cells: c.Cells, Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue, PrefixCache: c.PrefixCache,
 	})
 	if err != nil {
 		return err

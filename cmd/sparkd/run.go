@@ -76,7 +76,7 @@ func (c *cli) engage(o *runOptions, ids ...string) (*client.Client, func() error
 		cl, err := c.dial(o.addr, &l.Config)
 		return cl, func() error { return nil }, err
 	}
-	if l.Config.Engine.Model != "" {
+	if c.parts.Engine == nil && l.Config.Engine.Kind == "embedded" {
 		fmt.Fprintf(c.stderr, "loading %s\n", clean(l.Config.Engine.Model))
 	}
 	return c.start(l.Config, daemon.Parts{Resume: func(id string) bool { return slices.Contains(ids, id) }})

@@ -20,7 +20,7 @@ func (c *cli) serve(s *settings) error {
 	log := c.logger(l.Config.Log)
 	parts := c.parts
 	parts.Version, parts.Commit = buildVersion()
-	log.Info().Str("version", parts.Version).Str("model", l.Config.Engine.Model).Msg("sparkd starts")
+	log.Info().Str("version", parts.Version).Str("engine", l.Config.Engine.Kind).Msg("sparkd starts")
 	d, err := daemon.New(c.ctx, l.Config, log, parts)
 	if err != nil {
 		return err

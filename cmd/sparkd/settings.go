@@ -37,7 +37,7 @@ func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 	})
 	about := map[string][2]string{
 		"data":   {"daemon.data", "`folder` of the database"},
-		"model":  {"engine.model", "GGUF `file` of the model"},
+		"model":  {"engine.model", "the `model`: bundled, smollm2, or a GGUF file (default bundled)"},
 		"listen": {"api.listen", "`address` of the HTTP server"},
 	}
 	for _, name := range named {

@@ -92,7 +92,7 @@ func inspect(ctx context.Context, path string) (checkpoint, error) {
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, unusable("name an existing GGUF file; `make model` fetches the default one", "no file %s", path)
+		return c, unusable("name an existing GGUF file", "no file %s", path)
 	}
 	if err != nil {
 		return c, unusable("make the file readable", "cannot open %s: %v", path, err)

@@ -3,7 +3,7 @@
 //
 // The files follow the GGUF specification, version 3
 // (github.com/ggml-org/ggml/blob/master/docs/gguf.md): Llama architecture, F32 weights, a
-// byte-level vocabulary with ChatML's control tokens, and ChatML's template.
+// byte-level vocabulary with control tokens, those of ChatML if nothing else is asked for, and a chat template.
 package gguftest
 
 import (
@@ -21,6 +21,7 @@ type Shape struct {
 	Vocabulary                                 int     // at least 259; ids above the bytes are words that no text contains
 	Scale                                      float64 // standard deviation of the weights
 	Architecture                               string  // written to general.architecture
+	Compact                                    bool    // control tokens, tags and chat template of sparkd's own policy, instead of ChatML's
 }
 
 // Tiny has about 150,000 parameters: a forward takes a fraction of a millisecond.

@@ -12,8 +12,20 @@ type entry struct {
 // Template is ChatML as SmolLM2 writes it, without its default system text.
 const Template = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
+// CompactTemplate is the chat template of sparkd's own policy, which names its prompt style.
+const CompactTemplate = "{#- sparkd: prompt_style=compact -#}{%- for m in messages -%}{%- if m['role'] == 'assistant' -%}{{ '<|assistant|>' + m['content'] + '<|end|>' }}" +
+	"{%- else -%}{{ '<|user|>' + m['content'] }}{%- endif -%}{%- endfor -%}{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
+
 func (s Shape) metadata() []entry {
 	tokens, types := vocabulary(s.Vocabulary)
+	template, bos, eos := Template, 1, 2
+	if s.Compact {
+		template, bos, eos = CompactTemplate, 0, 0
+		copy(tokens, []string{"<|end|>", "<|user|>", "<|assistant|>"})
+		for i, tag := range []string{"<explore>", "</explore>", "<think>", "</think>", "<action>", "</action>"} {
+			tokens[firstWord+i], types[firstWord+i] = tag, userDefined
+		}
+	}
 	a := s.Architecture + "."
 	return []entry{
 		{"general.architecture", s.Architecture}, {"general.name", "random"}, {"general.file_type", 0},
@@ -23,15 +35,20 @@ func (s Shape) metadata() []entry {
 		{a + "context_length", s.Context}, {a + "feed_forward_length", s.FeedForward}, {a + "vocab_size", s.Vocabulary},
 		{"tokenizer.ggml.model", "gpt2"}, {"tokenizer.ggml.pre", "gpt-2"},
 		{"tokenizer.ggml.tokens", tokens}, {"tokenizer.ggml.token_type", types}, {"tokenizer.ggml.merges", []string{"Ġ Ġ"}},
-		{"tokenizer.ggml.bos_token_id", 1}, {"tokenizer.ggml.eos_token_id", 2}, {"tokenizer.ggml.add_bos_token", false},
-		{"tokenizer.chat_template", Template},
+		{"tokenizer.ggml.bos_token_id", bos}, {"tokenizer.ggml.eos_token_id", eos}, {"tokenizer.ggml.add_bos_token", false},
+		{"tokenizer.chat_template", template},
 	}
 }
+
+// Types of tokens, and the place of the first filler word.
+const (
+	normal, control, userDefined = 1, 3, 4
+	firstWord                    = 260
+)
 
 // vocabulary is three control tokens, the 256 bytes in the spelling of GPT-2's byte-level
 // BPE, the one merge, and filler words.
 func vocabulary(n int) ([]string, []int32) {
-	const normal, control = 1, 3
 	tokens := []string{"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
 	types := []int32{control, control, control}
 	next := rune(256)
