@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"sparkd"
 	"sparkd/api/client"
@@ -22,17 +23,21 @@ type connection struct {
 
 func (c *cli) addConnection(f *flag.FlagSet) *connection {
 	n := &connection{settings: c.addSettings(f, "data")}
-	f.StringVar(&n.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon, instead of a data folder")
+	f.StringVar(&n.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon, instead of a data folder (with neither, the one at api.listen where the default folder is in use or missing)")
 	return n
 }
 
 // open returns a client: of the daemon at --addr, or of one that this process starts to
-// read the data folder, or, where another process has that open, of the daemon at
-// api.listen. done ends what was started.
+// read the data folder, or of the daemon at api.listen, where another process has that
+// folder open, or no setting names one and the default folder has no store. done ends what
+// was started.
 func (c *cli) open(n *connection) (cl *client.Client, done func() error, err error) {
 	l, err := c.load(n.settings, map[string]string{"log.level": "error"})
 	if err != nil {
 		return nil, nil, err
+	}
+	if n.addr == "" && l.Sources["daemon.data"] == "default" && !store.Exists(l.Config.DataDir()) && c.answers(&l.Config) {
+		n.addr = l.Config.API.Listen
 	}
 	if n.addr == "" {
 		if err := needStore(l.Config.DataDir(), "name it with --data, or a running daemon with --addr"); err != nil {
@@ -46,6 +51,18 @@ func (c *cli) open(n *connection) (cl *client.Client, done func() error, err err
 	}
 	cl, err = c.dial(n.addr, &l.Config)
 	return cl, func() error { return nil }, err
+}
+
+// answers reports whether a daemon that this user may talk to is at api.listen.
+func (c *cli) answers(config *daemon.Config) bool {
+	cl, err := c.dial(config.API.Listen, config)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, 2*time.Second)
+	defer cancel()
+	_, err = cl.Info(ctx)
+	return err == nil
 }
 
 // needStore refuses a folder that holds no store, which opening it would make one.

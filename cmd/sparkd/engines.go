@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 )
 
 func enginesCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	n := c.addConnection(f)
+	settings := c.addSettings(f)
+	addr := f.String("addr", c.env("SPARKD_ADDR"), "`address` of a running daemon (default: api.listen)")
 	var w sparkd.Weights
 	f.StringVar(&w.Path, "weights", "", "move all replicas to the weights at `path`, as the engine sees it")
 	f.StringVar(&w.Version, "version", "", "policy `version` of the new weights (default: a hash, where the engine can read them)")
@@ -20,14 +22,11 @@ func enginesCommand(c *cli, f *flag.FlagSet) func([]string) error {
 	out := f.String("drain", "", "take the `replica` out of service")
 	back := f.String("undrain", "", "put the `replica` back in service")
 	return func([]string) error {
-		l, err := c.load(n.settings, map[string]string{"log.level": "error"})
+		l, err := c.load(settings, map[string]string{"log.level": "error"})
 		if err != nil {
 			return err
 		}
-		if n.addr == "" {
-			n.addr = l.Config.API.Listen
-		}
-		cl, err := c.dial(n.addr, &l.Config)
+		cl, err := c.dial(cmp.Or(*addr, l.Config.API.Listen), &l.Config)
 		if err != nil {
 			return err
 		}

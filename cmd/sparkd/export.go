@@ -135,7 +135,7 @@ func (c *cli) exported(e *exportFlags, x client.Exported) error {
 		fmt.Fprintf(c.stderr, "  left out %s: %s\n", count(l.Count, l.What), clean(l.Reason))
 	}
 	if x.Cursor != "" {
-		fmt.Fprintf(c.stderr, "go on later with --after %s\n", x.Cursor)
+		fmt.Fprintf(c.stderr, "export again with --after %s for the trees behind these\n", x.Cursor)
 	}
 	return x.Manifest.Refused()
 }

@@ -89,6 +89,18 @@ func TestCommandsBesideADaemon(t *testing.T) {
 	if r := s.must("rollouts", "--set", "api.listen="+addr); !strings.HasPrefix(r.stdout, "first ") {
 		t.Errorf("a locked folder: %q", r.stdout)
 	}
+	t.Setenv("XDG_DATA_HOME", s.dir) // where the default folder is not there
+	var stdout, stderr screenText
+	elsewhere := &cli{stdout: &stdout, stderr: &stderr}
+	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=" + addr}); code != exitOK || !strings.HasPrefix(stdout.String(), "first ") {
+		t.Errorf("no folder is named and none is there: exit %d\n%s%s", code, &stdout, &stderr)
+	}
+	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=127.0.0.1:1"}); code != exitFailure || !strings.Contains(stderr.String(), "--addr") {
+		t.Errorf("nor a daemon: exit %d\n%s", code, &stderr)
+	}
+	if r := s.must("engines", "--set", "api.listen="+addr); !strings.Contains(r.stdout, "scripted") {
+		t.Errorf("engines: %q", r.stdout)
+	}
 	if r := s.run("check"); r.code != exitFailure || !strings.Contains(r.stderr, "stop it and check again") {
 		t.Errorf("check: %+v", r)
 	}
