@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	"bundled":                          {"."},
 	"prefixcache":                      {"."},
 	"sampler":                          {".", "branching", "prefixcache"},
-	"sampler/coldstart":                {".", "sampler", "sampler/env/alfworld"},
+	"sampler/coldstart":                {".", "sampler", "sampler/engine/remote", "sampler/env/alfworld"},
 	"sampler/engine":                   {".", "sampler/engine/ollama", "sampler/engine/openai", "sampler/engine/pool", "sampler/engine/remote"},
 	"sampler/engine/embedded":          {".", "prefixcache"},
 	"sampler/engine/embedded/gguftest": {},

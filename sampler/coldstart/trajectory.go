@@ -55,6 +55,7 @@ type Row struct {
 	Completion []Message `json:"completion,omitempty"`
 	Task       string    `json:"task"` // env/split/index
 	Source     Source    `json:"source"`
+	Success    bool      `json:"success"`        // always true: what fails teaches nothing
 	Step       int       `json:"step,omitempty"` // of Prompt and Completion, from 1
 }
 
@@ -75,7 +76,7 @@ func Rows(t *Trajectory, p sampler.Prompt, window int) []Row {
 	if window > 0 {
 		return windows(t, p, window, opening)
 	}
-	row := Row{Messages: opening, Task: t.Task.String(), Source: t.Source}
+	row := Row{Messages: opening, Task: t.Task.String(), Source: t.Source, Success: true}
 	for i := range t.Steps {
 		s := &t.Steps[i]
 		user := p.Step(&s.Observation)
@@ -98,7 +99,7 @@ func windows(t *Trajectory, p sampler.Prompt, window int, opening []Message) []R
 		}
 		rows = append(rows, Row{
 			Prompt: append(opening[:len(opening):len(opening)], Message{"user", user}), Completion: []Message{{"assistant", answer(s, p.Style)}},
-			Task: t.Task.String(), Source: t.Source, Step: i + 1,
+			Task: t.Task.String(), Source: t.Source, Success: true, Step: i + 1,
 		})
 		past = append(past, sampler.Quoted{Observation: strings.TrimSpace(s.Observation.Text), Action: s.Action})
 	}
