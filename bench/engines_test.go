@@ -40,6 +40,7 @@ var (
 	rounds  = setting("SPARKD_BENCH_ROUNDS", 3)
 	threads = setting("SPARKD_BENCH_THREADS", 2) // of each engine
 	trees   = setting("SPARKD_BENCH_TREES", 4)   // of the recording, which grow at once
+	only    = os.Getenv("SPARKD_BENCH_ONLY")     // what the names of the contenders begin with: llama_server leaves the embedded engine out
 )
 
 func setting(name string, otherwise int) int {
@@ -187,6 +188,9 @@ func (endlessly) RoundTrip(r *http.Request) (*http.Response, error) {
 func contest(t *testing.T, work recorded, contenders []*contender) {
 	for round := range rounds {
 		for _, c := range contenders {
+			if !strings.HasPrefix(c.name, only) {
+				continue
+			}
 			ok := t.Run(fmt.Sprintf("%s %d", c.name, round), func(t *testing.T) {
 				p, cpu := c.begin(t, c)
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -210,6 +214,9 @@ func contest(t *testing.T, work recorded, contenders []*contender) {
 // report prints the figures of each contender, and how they compare round by round.
 func report(contenders []*contender) {
 	for _, c := range contenders {
+		if len(c.costs) == 0 {
+			continue // not asked for
+		}
 		c.print("tok_s", "tokens/s", func(k *engineCost) float64 { return float64(k.generated) / k.seconds })
 		if c.costs[0].cpu > 0 {
 			c.print("cpu_ms_per_token", "ms", func(k *engineCost) float64 { return 1e3 * k.cpu / float64(k.generated) })
@@ -242,9 +249,15 @@ func faster(figure string, c *contender, others ...*contender) {
 	for round := range c.costs {
 		best := 0.0
 		for _, o := range others {
+			if len(o.costs) <= round {
+				return // not asked for
+			}
 			best = max(best, rate(o, round))
 		}
 		ratios = append(ratios, rate(c, round)/best)
+	}
+	if len(ratios) == 0 {
+		return
 	}
 	bench.Print(figure, median(ratios), "ratio", map[string]any{"runs": ratios, "lowest": slices.Min(ratios), "highest": slices.Max(ratios)})
 }

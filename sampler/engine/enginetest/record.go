@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -43,8 +44,11 @@ type take struct {
 }
 
 // ignored are fields of a request that depend on which of several requests came first, and
-// not on what is asked.
-var ignored = []string{"id_slot"}
+// not on what is asked; so does the number in slotPath.
+var (
+	ignored  = []string{"id_slot", "filename"}
+	slotPath = regexp.MustCompile(`^/slots/\d+`)
+)
 
 // Replay returns a tape that answers from a file, which Record wrote.
 func Replay(file string) (*Tape, error) {
@@ -76,7 +80,9 @@ func Record(file string, server http.RoundTripper) *Tape {
 	return &Tape{file: file, server: server}
 }
 
-func (k *take) key() string { return k.Method + " " + k.Path + " " + string(k.Body) }
+func (k *take) key() string {
+	return k.Method + " " + slotPath.ReplaceAllLiteralString(k.Path, "/slots/0") + " " + string(k.Body)
+}
 
 // RoundTrip implements http.RoundTripper.
 func (t *Tape) RoundTrip(r *http.Request) (*http.Response, error) {

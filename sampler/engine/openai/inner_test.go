@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -17,18 +16,23 @@ func TestPlans(t *testing.T) {
 		s    situation
 		want plan
 	}{
-		{situation{dialect: "vllm", k: 8, greedy: true, most: 8}, plan{"greedy", false, 1}},
-		{situation{dialect: "llamacpp", k: 8, greedy: true, most: 4}, plan{"greedy", false, 1}},
-		{situation{dialect: "vllm", k: 1, most: 1}, plan{"single", false, 1}},
-		{situation{dialect: "llamacpp", k: 1, most: 4}, plan{"single", false, 1}},
-		{situation{dialect: "vllm", k: 8, resident: true, most: 8}, plan{"fan-out", false, 8}},
-		{situation{dialect: "vllm", k: 8, most: 8}, plan{"warm, then fan-out", true, 8}},
-		{situation{dialect: "sglang", k: 2, resident: true, most: 2}, plan{"fan-out", false, 2}},
-		{situation{dialect: "sglang", k: 2, most: 2}, plan{"warm, then fan-out", true, 2}},
-		{situation{dialect: "llamacpp", k: 4, most: 5}, plan{"fork", false, 4}},
-		{situation{dialect: "llamacpp", k: 8, most: 5}, plan{"fork", false, 5}},
-		{situation{dialect: "llamacpp", k: 8, most: 1}, plan{"siblings on one slot", false, 1}},
-		{situation{dialect: "generic", k: 3, most: 3}, plan{"batch", false, 3}},
+		{situation{dialect: "vllm", k: 8, greedy: true, most: 8}, plan{"greedy", false, 1, false}},
+		{situation{dialect: "llamacpp", k: 8, greedy: true, most: 4}, plan{"greedy", false, 1, false}},
+		{situation{dialect: "vllm", k: 1, most: 1}, plan{"single", false, 1, false}},
+		{situation{dialect: "llamacpp", k: 1, most: 4}, plan{"single", false, 1, false}},
+		{situation{dialect: "vllm", k: 8, resident: true, most: 8}, plan{"fan-out", false, 8, false}},
+		{situation{dialect: "vllm", k: 8, most: 8}, plan{"warm, then fan-out", true, 8, false}},
+		{situation{dialect: "sglang", k: 2, resident: true, most: 2}, plan{"fan-out", false, 2, false}},
+		{situation{dialect: "sglang", k: 2, most: 2}, plan{"warm, then fan-out", true, 2, false}},
+		{situation{dialect: "llamacpp", k: 4, most: 5}, plan{"fork", false, 4, false}},
+		{situation{dialect: "llamacpp", k: 8, most: 5}, plan{"fork", false, 5, false}},
+		{situation{dialect: "llamacpp", k: 8, most: 1}, plan{"siblings on one slot", false, 1, false}},
+		{situation{dialect: "llamacpp", k: 4, copies: true, most: 1}, plan{"warm, then copies", true, 1, true}},
+		{situation{dialect: "llamacpp", k: 4, copies: true, resident: true, most: 1}, plan{"warm, then copies", true, 1, true}},
+		{situation{dialect: "llamacpp", k: 1, copies: true, most: 1}, plan{"warm, then single", true, 1, false}},
+		{situation{dialect: "llamacpp", k: 4, copies: true, greedy: true, most: 1}, plan{"warm, then single", true, 1, false}},
+		{situation{dialect: "llamacpp", k: 1, copies: true, resident: true, most: 1}, plan{"single", false, 1, false}},
+		{situation{dialect: "generic", k: 3, most: 3}, plan{"batch", false, 3, false}},
 	} {
 		if got := planOf(c.s); got != c.want {
 			t.Errorf("%+v: %+v, want %+v", c.s, got, c.want)
@@ -46,7 +50,7 @@ func path(prefix []sparkd.Token, seed, n int) []sparkd.Token {
 }
 
 func TestSlotsFollowPaths(t *testing.T) {
-	s := newSlots(8)
+	s := newSlots(8, nil)
 	if s.most() != 5 {
 		t.Fatalf("%d continuations a request", s.most())
 	}
@@ -87,36 +91,10 @@ func TestSlotsFollowPaths(t *testing.T) {
 	}
 }
 
-func TestSlotsCopyAForkedPath(t *testing.T) {
-	s := newSlots(4)
-	var copies []string
-	s.copy = func(_ context.Context, from, to int) error {
-		copies = append(copies, fmt.Sprint(from, "→", to))
-		return nil
-	}
-	trunk := path(nil, 1, 200)
-	take := func(prefix []sparkd.Token) (ask, func()) {
-		a := ask{prefix: prefix}
-		free, err := s.take(t.Context(), &a, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a, free
-	}
-	first, free := take(trunk)
-	s.filled(first.slot, path(trunk, 2, 20))
-	free()
-	second, free := take(path(trunk, 3, 20))
-	defer free()
-	if second.slot == first.slot || len(copies) != 1 || second.expected != 200 {
-		t.Errorf("slots %d and %d, copies %v, expected %d", first.slot, second.slot, copies, second.expected)
-	}
-}
-
 // Whatever is asked, two requests never have one slot, and all come to an end.
 func TestSlotsAreNeverShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSlots(6)
+		s := newSlots(6, nil)
 		holders := make([]int, 6)
 		turn := make(chan struct{}, 1)
 		turn <- struct{}{}

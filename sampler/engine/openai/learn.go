@@ -85,8 +85,11 @@ func (e *Engine) try(ctx context.Context, ids []sparkd.Token) error {
 		}
 	}
 	pair := ask{prefix: ids, n: 2, limit: 2, top: top, sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 2}, seed: 2}
-	if l, ok := e.dialect.(*llamacpp); ok && l.slots.most() < 2 {
-		return nil
+	if l, ok := e.dialect.(*llamacpp); ok {
+		defer l.slots.forget() // children empty slots, of which the books know only the spare ones
+		if len(l.slots.all) < 2 {
+			return nil
+		}
 	}
 	got, err := e.trial(ctx, pair)
 	c.NativeK = err == nil && len(got.choices) == 2

@@ -62,21 +62,23 @@ func (l *llamacpp) learn(ctx context.Context, about *sparkd.EngineInfo) error {
 	if err != nil {
 		return err
 	}
-	return l.learnSlots(ctx, p.Slots, about)
+	return l.learnSlots(ctx, p, about)
 }
 
 // learnSlots finds out whether a slot's cells can be copied to another.
-func (l *llamacpp) learnSlots(ctx context.Context, n int, about *sparkd.EngineInfo) error {
-	l.slots = newSlots(n)
-	about.Settings["slots"] = n
-	err := l.action(ctx, 0, "save")
+func (l *llamacpp) learnSlots(ctx context.Context, p props, about *sparkd.EngineInfo) error {
+	err := l.action(ctx, "save", 0, 0)
 	if code := sparkd.CodeOf(err); code != "" && code != sparkd.CodeEngine && code != sparkd.CodeInvalid {
 		return err
 	}
+	var f *saves
 	if err == nil {
-		l.slots.copy = l.copySlot
+		f = &saves{process: l.started, of: p.Marker,
+			save:    func(ctx context.Context, slot int) error { return l.action(ctx, "save", slot, slot) },
+			restore: func(ctx context.Context, slot, file int) error { return l.action(ctx, "restore", slot, file) }}
 	}
-	about.Settings["slot_copies"] = err == nil
+	l.slots = newSlots(p.Slots, f)
+	about.Settings["slots"], about.Settings["slot_copies"] = p.Slots, f != nil
 	return nil
 }
 
@@ -136,6 +138,9 @@ func (l *llamacpp) generate(ctx context.Context, a ask) (answer, error) {
 		}
 		if i == 0 || g.Slot == a.slot {
 			l.slots.filled(a.slot, slices.Concat(a.prefix, g.Tokens))
+		}
+		if a.limit == 0 { // the prefix is all that counts; one token is drawn all the same
+			continue
 		}
 		c, err := l.read(ctx, g, &a)
 		if err != nil {

@@ -34,24 +34,11 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 	if e.about.ContextLength > 0 {
 		a.limit = min(a.limit, e.about.ContextLength-len(r.Prefix))
 	}
-	name, _ := e.Dialect()
-	s := situation{dialect: name, k: r.K, greedy: r.Sampling.Temperature == 0, most: r.K}
-	if s.prefixCache() {
-		a.expected = e.trunks.holds(r.Prefix)
-		s.resident = a.expected == e.trunks.whole(r.Prefix)
+	s, free, err := e.situation(ctx, &a, r)
+	if err != nil {
+		return sparkd.SampleResult{}, err
 	}
-	if l, ok := e.dialect.(*llamacpp); ok {
-		s.most = l.slots.most()
-		width := min(s.k, s.most)
-		if s.greedy {
-			width = 1
-		}
-		free, err := l.slots.take(ctx, &a, width)
-		if err != nil {
-			return sparkd.SampleResult{}, err
-		}
-		defer free()
-	}
+	defer free()
 	p := planOf(s)
 	result := sparkd.SampleResult{PromptTokens: len(r.Prefix), ExpectedTokens: a.expected, Engine: e.about.Name, PolicyVersion: e.server.version()}
 	if err := e.run(ctx, p, a, r, &result); err != nil {
@@ -67,37 +54,52 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 	return result, nil
 }
 
-// run sends the requests of a plan, one after the other, and adds up what they cost.
-func (e *Engine) run(ctx context.Context, p plan, a ask, r *sparkd.SampleRequest, result *sparkd.SampleResult) error {
-	want := r.K
-	if a.sampling.Temperature == 0 {
-		want = 1
+// situation finds out what a plan depends on. Where the server has slots, one is taken for
+// the prefix until free is called.
+func (e *Engine) situation(ctx context.Context, a *ask, r *sparkd.SampleRequest) (s situation, free func(), err error) {
+	name, _ := e.Dialect()
+	s = situation{dialect: name, k: r.K, greedy: r.Sampling.Temperature == 0, most: r.K}
+	if s.prefixCache() {
+		a.expected = e.trunks.holds(r.Prefix)
+		s.resident = a.expected == e.trunks.whole(r.Prefix)
 	}
+	l, ok := e.dialect.(*llamacpp)
+	if !ok {
+		return s, func() {}, nil
+	}
+	continuations := s.k
+	if s.greedy {
+		continuations = 1
+	}
+	free, err = l.slots.take(ctx, a, continuations)
+	s.most, s.copies, s.resident = l.slots.most(), l.slots.saves != nil, !a.cold
+	return s, free, err
+}
+
+// run sends the requests of a plan and adds up what they cost.
+func (e *Engine) run(ctx context.Context, p plan, a ask, r *sparkd.SampleRequest, result *sparkd.SampleResult) error {
 	if p.warm {
-		w := a
-		w.n, w.limit, w.top, w.seed = 1, 0, 0, r.Seeds[0]
-		got, err := e.dialect.generate(ctx, w)
+		got, err := e.warm(ctx, a, r.Seeds[0])
 		if err != nil {
 			return err
 		}
 		result.CachedTokens, result.ComputedTokens = got.cached, got.computed
 	}
-	for len(result.Samples) < want {
-		first := len(result.Samples)
-		a.n, a.seed = min(p.each, want-first), r.Seeds[first]
-		got, err := e.dialect.generate(ctx, a)
-		if err != nil {
-			return err
-		}
-		if len(got.choices) != a.n {
-			return sparkd.Errorf(sparkd.CodeEngine, "%s returned %d continuations of %d", e.about.Name, len(got.choices), a.n)
-		}
-		if first == 0 && !p.warm {
+	seeds := r.Seeds
+	if a.sampling.Temperature == 0 {
+		seeds = seeds[:1]
+	}
+	answers, err := e.draw(ctx, p, a, seeds)
+	if err != nil {
+		return err
+	}
+	for i, got := range answers {
+		if i == 0 && !p.warm {
 			result.CachedTokens = got.cached
 		}
 		result.ComputedTokens += got.computed
-		for i := range got.choices {
-			s, err := e.read(&got.choices[i], &a)
+		for j := range got.choices {
+			s, err := e.read(&got.choices[j], &a)
 			if err != nil {
 				return sparkd.Errorf(sparkd.CodeEngine, "%s returned a malformed continuation: %v", e.about.Name, err)
 			}
@@ -105,6 +107,34 @@ func (e *Engine) run(ctx context.Context, p plan, a ask, r *sparkd.SampleRequest
 		}
 	}
 	return nil
+}
+
+// warm has the server compute a prefix.
+func (e *Engine) warm(ctx context.Context, a ask, seed uint64) (answer, error) {
+	if l, ok := e.dialect.(*llamacpp); ok {
+		return l.trunk(ctx, a)
+	}
+	a.n, a.limit, a.top, a.seed = 1, 0, 0, seed
+	return e.dialect.generate(ctx, a)
+}
+
+// draw sends the requests for a continuation per seed.
+func (e *Engine) draw(ctx context.Context, p plan, a ask, seeds []uint64) (answers []answer, err error) {
+	if l, ok := e.dialect.(*llamacpp); ok && p.atOnce {
+		return l.atOnce(ctx, a, seeds)
+	}
+	for len(seeds) > 0 {
+		a.n, a.seed = min(p.each, len(seeds)), seeds[0]
+		got, err := e.dialect.generate(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if len(got.choices) != a.n {
+			return nil, sparkd.Errorf(sparkd.CodeEngine, "%s returned %d continuations of %d", e.about.Name, len(got.choices), a.n)
+		}
+		answers, seeds = append(answers, got), seeds[a.n:]
+	}
+	return answers, nil
 }
 
 // read checks a continuation and puts its numbers where they belong: the server reports

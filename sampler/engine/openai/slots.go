@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -11,15 +10,18 @@ import (
 )
 
 // slots keeps books on what the slots of a llama-server hold, so that every path of a tree
-// goes on where its cells are. Each request names its slot. The server gives the children
-// of an n_cmpl the first slots that are idle, and empties them afterwards; therefore the
-// first ones are spare, left to children alone.
+// goes on where its cells are. Each request names its slot.
+//
+// Where slots can be saved, every path has a slot, and what two paths begin with
+// in common is computed in one and copied to the other. Else the k continuations of a
+// prefix go in one request (n_cmpl), whose children the server puts into the first slots
+// that are idle, and empties afterwards; therefore the first ones are spare then, left to
+// children alone.
 type slots struct {
 	places   *semaphore.Weighted // free slots for paths
 	children *semaphore.Weighted // free spare slots
 	spare    int                 // slots 0 to spare-1
-	// copy has the server copy what slot from holds to slot to; nil where it cannot.
-	copy func(ctx context.Context, from, to int) error
+	saves    *saves              // nil where the server cannot save slots
 
 	mu   sync.Mutex
 	all  []slot
@@ -27,7 +29,11 @@ type slots struct {
 }
 
 type slot struct {
-	tokens []sparkd.Token // that the server computed last there, as far as is known
+	tokens []sparkd.Token // that the server computed there, as far as is known
+	file   []sparkd.Token // that the slot's file holds
+	coming []sparkd.Token // prefix that is about to be computed there
+	ready  chan struct{}  // closed when that has come to an end
+	keep   bool           // that is to be saved
 	busy   bool
 	used   int // tick of the last request
 }
@@ -39,18 +45,23 @@ const maxSpare = 16
 // to come back for what a slot holds.
 const staleAfter = 2
 
-func newSlots(n int) *slots {
-	spare := min(n/2, maxSpare)
-	return &slots{places: semaphore.NewWeighted(int64(n - spare)), children: semaphore.NewWeighted(int64(max(spare, 1))), spare: spare, all: make([]slot, n)}
+func newSlots(n int, saves *saves) *slots {
+	s := &slots{saves: saves, all: make([]slot, n)}
+	if saves == nil {
+		s.spare = min(n/2, maxSpare)
+	}
+	s.places, s.children = semaphore.NewWeighted(int64(n-s.spare)), semaphore.NewWeighted(int64(max(s.spare, 1)))
+	return s
 }
 
 // most is how many continuations one request can have.
 func (s *slots) most() int { return s.spare + 1 }
 
-// take waits for a slot, and for spare ones for the continuations beyond the first, and
-// writes the slot into a. The caller calls free afterwards.
+// take waits for a slot, and for spare ones for the continuations of a request beyond the
+// first, and writes the slot into a, with as much of the prefix in it as others hold. The
+// caller calls free afterwards.
 func (s *slots) take(ctx context.Context, a *ask, continuations int) (free func(), err error) {
-	spare := int64(max(continuations-1, 0))
+	spare := int64(min(continuations-1, s.spare))
 	if err := s.places.Acquire(ctx, 1); err != nil {
 		return nil, sparkd.AsError(ctx.Err())
 	}
@@ -58,79 +69,103 @@ func (s *slots) take(ctx context.Context, a *ask, continuations int) (free func(
 		s.places.Release(1)
 		return nil, sparkd.AsError(ctx.Err())
 	}
-	at, from := s.choose(a.prefix)
-	free = func() {
-		s.mu.Lock()
-		s.all[at].busy = false
-		s.mu.Unlock()
+	if a.slot, err = s.settle(ctx, a, continuations > 1); err != nil {
 		s.children.Release(spare)
 		s.places.Release(1)
-	}
-	if from >= 0 {
-		if err := s.fork(ctx, from, at); err != nil {
-			free()
-			return nil, err
-		}
+		return nil, err
 	}
 	s.mu.Lock()
-	a.slot, a.expected = at, min(common(s.all[at].tokens, a.prefix), len(a.prefix)-1)
+	a.expected = min(common(s.all[a.slot].tokens, a.prefix), len(a.prefix)-1)
 	s.mu.Unlock()
-	return free, nil
+	return func() {
+		s.leave(a.slot)
+		s.children.Release(spare)
+	}, nil
 }
 
-// choose picks the slot for a prefix and marks it busy: the one whose whole content the
-// prefix goes on from. Else a path has left there, and the prefix takes the slot that was
-// used the longest ago, with a copy of the longest part of it that another slot holds (from,
-// else -1); where the server cannot copy, it computes that part anew there, or takes the
-// slot that holds it if that is cheaper.
-func (s *slots) choose(prefix []sparkd.Token) (at, from int) {
+// more takes up to n idle slots beside the one that is taken, without waiting.
+func (s *slots) more(n int) []int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var out []int
+	for len(out) < n && s.places.TryAcquire(1) {
+		_, at := s.idle(nil)
+		s.hold(at, nil)
+		out = append(out, at)
+	}
+	return out
+}
+
+// hold marks a slot busy for a prefix: the server drops what lies there beyond it.
+func (s *slots) hold(at int, prefix []sparkd.Token) {
 	s.tick++
-	next, spare, source, shared := -1, -1, -1, 0
+	c := &s.all[at]
+	c.busy, c.used, c.tokens = true, s.tick, c.tokens[:common(c.tokens, prefix)]
+}
+
+// leave gives a slot back.
+func (s *slots) leave(at int) {
+	s.arrived(at)
+	s.mu.Lock()
+	s.all[at].busy = false
+	s.mu.Unlock()
+	s.places.Release(1)
+}
+
+// idle returns the idle slot whose whole content the prefix goes on from, -1 where there
+// is none, and the one that was used the longest ago.
+func (s *slots) idle(prefix []sparkd.Token) (next, oldest int) {
+	next, oldest = -1, -1
+	for i := s.spare; i < len(s.all); i++ {
+		c := &s.all[i]
+		if c.busy {
+			continue
+		}
+		n := len(c.tokens)
+		if n > 0 && common(c.tokens, prefix) == n && (next < 0 || n > len(s.all[next].tokens)) {
+			next = i
+		}
+		if oldest < 0 || c.used < s.all[oldest].used {
+			oldest = i
+		}
+	}
+	return next, oldest
+}
+
+// choose picks the idle slot for a prefix where slots cannot be saved: the one whose whole
+// content it goes on from. Else a path has left another one, and computes all anew in the
+// slot that was used the longest ago, or takes the slot that holds the longest part of it
+// if that is cheaper.
+func (s *slots) choose(prefix []sparkd.Token) int {
+	next, oldest := s.idle(prefix)
+	source, shared := -1, 0
 	for i := s.spare; i < len(s.all); i++ {
 		c := &s.all[i]
 		n := common(c.tokens, prefix)
 		if n > shared || n == shared && n > 0 && s.lost(c, n) < s.lost(&s.all[source], n) {
 			source, shared = i, n
 		}
-		if c.busy {
-			continue
-		}
-		if n > 0 && n == len(c.tokens) && (next < 0 || n > len(s.all[next].tokens)) {
-			next = i
-		}
-		if spare < 0 || c.used < s.all[spare].used {
-			spare = i
-		}
 	}
-	at, from = spare, -1
-	switch idle := source >= 0 && !s.all[source].busy; {
+	switch {
 	case next >= 0 && shared-len(s.all[next].tokens) < minCopy:
-		at = next
-	case idle && s.copy != nil && shared >= minCopy && source != spare:
-		from = source
-	case idle && s.copy == nil && s.steal(&s.all[source], shared, &s.all[spare]):
-		at = source
+		return next
+	case source >= 0 && !s.all[source].busy && s.steal(&s.all[source], shared, &s.all[oldest]):
+		return source
 	}
-	s.all[at].busy, s.all[at].used = true, s.tick
-	return at, from
+	return oldest
 }
 
 // steal reports whether it is cheaper to take the slot that holds the first tokens of a
-// prefix, whose own path then computes its rest anew, than to compute all in the spare
-// one. Two paths would take the slot from each other at every step, so a spare slot that
+// prefix, whose own path then computes its rest anew, than to compute all in the oldest
+// one. Two paths would take the slot from each other at every step, so an old slot that
 // nobody misses is only passed over for much.
-func (s *slots) steal(source *slot, shared int, spare *slot) bool {
+func (s *slots) steal(source *slot, shared int, oldest *slot) bool {
 	turns := 1
-	if s.lost(spare, 0) == 0 {
+	if s.lost(oldest, 0) == 0 {
 		turns = 8
 	}
-	return shared+s.lost(spare, 0) > turns*s.lost(source, shared)
+	return shared+s.lost(oldest, 0) > turns*s.lost(source, shared)
 }
-
-// minCopy is the number of tokens from which a copy is worth its two requests.
-const minCopy = 64
 
 // lost is how many tokens that somebody may come back for a slot loses when all but the
 // first n are overwritten.
@@ -141,31 +176,6 @@ func (s *slots) lost(c *slot, n int) int {
 	return max(len(c.tokens)-n, 0)
 }
 
-// fork copies slot from, which may have become busy, to slot at.
-func (s *slots) fork(ctx context.Context, from, at int) error {
-	if !s.places.TryAcquire(1) {
-		return nil
-	}
-	defer s.places.Release(1)
-	s.mu.Lock()
-	busy := s.all[from].busy
-	s.all[from].busy = true
-	tokens := s.all[from].tokens
-	s.mu.Unlock()
-	if busy {
-		return nil
-	}
-	err := s.copy(ctx, from, at)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all[from].busy = false
-	s.all[at].tokens = tokens
-	if err != nil {
-		s.all[at].tokens = nil
-	}
-	return err
-}
-
 // filled notes what a slot holds after a request: all but the last sampled token has been
 // computed.
 func (s *slots) filled(at int, tokens []sparkd.Token) {
@@ -174,12 +184,12 @@ func (s *slots) filled(at int, tokens []sparkd.Token) {
 	s.all[at].tokens = tokens[:max(len(tokens)-1, 0)]
 }
 
-// forget notes that all slots are empty.
+// forget notes that all slots are empty, and that no file is to be used again.
 func (s *slots) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.all {
-		s.all[i].tokens = nil
+		s.all[i].tokens, s.all[i].file = nil, nil
 	}
 }
 
@@ -192,21 +202,4 @@ func common(a, b []sparkd.Token) int {
 		}
 	}
 	return n
-}
-
-// action runs an action of /slots, which needs --slot-save-path. Each slot has a file.
-func (l *llamacpp) action(ctx context.Context, id int, action string) error {
-	return l.actionWith(ctx, id, action, id)
-}
-
-func (l *llamacpp) actionWith(ctx context.Context, id int, action string, file int) error {
-	return l.post(ctx, fmt.Sprintf("/slots/%d?action=%s", id, action), map[string]any{"filename": fmt.Sprintf("sparkd-slot-%d", file)}, nil)
-}
-
-// copySlot copies what slot from holds to slot to, through a file of the server.
-func (l *llamacpp) copySlot(ctx context.Context, from, to int) error {
-	if err := l.actionWith(ctx, from, "save", from); err != nil {
-		return err
-	}
-	return l.actionWith(ctx, to, "restore", from)
 }
