@@ -54,6 +54,10 @@ var rigs = []rig{
 		"lengths": sub(`"tokens":\[[^,]*,`, `"tokens":[`), "nan": sub(`"logprob":[^,]*,`, `"logprob":NaN,`),
 		"model": sub(`"model":"[^"]*"`, `"model":"other"`), "none": sub(`"tokens":\[[^\]]*\]`, `"tokens":[]`),
 	}, `{"error":{"code":400,"message":"request (1030 tokens) exceeds the available context size (1024 tokens)","type":"exceed_context_size_error"}}`},
+	{"llamacpp with copies", "/completion", taped("llamacpp-*-copies"), map[string]func(string) string{
+		"lengths": sub(`"tokens":\[[^,]*,`, `"tokens":[`), "nan": sub(`"logprob":[^,]*,`, `"logprob":NaN,`),
+		"model": sub(`"model":"[^"]*"`, `"model":"other"`), "none": sub(`"tokens":\[[^\]]*\]`, `"tokens":[]`),
+	}, `{"error":{"code":400,"message":"request (1030 tokens) exceeds the available context size (1024 tokens)","type":"exceed_context_size_error"}}`},
 	{"sglang", "/generate", func(*testing.T) http.Handler { return sglangServer(&toy{}) }, map[string]func(string) string{
 		"lengths": sub(`"output_token_logprobs":\[\[[^\]]*\],`, `"output_token_logprobs":[`), "nan": sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[NaN,`),
 		"null": sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[null,`), "none": sub(`"output_ids":\[[^\]]*\]`, `"output_ids":[]`),
@@ -239,6 +243,36 @@ func checkFault(t *testing.T, f *fault, err error) {
 	var retry *remote.Retry
 	if passing := errors.As(err, &retry); passing != (f.after >= 0) || passing && retry.After != f.after {
 		t.Errorf("%s: retry %+v, want after %v", f.name, retry, f.after)
+	}
+}
+
+// TestCopiesThatFail: a llama-server whose slots can be saved at first, and then not, or not
+// read back, still answers.
+func TestCopiesThatFail(t *testing.T) {
+	var now atomic.Pointer[fault]
+	var action atomic.Value
+	inner := taped("llamacpp-*-copies")(t)
+	e := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f := now.Load(); f != nil && strings.HasPrefix(r.URL.Path, "/slots/") && r.URL.Query().Get("action") == action.Load() {
+			f.spoil(w, r, &rig{}, []byte("{}"))
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	request := sampleOf(t, e)
+	request.K, request.Seeds = 4, []uint64{41, 1041, 2041, 3041}
+	for i := range faults {
+		if name := faults[i].name; strings.HasPrefix(name, "hang") || isRewritten(name) {
+			continue
+		}
+		now.Store(&faults[i])
+		for _, what := range []string{"save", "restore"} {
+			action.Store(what)
+			got, err := e.Sample(t.Context(), request)
+			if err != nil || len(got.Samples) != 4 || got.PromptTokens > got.CachedTokens+got.ComputedTokens {
+				t.Errorf("%s of a %s: %+v, %v", faults[i].name, what, got, err)
+			}
+		}
 	}
 }
 
