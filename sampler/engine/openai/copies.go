@@ -44,26 +44,20 @@ func (s *slots) settle(ctx context.Context, a *ask, fork bool) (at int, err erro
 	}
 	for waits := 0; ; waits++ {
 		next, oldest := s.idle(a.prefix)
+		if at = next; next < 0 {
+			at = oldest
+		}
+		c := &s.all[at]
 		from, saved, shared := s.source(a.prefix)
-		if ready := s.awaited(a.prefix, shared); ready != nil && waits < maxWaits {
-			s.mu.Unlock()
-			select {
-			case <-ready:
-			case <-ctx.Done():
-			}
-			s.mu.Lock()
-			if ctx.Err() != nil {
-				return 0, sparkd.AsError(ctx.Err())
+		held := max(shared, common(c.tokens, a.prefix))
+		if ready := s.awaited(a.prefix, held); ready != nil && waits < maxWaits {
+			if err := s.wait(ctx, ready); err != nil {
+				return 0, err
 			}
 			continue
 		}
-		at = next
-		if next < 0 {
-			at = oldest
-		}
 		s.hold(at, a.prefix)
-		c := &s.all[at]
-		if a.cold = fork || len(a.prefix)-shared > minCopy; a.cold {
+		if a.cold = fork || len(a.prefix)-held > minCopy; a.cold {
 			c.coming, c.ready, c.keep = a.prefix, make(chan struct{}), fork || next < 0
 		}
 		if shared-len(c.tokens) >= minCopy {
@@ -72,6 +66,18 @@ func (s *slots) settle(ctx context.Context, a *ask, fork bool) (at int, err erro
 			s.mu.Lock()
 		}
 		return at, nil
+	}
+}
+
+// wait gives the books to others until ready is closed.
+func (s *slots) wait(ctx context.Context, ready chan struct{}) error {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-ready:
+		return nil
+	case <-ctx.Done():
+		return sparkd.AsError(ctx.Err())
 	}
 }
 

@@ -26,7 +26,7 @@
 //
 // A request has one seed. Where k continuations go in one request it is Seeds[0], and the
 // server gives its continuations different ones by a rule of its own (vLLM and
-// llama-server count up from it); where they go one by one, each has its own of Seeds.
+// llama-server count up from it); where each is a request, each has its own of Seeds.
 package openai
 
 import (
