@@ -28,21 +28,26 @@ def batches(lengths: list[int], batch_tokens: int, rng: random.Random) -> list[l
     out: list[list[int]] = [[]]
     longest = 0
     for i in order:
-        longest = max(longest, lengths[i])
+        longest = max(longest, padded(lengths[i]))
         if out[-1] and longest * (len(out[-1]) + 1) > batch_tokens:
             out.append([])
-            longest = lengths[i]
+            longest = padded(lengths[i])
         out[-1].append(i)
     rng.shuffle(out)
     return out
 
 
+def padded(length: int, unit: int = 64) -> int:
+    """The next multiple of the unit. Few shapes come again and again: oneDNN makes and keeps code
+    for each, and the allocator finds blocks that fit."""
+    return -(-length // unit) * unit
+
+
 def collate(rows: list[policy.Conversation], pad: int, observation_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """ids and loss weights, both (rows, longest), padded on the right with weight 0. Attention is
+    """ids and loss weights, both (rows, longest + 1), padded on the right with weight 0. Attention is
     causal, so that padding needs no mask: nothing that counts looks at it."""
-    longest = max(len(r.ids) for r in rows)
-    ids = torch.full((len(rows), longest), pad)
-    weights = torch.zeros(len(rows), longest)
+    shape = len(rows), padded(max(len(r.ids) for r in rows)) + 1
+    ids, weights = torch.full(shape, pad), torch.zeros(shape)
     for i, r in enumerate(rows):
         ids[i, : len(r.ids)] = torch.tensor(r.ids)
         weights[i, : len(r.ids)] = torch.where(torch.tensor(r.answer), 1.0, observation_weight)
@@ -52,18 +57,20 @@ def collate(rows: list[policy.Conversation], pad: int, observation_weight: float
 def loss_sum(model, ids: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Σ weight·(−log p) over all tokens but the first, and Σ weight. Logits are computed only
     where a weight is not 0."""
-    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-    weights, targets = weights[:, 1:], ids[:, 1:]
-    at = weights > 0
+    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state.flatten(0, 1)
+    weights, targets = weights[:, 1:].flatten(), ids[:, 1:].flatten()
+    at = weights.nonzero().squeeze(-1)
+    count, at = len(at), F.pad(at, (0, padded(len(at)) - len(at)))
     nll = F.cross_entropy(model.lm_head(hidden[at]).float(), targets[at], reduction="none")
-    return (nll * weights[at]).sum(), weights.sum()
+    return (nll * weights[at])[:count].sum(), weights.sum()
 
 
-def learning_rate(done: float, peak: float, warmup: float = 0.03, floor: float = 0.05) -> float:
-    """Linear warm-up, then a cosine down to floor·peak; done is the share of the run in [0, 1]."""
+def schedule(done: float, warmup: float = 0.03, floor: float = 0.05) -> float:
+    """The share of the peak learning rate: linear warm-up, then a cosine down to the floor; done is
+    the share of the run in [0, 1]."""
     if done < warmup:
-        return peak * (done + 1e-3) / (warmup + 1e-3)
-    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1, (done - warmup) / (1 - warmup)))))
+        return (done + 1e-3) / (warmup + 1e-3)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1, (done - warmup) / (1 - warmup))))
 
 
 @torch.no_grad()
@@ -85,14 +92,14 @@ class Progress:
         self.budget, self.start, self.began, self.last = budget, seen, time.monotonic(), time.monotonic()
         self.loss: list[float] = []
 
-    def step(self, step: int, seen: int, loss: float, lr: float) -> None:
+    def step(self, step: int, seen: int, loss: float, share: float) -> None:
         self.loss.append(loss)
         now = time.monotonic()
         if now - self.last < 10 and seen < self.budget:
             return
         rate = (seen - self.start) / (now - self.began)
         line = {
-            "step": step, "tokens": seen, "loss": round(sum(self.loss) / len(self.loss), 4), "lr": round(lr, 6),
+            "step": step, "tokens": seen, "loss": round(sum(self.loss) / len(self.loss), 4), "share_of_lr": round(share, 4),
             "tokens_per_second": round(rate), "seconds_left": round(max(0, self.budget - seen) / rate),
         }  # fmt: skip
         self.last, self.loss = now, []
@@ -104,12 +111,31 @@ class Progress:
         self.file.flush()
 
 
-def optimizer_of(model, lr: float) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices alone."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim == 1]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), fused=True)
+class Optimizer:
+    """Muon (Jordan 2024) on the matrices of the blocks, which learns from about half as many tokens
+    here, and AdamW on embeddings and norms; without a Muon rate AdamW on everything."""
+
+    def __init__(self, model, adam_rate: float, muon_rate: float):
+        inner = [p for name, p in model.named_parameters() if muon_rate and p.ndim == 2 and "embed" not in name]
+        outer = [p for p in model.parameters() if not any(p is q for q in inner)]
+        self.parts = [(torch.optim.AdamW(outer, betas=(0.9, 0.95), weight_decay=0.0, fused=True), adam_rate)]
+        if inner:
+            self.parts.append((torch.optim.Muon(inner, weight_decay=0.01), muon_rate))
+
+    def step(self, share: float) -> None:
+        """One step at a share of the peak rates."""
+        for optimizer, rate in self.parts:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def state_dict(self) -> list[dict]:
+        return [optimizer.state_dict() for optimizer, _ in self.parts]
+
+    def load_state_dict(self, states: list[dict]) -> None:
+        for (optimizer, _), state in zip(self.parts, states, strict=True):
+            optimizer.load_state_dict(state)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -134,7 +160,7 @@ def train(args: argparse.Namespace) -> None:
     def autocast():
         return torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16)
 
-    optimizer = optimizer_of(model, args.lr)
+    optimizer = Optimizer(model, args.lr, args.muon_lr)
     step, seen = resume(out / "checkpoint.pt", args, model, optimizer)
     progress, saved = Progress(out / "metrics.jsonl", budget, seen), time.monotonic()
     model.train()
@@ -143,18 +169,15 @@ def train(args: argparse.Namespace) -> None:
             break
         if number < step:
             continue  # done before the checkpoint
-        lr = learning_rate(seen / budget, args.lr)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
         with autocast():
             loss, weight = loss_sum(model, *collate([talks[i] for i in batch], tokenizer.pad_token_id, args.observation_weight))
         loss = loss / weight
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        share = schedule(seen / budget)
+        optimizer.step(share)
         step, seen = step + 1, seen + sum(lengths[i] for i in batch)
-        progress.step(step, seen, loss.item(), lr)
+        progress.step(step, seen, loss.item(), share)
         if time.monotonic() - saved > 60:
             checkpoint(out / "checkpoint.pt", args, model, optimizer, step, seen)
             saved = time.monotonic()
@@ -200,8 +223,9 @@ def main() -> None:
     length = p.add_mutually_exclusive_group(required=True)
     length.add_argument("--tokens", type=float, help="tokens to train on, observations included")
     length.add_argument("--epochs", type=float, help="passes over the rows")
-    p.add_argument("--lr", type=float, default=2e-3, help="peak learning rate (%(default)s)")
-    p.add_argument("--batch-tokens", type=int, default=8192, help="tokens of a step, padding included (%(default)s)")
+    p.add_argument("--lr", type=float, default=2e-3, help="peak learning rate of AdamW (%(default)s)")
+    p.add_argument("--muon-lr", type=float, default=0.02, help="the same of Muon; 0: AdamW alone (%(default)s)")
+    p.add_argument("--batch-tokens", type=int, default=4096, help="tokens of a step, padding included (%(default)s)")
     p.add_argument("--observation-weight", type=float, default=0.1, help="loss weight of observation tokens; answers have 1 (%(default)s)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=2)
