@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"sparkd/sampler/coldstart"
 	"sparkd/sampler/env"
 	"sparkd/sampler/env/alfworld"
-	"sparkd/store/export"
 )
 
 // coldstartFlags are what the command was told.
@@ -26,144 +23,141 @@ type coldstartFlags struct {
 	style    string
 	window   int
 	out      string
+	teacher  teacherFlags
+	given    map[string]bool // the flags that were written
 }
 
 func coldstartCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	o := coldstartFlags{settings: c.addSettings(f, alfworldData)}
+	o := coldstartFlags{settings: c.addSettings(f, alfworldData), given: map[string]bool{}}
 	f.StringVar(&o.Env, "env", alfworld.Name, "`environment`")
 	f.StringVar(&o.Split, "split", "train", "`split` of the tasks")
 	f.IntVar(&o.From, "from", 0, "`index` of the first task")
-	f.IntVar(&o.Count, "trajectories", 300, "`number` of trajectories; beyond the split's tasks they go round again")
+	f.IntVar(&o.Count, "trajectories", 300, "`number` of trajectories; beyond the split's tasks the planner goes round again")
 	f.Float64Var(&o.OwnShare, "own", 0.1, "`share` of trajectories that the planner sought itself, not knowing where things are; the others are golden paths with reasons given afterwards")
 	f.IntVar(&o.MaxSteps, "max-steps", 30, "most `steps` of a trajectory")
-	f.Uint64Var(&o.Seed, "seed", 0, "`seed` of what is drawn")
+	f.Uint64Var(&o.Seed, "seed", 0, "`seed` of what the planner draws")
 	f.StringVar(&o.style, "prompt", string(sampler.StyleCompact), "`style` of the prompts: "+strings.Join(sampler.Styles(), ", "))
 	f.IntVar(&o.window, "window", 0, "a row for every step, with the last `n` steps in its prompt; 0: a row for every trajectory")
 	f.StringVar(&o.out, "out", "", "`file` to write; a name that ends in .zst packs it")
-	return func([]string) error { return c.coldstart(&o) }
+	o.teacher.add(f)
+	return func([]string) error {
+		f.Visit(func(fl *flag.Flag) { o.given[fl.Name] = true })
+		return c.coldstart(&o)
+	}
 }
 
 func (o *coldstartFlags) validate() error {
 	for _, n := range []struct {
 		name        string
 		value, from int
-	}{{"trajectories", o.Count, 1}, {"from", o.From, 0}, {"max-steps", o.MaxSteps, 1}, {"window", o.window, 0}} {
+	}{{"trajectories", o.Count, 1}, {"from", o.From, 0}, {"max-steps", o.MaxSteps, 1}, {"window", o.window, 0}, {"inflight", o.teacher.inflight, 1}, {"teacher-tokens", o.teacher.tokens, 1}} {
 		if n.value < n.from {
 			return usage("--%s is %d; at least %d", n.name, n.value, n.from)
 		}
 	}
-	if !(o.OwnShare >= 0 && o.OwnShare <= 1) {
+	switch {
+	case !(o.OwnShare >= 0 && o.OwnShare <= 1):
 		return usage("--own is %v; a share from 0 to 1", o.OwnShare)
-	}
-	if !slices.Contains(sampler.Styles(), o.style) {
+	case !slices.Contains(sampler.Styles(), o.style):
 		return usage("--prompt is %q; one of %s", o.style, strings.Join(sampler.Styles(), ", "))
+	case strings.HasSuffix(o.out, ".parquet"):
+		return usage("--out %s: rows are JSON lines; name a .jsonl or .jsonl.zst", o.out)
 	}
-	return nil
+	return o.teacher.validate(o)
 }
 
-// coldstartReport is what was written.
-type coldstartReport struct {
-	Trajectories int     `json:"trajectories"`
-	Own          int     `json:"own"`
-	Rows         int     `json:"rows"`
-	Steps        int     `json:"steps"`
-	Explore      float64 `json:"explore_share"` // of the steps
-}
-
+// coldstart writes trajectories of the planner, or golden paths with a teacher's reasons.
 func (c *cli) coldstart(o *coldstartFlags) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	e, done, err := c.planned(o)
+	defer func() { err = inFlags(err) }()
+	if err := checkOutput(o.out); err != nil {
+		return err
+	}
+	w, err := c.openWorld(o)
 	if err != nil {
 		return err
 	}
-	defer closing(done, &err)
-	var sum coldstartReport
-	explores := 0
-	err = c.output(o.out, func(w io.Writer) error {
-		packed, err := export.Pack(w, o.out, "rows")
-		if err != nil {
-			return err
-		}
-		lines := json.NewEncoder(packed)
-		lines.SetEscapeHTML(false)
-		err = coldstart.Collect(c.ctx, e, o.Options, func(t *coldstart.Trajectory) error {
-			sum.Trajectories++
-			sum.Steps += len(t.Steps)
-			explores += t.Explores()
-			if t.Source == coldstart.Own {
-				sum.Own++
-			}
-			for _, row := range coldstart.Rows(t, sampler.Prompt{Style: sampler.Style(o.style)}, o.window) {
-				sum.Rows++
-				if err := lines.Encode(row); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return packed.Close()
+	defer closing(w.close, &err)
+	if o.teacher.url != "" {
+		return c.teach(o, w)
+	}
+	planned, err := w.planned(o)
+	if err != nil {
+		return err
+	}
+	return c.writeRows(o, &coldstartReport{}, func(ctx context.Context, r *rowWriter) error {
+		return coldstart.Collect(ctx, planned, o.Options, r.trajectory)
 	})
-	if err != nil {
+}
+
+// inFlags names the flag that an error is about, and what helps here.
+func inFlags(err error) error {
+	var e *sparkd.Error
+	if !errors.As(err, &e) {
 		return err
 	}
-	sum.Explore = float64(explores) / float64(sum.Steps)
-	return c.coldstarted(&sum)
-}
-
-func (c *cli) coldstarted(r *coldstartReport) error {
-	if c.json {
-		return writeJSON(c.stderr, r)
+	out := *e
+	switch e.Field {
+	case "out":
+		out.Remedy = "name another file with --out" // nothing is kept in a store
+	case "tasks.count":
+		out.Field = "trajectories"
+	case "tasks.env", "tasks.split", "tasks.from":
+		out.Field = strings.TrimPrefix(e.Field, "tasks.")
+	default:
+		return err
 	}
-	_, err := fmt.Fprintf(c.stderr, "%s, %d of them sought, %d golden: %s, %.1f steps each, <explore> on %.0f%% of them\n",
-		count(r.Trajectories, "trajectory"), r.Own, r.Trajectories-r.Own, count(r.Rows, "row"), float64(r.Steps)/float64(r.Trajectories), 100*r.Explore)
-	return err
+	return &out
 }
 
-// planned opens the environment, whose games a planner must know.
-func (c *cli) planned(o *coldstartFlags) (*alfworld.Env, func() error, error) {
+// world is a copy of the environment and where it comes from.
+type world struct {
+	catalog *env.Catalog
+	source  env.Source
+	env     sparkd.Env
+	limit   time.Duration // of one call
+}
+
+// openWorld opens the environment, and no other of those that are configured.
+func (c *cli) openWorld(o *coldstartFlags) (*world, error) {
 	l, err := c.load(o.settings, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	configured := map[string]env.Config{}
-	for name, e := range l.Config.Env {
-		if name == o.Env {
-			configured[name] = *e
-		}
+	if e, ok := l.Config.Env[o.Env]; ok {
+		configured[o.Env] = *e
 	}
-	catalog, err := env.Open(c.ctx, configured, time.Duration(l.Config.Sampler.EnvTimeout), func(name, line string) { fmt.Fprintf(c.stderr, "%s: %s\n", name, clean(line)) })
+	w := &world{limit: time.Duration(l.Config.Sampler.EnvTimeout)}
+	w.catalog, err = env.Open(c.ctx, configured, w.limit, func(name, line string) { fmt.Fprintf(c.stderr, "%s: %s\n", name, clean(line)) })
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e, err := openPlanned(c.ctx, catalog, o)
+	if w.source, err = w.catalog.Source(o.Env); err == nil {
+		w.env, err = w.source.Open(c.ctx)
+	}
 	if err != nil {
-		return nil, nil, errors.Join(err, catalog.Close())
+		return nil, errors.Join(err, w.catalog.Close())
 	}
-	return e, catalog.Close, nil
+	return w, nil
 }
 
-func openPlanned(ctx context.Context, catalog *env.Catalog, o *coldstartFlags) (*alfworld.Env, error) {
-	source, err := catalog.Source(o.Env)
-	if err != nil {
-		return nil, err
-	}
-	tasks, err := env.Resolve(source, sparkd.Tasks{Env: o.Env, Split: o.Split, From: o.From, Count: 1})
-	if err != nil {
-		return nil, err
-	}
-	o.Tasks = source.Info().Splits[tasks.Split]
-	e, err := source.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	planned, ok := e.(*alfworld.Env)
+func (w *world) close() error { return errors.Join(w.env.Close(), w.catalog.Close()) }
+
+// planned returns the environment where a planner knows its games, and notes how many there
+// are.
+func (w *world) planned(o *coldstartFlags) (*alfworld.Env, error) {
+	e, ok := w.env.(*alfworld.Env)
 	if !ok {
-		return nil, errors.Join(sparkd.Invalid("env", "use household or a folder of ALFWorld's games", "no planner knows the environment %s", o.Env), e.Close())
+		return nil, sparkd.Invalid("env", "give golden paths and who gives the reasons: --golden FILE --teacher URL --teacher-model NAME; or use household, or a folder of ALFWorld's games",
+			"no planner knows the environment %s", o.Env)
 	}
-	return planned, nil
+	tasks, err := env.Resolve(w.source, sparkd.Tasks{Env: o.Env, Split: o.Split, From: o.From, Count: 1})
+	if err != nil {
+		return nil, err
+	}
+	o.Tasks = w.source.Info().Splits[tasks.Split]
+	return e, nil
 }

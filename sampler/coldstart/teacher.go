@@ -36,7 +36,7 @@ type Teacher struct {
 // Bounds of what is asked for one path.
 const (
 	asks    = 3 // until an answer is accepted
-	resends = 4 // of requests that failed in a way that may pass
+	resends = 4 // of requests that failed in a way that may pass; one that took all its time counts threefold
 )
 
 // NewTeacher returns a teacher; it sends nothing yet.
@@ -92,11 +92,15 @@ func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
 // ask sends one request, again as long as it fails in a way that may pass.
 func (t *Teacher) ask(ctx context.Context, messages []openai.ChatCompletionMessage, failures *int) (*teacherAnswer, error) {
 	for {
+		began := time.Now()
 		r, err := t.api.CreateChatCompletion(ctx, openai.ChatCompletionRequest{Model: t.Model, Messages: messages})
 		if err == nil {
 			return newAnswer(&r), nil
 		}
 		passing, after := passes(err)
+		if time.Since(began) >= t.Timeout {
+			*failures += 2
+		}
 		if *failures++; ctx.Err() != nil || !passing || *failures > resends {
 			return nil, teacherError(err)
 		}

@@ -272,8 +272,8 @@ func TestTeacherFaults(t *testing.T) {
 		{"401", status(401, 99, ""), sparkd.CodeUnauthorized, "teacher-key-file", 1, 0, 0},
 		{"404", status(404, 99, ""), sparkd.CodeNotFound, "teacher-model", 1, 0, 0},
 		{"400", status(400, 99, ""), sparkd.CodeEngine, "teacher", 1, 0, 0},
-		{"hangs once", func(n int, w http.ResponseWriter, r *http.Request, a *asked) bool { return n == 0 && hang(n, w, r, a) }, "", "", 2, 2*time.Minute + time.Second, 2*time.Minute + 2*time.Second},
-		{"hangs for ever", hang, sparkd.CodeUnavailable, "teacher", resends + 1, 10 * time.Minute, 11 * time.Minute},
+		{"hangs once", func(n int, w http.ResponseWriter, r *http.Request, a *asked) bool { return n == 0 && hang(n, w, r, a) }, "", "", 2, 2*time.Minute + 4*time.Second, 2*time.Minute + 6*time.Second},
+		{"hangs for ever", hang, sparkd.CodeUnavailable, "teacher", 2, 4 * time.Minute, 5 * time.Minute},
 		{"no completion", func(_ int, w http.ResponseWriter, _ *http.Request, _ *asked) bool {
 			fmt.Fprint(w, "<html>")
 			return true
