@@ -167,14 +167,16 @@ def train(o) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=o.lr, betas=(0.9, 0.95), weight_decay=o.weight_decay)
     if (saved := run.folder / "optimizer.pt").exists():
         optimizer.load_state_dict(torch.load(saved))
-    daemon = Spawned(o.out, o.spawn, run.weights, o.set) if o.spawn else Daemon(o.sparkd)
+    daemon, drawn = Spawned(o.out, o.spawn, run.weights, o.set) if o.spawn else Daemon(o.sparkd), 0.0
     try:
         while True:
             reload_seconds = daemon.serve(run.weights, run.version)
             last = run.step >= o.steps or 0 < o.budget_tokens <= run.state["generated_tokens"]
             if o.eval_every and (last or run.step % o.eval_every == 0):
                 evaluate(run, daemon, o)
-            curves.draw(curves.read(o.out / "metrics.jsonl"), o.out / "curves.svg")
+            if last or time.monotonic() - drawn > 60:
+                curves.draw(curves.read(o.out / "metrics.jsonl"), o.out / "curves.svg")
+                drawn = time.monotonic()
             if last:
                 return run.commit({"done": True})
             train_step(run, daemon, o, model, tokenizer, reference, optimizer, reload_seconds)
@@ -192,7 +194,8 @@ def parameter(text: str) -> tuple[str, object]:
         return name, value
 
 
-def main() -> None:
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line, or the given arguments."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     where = p.add_argument_group("where")
     where.add_argument("--model", type=Path, required=True, help="Hugging Face folder of the policy to begin with")
@@ -233,8 +236,8 @@ def main() -> None:
     evaluation.add_argument("--eval-split", default="l0", help="splits, with commas (%(default)s)")
     evaluation.add_argument("--eval-tasks", type=int, default=64, help="the first so many of a split (%(default)s)")
     evaluation.add_argument("--eval-samples", type=int, default=1, help="chains a task (%(default)s)")
-    train(p.parse_args())
+    return p.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    train(options())

@@ -1,5 +1,6 @@
 """The folder of a training run: its policies, its metrics, and the state it goes on from."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -29,6 +30,11 @@ class Run:
         self.out, self.keep = Path(options["out"]), options["keep"]
         self.options = {k: str(v) for k, v in options.items() if k not in FREE}
         self.out.mkdir(parents=True, exist_ok=True)
+        self.lock = open(self.out / "lock", "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(f"another trainer works in {self.out}: let it end, or choose another --out") from None
         if (self.out / "state.json").exists():
             self.state = json.loads((self.out / "state.json").read_text())
             if changed := [k for k, v in self.options.items() if self.state["options"].get(k) != v]:

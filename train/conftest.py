@@ -1,0 +1,1 @@
+"""Its place lets the tests import the modules of this folder."""

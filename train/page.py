@@ -1,0 +1,185 @@
+"""The figures of a reproduction → docs/reproduction.md and its curves. Every sentence that
+judges is chosen by the figures."""
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")  # before pyplot: no display is needed
+import matplotlib.pyplot as plt
+import numpy as np
+
+from results import COSTS, Result, difference, equal, first_above, reached, success
+
+BEGIN, END = "<!-- figures: begin, made by train/reproduce.py -->", "<!-- figures: end -->"
+NAMES = {"spark": "SPARK", "grpo": "GRPO (chains, M = N)", "random": "fixed probability", "entropy": "entropy (ARPO)"}
+COST_NAMES = dict(zip(COSTS, ("generated tokens", "environment steps", "seconds of training"), strict=True))
+
+
+def figures(finished: list[Result], settings: dict) -> dict:
+    """All numbers of the page, from the runs."""
+    methods = {m: [r for r in finished if r.method == m] for m in dict.fromkeys(r.method for r in finished)}
+    splits = list(finished[0].evaluations)
+    others = [m for m in methods if m != "spark"] if "spark" in methods else []
+    costs = {cost: equal(finished, cost) for cost in COSTS}
+    return {
+        "settings": settings | {"splits": splits, "made": time.strftime("%Y-%m-%d"), "machine": machine()},
+        "hours": sum(r.total("eval_seconds") + r.lines[-1]["total_seconds"] for r in finished) / 3600,
+        "cold_start": {s: success(finished[:1], s, 0) for s in splits},
+        "methods": {m: of_method(runs, splits, costs) for m, runs in methods.items()},
+        "spark_minus": {m: {s: difference(methods["spark"], methods[m], s) for s in splits} for m in others},
+        "equal": costs,
+        "spark_reaches": {m: catch_up(methods["spark"], methods[m], splits) for m in others},
+    }
+
+
+def of_method(runs: list[Result], splits: list[str], costs: dict[str, float]) -> dict:
+    """A method's figures, means over its runs."""
+
+    def mean(values) -> float:
+        return float(np.mean(list(values)))
+
+    return {
+        "success": {s: success(runs, s) for s in splits},
+        "at_equal": {cost: {s: reached(runs, s, cost, value) for s in splits} for cost, value in costs.items()},
+        "steps": mean(r.lines[-1]["step"] for r in runs),
+        "tokens": mean(r.total("generated_tokens") for r in runs),
+        "env_steps": mean(r.total("env_steps") for r in runs),
+        "hours": mean(r.lines[-1]["total_seconds"] / 3600 for r in runs),
+        "tokens_per_trajectory": sum(r.total("generated_tokens") for r in runs) / sum(r.total("leaves") for r in runs),
+        "trajectories": mean(r.total("leaves") for r in runs),
+        "forks_per_trajectory": sum(r.total("forks") for r in runs) / sum(r.total("leaves") for r in runs),
+        "mixed_trees": mean(x["mixed_trees"] for r in runs for x in r.lines if "loss" in x),
+    }
+
+
+def catch_up(spark: list[Result], other: list[Result], splits: list[str]) -> dict[str, float | None]:
+    """Tokens at which SPARK has the success that the other method ends with, as a share of the
+    other's; None where SPARK does not get there."""
+    end = min(r.evaluations[splits[0]][-1][COSTS[0]] for r in other)
+    return {s: (at / end if (at := first_above(spark, s, success(other, s)[0])) is not None else None) for s in splits}
+
+
+def machine() -> str:
+    """Processor, cores and memory in words."""
+    info = Path("/proc/cpuinfo")
+    names = [x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")] if info.exists() else []
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
+
+
+def percent(x: float) -> str:
+    return f"{100 * x:.1f}"
+
+
+def interval(x: tuple[float, float, float], sign: str = "") -> str:
+    return f"{100 * x[0]:{sign}.1f} [{100 * x[1]:{sign}.1f}, {100 * x[2]:{sign}.1f}]".replace("-", "−")
+
+
+def row(*cells) -> str:
+    return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+def rule(first: str, *cells) -> list[str]:
+    return [row(first, *cells), row("---", *["--:"] * len(cells))]
+
+
+def verdict(x: tuple[float, float, float]) -> str:
+    """What an interval of a difference says."""
+    return "holds" if x[1] > 0 else "does not hold: the other is better" if x[2] < 0 else "undecided: the interval holds 0"
+
+
+def table(f: dict) -> list[str]:
+    """The main table: success on every split, at the end of equal generated tokens."""
+    splits = f["settings"]["splits"]
+    lines = rule("method", *(f"{s} success %" for s in splits), f"drop {splits[0]}→{splits[-1]} %", "updates", "trajectories")
+    cold = f["cold_start"]
+    lines.append(row("cold start", *(interval(cold[s]) for s in splits), drop(cold, splits), 0, 0))
+    for m, x in f["methods"].items():
+        shown = (interval(x["success"][s]) for s in splits)
+        lines.append(row(NAMES[m], *shown, drop(x["success"], splits), f"{x['steps']:.0f}", f"{x['trajectories']:,.0f}"))
+    return lines
+
+
+def drop(success: dict, splits: list[str]) -> str:
+    """How much of the first split's success is lost on the last."""
+    first, last = success[splits[0]][0], success[splits[-1]][0]
+    return "–" if first == 0 else percent(1 - last / first).replace("-", "−")
+
+
+def costs(f: dict) -> list[str]:
+    """What the runs cost, and success where all have spent the same."""
+    splits = f["settings"]["splits"]
+    lines = rule("method", "generated tokens", "environment steps", "hours", "tokens a trajectory", "forks a trajectory", "trees with mixed outcomes %")
+    for m, x in f["methods"].items():
+        numbers = (f"{x['tokens']:,.0f}", f"{x['env_steps']:,.0f}", f"{x['hours']:.2f}", f"{x['tokens_per_trajectory']:.0f}")
+        lines.append(row(NAMES[m], *numbers, f"{x['forks_per_trajectory']:.2f}", percent(x["mixed_trees"])))
+    lines += ["", "Success % where every run had spent the same, between evaluations on the line through them:", ""]
+    lines += rule("method", *(f"{s} at {v:,.0f} {COST_NAMES[c]}" for c, v in f["equal"].items() for s in splits))
+    for m, x in f["methods"].items():
+        lines.append(row(NAMES[m], *(percent(x["at_equal"][c][s]) for c in f["equal"] for s in splits)))
+    return lines
+
+
+def claims(f: dict) -> list[str]:
+    """The paper's claims, each with what came out here."""
+    lines = rule("SPARK against", *(f"{s}, points" for s in f["settings"]["splits"]), "tokens to the other's final success %")
+    for m, by_split in f["spark_minus"].items():
+        share = "; ".join(f"{s} {'not reached' if x is None else percent(x)}" for s, x in f["spark_reaches"][m].items())
+        lines.append(row(NAMES[m], *(f"{interval(x, '+')}: {verdict(x)}" for x in by_split.values()), share))
+    if "grpo" in f["methods"] and "spark" in f["methods"]:
+        a, b = (f["methods"][m]["tokens_per_trajectory"] for m in ("spark", "grpo"))
+        lines += ["", f"A trajectory of SPARK cost {100 * (a / b - 1):+.1f} % generated tokens beside one of GRPO (paper, ALFWorld: −6.9 %)."]
+    decided = [x for by_split in f["spark_minus"].values() for x in by_split.values()]
+    won, lost = sum(x[1] > 0 for x in decided), sum(x[2] < 0 for x in decided)
+    lines += ["", f"Of {len(decided)} comparisons SPARK is better in {won}, worse in {lost}, and {len(decided) - won - lost} are undecided at this size."]
+    return [x.replace("-", "−") if x.startswith("A trajectory") else x for x in lines]
+
+
+def setting(f: dict) -> list[str]:
+    s = f["settings"]
+    flags = " ARGS=--quick" if s["quick"] else ""
+    return [
+        f"    make reproduce{flags}",
+        "",
+        f"{s['seeds']} seed{'s' * (s['seeds'] > 1)}, {s['tokens']:,} generated tokens a run, {s['tasks']} tasks of `{s['split']}` a step; "
+        f"evaluated on {s['eval_tasks']} tasks of each split, {s['eval_samples']} chain{'s' * (s['eval_samples'] > 1)} a task. "
+        f"{f['hours']:.1f} hours of runs, {s['parallel']} at a time, on {s['machine']}; {s['made']}.",
+    ]
+
+
+def draw(finished: list[Result], path: Path) -> None:
+    """Success over generated tokens, a panel a split: the mean over seeds, and between the least and the greatest."""
+    splits = list(finished[0].evaluations)
+    figure, axes = plt.subplots(1, len(splits), figsize=(4 * len(splits), 3.4), layout="constrained", sharey=True, squeeze=False)
+    most = equal(finished, COSTS[0])
+    grid = np.linspace(0, most, 101)
+    for axis, split in zip(axes[0], splits, strict=True):
+        for m in dict.fromkeys(r.method for r in finished):
+            lines = np.array([[r.at(split, COSTS[0], g) for g in grid] for r in finished if r.method == m])
+            (drawn,) = axis.plot(grid, 100 * lines.mean(0), label=NAMES[m])
+            axis.fill_between(grid, 100 * lines.min(0), 100 * lines.max(0), color=drawn.get_color(), alpha=0.15, linewidth=0)
+        axis.set_title(split)
+        axis.set_xlabel("generated tokens")
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("success %")
+    axes[0, -1].legend(fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def write(f: dict, finished: list[Result], template: Path, page: Path) -> None:
+    """Puts the figures between the marks of the template, and the curves beside the page."""
+    before, _, rest = template.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{template} needs the lines {BEGIN} and {END}")
+    svg = page.with_suffix(".svg")
+    draw(finished, svg)
+    image = ["![success over generated tokens](" + svg.name + ")"]
+    parts = [setting(f), table(f), claims(f), image, costs(f)]
+    page.write_text(before + BEGIN + "\n\n" + "\n\n".join("\n".join(p) for p in parts) + "\n\n" + END + after)
+    print(f"{page}\n{svg}")

@@ -1,0 +1,107 @@
+"""Runs of a reproduction → figures: what each method reached, at equal cost, with intervals.
+
+All intervals are of 95 %. Over several seeds they are bootstrapped over seeds and tasks; for one seed
+success has Wilson's interval and a difference is bootstrapped over tasks alone.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import curves
+from evaluate import wilson
+
+DRAWS = 4000
+COSTS = ("total_generated_tokens", "total_env_steps", "total_seconds")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: its metrics, and its evaluations by split in order of steps."""
+
+    method: str
+    seed: int
+    lines: list[dict]
+    evaluations: dict[str, list[dict]]
+
+    def total(self, name: str) -> float:
+        """The sum of a figure over all lines that have it."""
+        return sum(x.get(name) or 0 for x in self.lines)
+
+    def at(self, split: str, cost: str, value: float) -> float:
+        """Success when the run had spent so much, between two evaluations on the line through them."""
+        points = self.evaluations[split]
+        return float(np.interp(value, [p[cost] for p in points], [p["success"] for p in points]))
+
+
+def read(folder: Path, method: str, seed: int) -> Result | None:
+    """The run in a folder, None where it is not finished."""
+    if not (folder / "state.json").exists() or not json.loads((folder / "state.json").read_text())["done"]:
+        return None
+    lines = curves.read(folder / "metrics.jsonl")
+    splits = dict.fromkeys(x["eval"] for x in lines if "eval" in x)
+    return Result(method, seed, lines, {s: [x for x in lines if x.get("eval") == s] for s in splits})
+
+
+def rates(runs: list[Result], split: str, which: int) -> tuple[np.ndarray, np.ndarray]:
+    """Successes and trials of an evaluation (0: the first, -1: the last), both (runs, tasks), of the
+    tasks that every run has played."""
+    counts = [r.evaluations[split][which]["tasks"] for r in runs]
+    tasks = sorted(set.intersection(*(set(c) for c in counts)))
+    both = np.array([[c[t] for t in tasks] for c in counts], dtype=float)
+    return both[..., 0], both[..., 1]
+
+
+def resampled(wins: np.ndarray, trials: np.ndarray, runs: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+    """Mean success of every draw of runs (draws, runs) and tasks (draws, tasks)."""
+    rate = wins / trials
+    return rate[runs[:, :, None], tasks[:, None, :]].mean((1, 2))
+
+
+def draws(rng: np.random.Generator, size: int) -> np.ndarray:
+    return rng.integers(size, size=(DRAWS, size))
+
+
+def quantiles(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def success(runs: list[Result], split: str, which: int = -1) -> tuple[float, float, float]:
+    """Mean success of a method's runs on a split, and its interval."""
+    wins, trials = rates(runs, split, which)
+    mean = float((wins / trials).mean())
+    if len(runs) == 1:
+        return mean, *wilson(int(wins.sum()), int(trials.sum()))
+    rng = np.random.default_rng(0)
+    return mean, *quantiles(resampled(wins, trials, draws(rng, len(runs)), draws(rng, wins.shape[1])))
+
+
+def difference(a: list[Result], b: list[Result], split: str) -> tuple[float, float, float]:
+    """Success of a minus that of b at the end, on the same tasks, and its interval."""
+    (wa, ta), (wb, tb) = rates(a, split, -1), rates(b, split, -1)
+    rng = np.random.default_rng(0)
+    tasks = draws(rng, wa.shape[1])
+    spread = resampled(wa, ta, draws(rng, len(a)), tasks) - resampled(wb, tb, draws(rng, len(b)), tasks)
+    return float((wa / ta).mean() - (wb / tb).mean()), *quantiles(spread)
+
+
+def reached(runs: list[Result], split: str, cost: str, value: float) -> float:
+    """Mean success of a method's runs when each had spent so much."""
+    return float(np.mean([r.at(split, cost, value) for r in runs]))
+
+
+def equal(results: list[Result], cost: str) -> float:
+    """The most that every run has spent of a cost."""
+    return min(r.evaluations[s][-1][cost] for r in results for s in list(r.evaluations)[:1])
+
+
+def first_above(runs: list[Result], split: str, level: float) -> float | None:
+    """Generated tokens at which the mean curve of a method's runs first reaches a level; None if it does not."""
+    most = min(r.evaluations[split][-1][COSTS[0]] for r in runs)
+    grid = np.linspace(0, most, 501)
+    curve = np.array([reached(runs, split, COSTS[0], g) for g in grid])
+    at = np.flatnonzero(curve >= level)
+    return float(grid[at[0]]) if len(at) else None

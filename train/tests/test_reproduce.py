@@ -1,0 +1,94 @@
+"""Figures of a reproduction from made-up runs whose truth is known."""
+
+import json
+import random
+
+import pytest
+
+import page
+import reproduce
+import results
+
+SPLITS = ("l0", "l2")
+SETTINGS = {"split": "train4", "parallel": 2, "quick": False, "seeds": 3, "tokens": 1000, "tasks": 2, "eval_tasks": 40, "eval_samples": 1}
+
+
+def made_up(folder, method: str, seed: int, ends: dict[str, float], tokens: int = 100) -> results.Result:
+    """A run of ten steps whose success on every split goes from 0.2 to ends[split]."""
+    rng, lines = random.Random(f"{method}{seed}"), []
+    for step in range(11):
+        spent = {"total_generated_tokens": tokens * step, "total_env_steps": 10 * step, "total_seconds": 7.0 * step}
+        for split in SPLITS if step % 5 == 0 else ():
+            p = 0.2 + (ends[split] - 0.2) * step / 10
+            wins = [rng.random() < p for _ in range(40)]
+            counts = {f"household/{split}/{i}": [int(w), 1] for i, w in enumerate(wins)}
+            lines.append({"step": step, "eval": split, "success": sum(wins) / 40, "tasks": counts, "eval_seconds": 1.0} | spent)
+        if step < 10:
+            spent = {k: v + v // max(step, 1) for k, v in spent.items()}
+            lines.append({"step": step, "loss": 0.1, "generated_tokens": tokens, "env_steps": 10, "leaves": 8, "forks": 4, "mixed_trees": 0.5} | spent)
+    folder.mkdir()
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    (folder / "state.json").write_text(json.dumps({"done": True}))
+    return results.read(folder, method, seed)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    ends = {"spark": {"l0": 0.95, "l2": 0.5}, "grpo": {"l0": 0.3, "l2": 0.5}}
+    return [made_up(tmp_path / f"{m}{s}", m, s, ends[m]) for m in ends for s in range(3)]
+
+
+def test_unfinished_runs_are_none(tmp_path):
+    assert results.read(tmp_path, "spark", 0) is None
+    (tmp_path / "state.json").write_text('{"done": false}')
+    assert results.read(tmp_path, "spark", 0) is None
+
+
+def test_figures(runs):
+    f = page.figures(runs, SETTINGS)
+    for m, x in f["methods"].items():
+        for split in SPLITS:
+            mine = [r for r in runs if r.method == m]
+            mean, low, high = x["success"][split]
+            assert mean == pytest.approx(sum(r.evaluations[split][-1]["success"] for r in mine) / 3)
+            assert low < mean < high and high - low < 0.35
+    gain, low, high = f["spark_minus"]["grpo"]["l0"]
+    assert 0 < low < gain < high, "0.95 against 0.3 is seen"
+    assert f["spark_minus"]["grpo"]["l2"][1] < 0 < f["spark_minus"]["grpo"]["l2"][2], "equals are undecided"
+    assert f["spark_reaches"]["grpo"]["l0"] < 0.5
+    assert f["equal"]["total_generated_tokens"] == 1000
+    at = f["methods"]["spark"]["at_equal"]["total_generated_tokens"]["l0"]
+    assert at == pytest.approx(f["methods"]["spark"]["success"]["l0"][0])
+    assert f["methods"]["spark"]["tokens_per_trajectory"] == 100 / 8
+
+
+def test_one_seed_has_wilson_intervals(runs):
+    one = [r for r in runs if r.seed == 0 and r.method == "spark"]
+    mean, low, high = results.success(one, "l0")
+    assert (low, high) == results.wilson(round(mean * 40), 40)
+
+
+def test_curves_between_evaluations(runs):
+    points = runs[0].evaluations["l0"]
+    halfway = (points[0]["success"] + points[1]["success"]) / 2
+    assert runs[0].at("l0", "total_generated_tokens", 250) == pytest.approx(halfway)
+    assert results.equal([*runs[1:], runs[0]], "total_env_steps") == 100
+
+
+@pytest.mark.parametrize(
+    "x, says", [((0.2, 0.1, 0.3), "holds"), ((-0.2, -0.3, -0.1), "the other is better"), ((0.1, -0.1, 0.3), "undecided")]
+)
+def test_verdicts(x, says):
+    assert says in page.verdict(x)
+
+
+def test_page(runs, tmp_path):
+    f = page.figures(runs, SETTINGS)
+    made = tmp_path / "reproduction.md"
+    page.write(f, runs, reproduce.ROOT / "docs" / "reproduction.md", made)
+    text = made.read_text()
+    assert "make reproduce\n" in text and "3 seeds, 1,000 generated tokens a run" in text
+    assert "| SPARK | " in text and "points" in text and "No run has been recorded" not in text
+    assert "<svg" in (tmp_path / "reproduction.svg").read_text()
+    page.write(f, runs, made, made)
+    assert made.read_text() == text, "a page is its own template"
