@@ -34,6 +34,7 @@ func coldstartCommand(c *cli, f *flag.FlagSet) func([]string) error {
 	f.IntVar(&o.From, "from", 0, "`index` of the first task")
 	f.IntVar(&o.Count, "trajectories", 300, "`number` of trajectories; beyond the split's tasks the planner goes round again")
 	f.Float64Var(&o.OwnShare, "own", 0.1, "`share` of trajectories that the planner sought itself, not knowing where things are; the others are golden paths with reasons given afterwards")
+	f.Float64Var(&o.Slips, "slips", 0, "`share` of steps that are useless and carry weight 0, so that the steps after them teach to go on after mistakes")
 	f.IntVar(&o.MaxSteps, "max-steps", 30, "most `steps` of a trajectory")
 	f.Uint64Var(&o.Seed, "seed", 0, "`seed` of what the planner draws")
 	f.StringVar(&o.style, "prompt", string(sampler.StyleCompact), "`style` of the prompts: "+strings.Join(sampler.Styles(), ", "))
@@ -56,6 +57,8 @@ func (o *coldstartFlags) validate() error {
 		}
 	}
 	switch {
+	case !(o.Slips >= 0 && o.Slips < 1):
+		return usage("--slips is %v; a share from 0 to below 1", o.Slips)
 	case !(o.OwnShare >= 0 && o.OwnShare <= 1):
 		return usage("--own is %v; a share from 0 to 1", o.OwnShare)
 	case !slices.Contains(sampler.Styles(), o.style):

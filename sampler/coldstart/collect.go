@@ -16,6 +16,7 @@ type Options struct {
 	Count      int     // trajectories
 	OwnShare   float64 // of Count that are of source Own; SPARK: 0.1
 	MaxSteps   int
+	Slips      float64 // share of steps that are useless, to learn to go on after them; not trained
 	Seed       uint64
 }
 
@@ -55,7 +56,7 @@ func Collect(ctx context.Context, e *alfworld.Env, o Options, emit func(*Traject
 
 func try(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, o *Options, round int) (*Trajectory, error) {
 	for k := range attempts {
-		out, err := Play(ctx, e, t, source, o.MaxSteps, o.Seed+uint64(round)<<8+uint64(k))
+		out, err := Play(ctx, e, t, source, o.MaxSteps, o.Slips, o.Seed+uint64(round)<<8+uint64(k))
 		if out != nil || err != nil || source == Retro {
 			return out, err
 		}

@@ -47,8 +47,8 @@ func TestCollect(t *testing.T) {
 				t.Errorf("%v: %d steps, goal %q", tr.Task, len(tr.Steps), tr.Goal)
 			}
 			for _, s := range tr.Steps {
-				if a := sampler.ParseAnswer(answer(&s, sampler.StyleCompact), "explore", false); !a.Valid || a.Action != s.Action {
-					t.Errorf("%v: %q", tr.Task, answer(&s, sampler.StyleCompact))
+				if a := sampler.ParseAnswer(answer(&s, sampler.StyleCompact).Content, "explore", false); !a.Valid || a.Action != s.Action {
+					t.Errorf("%v: %q", tr.Task, answer(&s, sampler.StyleCompact).Content)
 				}
 			}
 		}
@@ -149,5 +149,39 @@ func TestCollectEnds(t *testing.T) {
 	err = Collect(t.Context(), alfworld.New(), Options{Env: alfworld.Name, Split: "train", Tasks: 10, Count: 10, MaxSteps: 30}, func(*Trajectory) error { return full })
 	if err != full {
 		t.Errorf("emit failed: %v", err)
+	}
+}
+
+// Slips are as many as asked for, weigh nothing, and are never the end of the way.
+func TestSlips(t *testing.T) {
+	all, err := collected(t, func(o *Options) { o.Count, o.OwnShare, o.Slips = 200, 0.5, 0.2 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, slips, idle := 0, 0, 0
+	for _, tr := range all {
+		messages := Rows(tr, sampler.Prompt{Style: sampler.StyleCompact}, 0)[0].Messages
+		windows := Rows(tr, sampler.Prompt{Style: sampler.StyleCompact}, 5)
+		own := 0
+		for i, s := range tr.Steps {
+			steps++
+			if weight := messages[2*i+1].Weight; s.Slip != (weight != nil && *weight == 0) {
+				t.Errorf("%v, step %d: slip %v has weight %v", tr.Task, i, s.Slip, weight)
+			}
+			if !s.Slip {
+				own++
+				continue
+			}
+			slips++
+			if i+1 < len(tr.Steps) && tr.Steps[i+1].Observation.Text == "Nothing happens." {
+				idle++
+			}
+		}
+		if len(windows) != own {
+			t.Errorf("%v: %d rows of single steps, %d steps to be learnt", tr.Task, len(windows), own)
+		}
+	}
+	if share := float64(slips) / float64(steps); share < 0.15 || share > 0.25 || idle < slips/3 {
+		t.Errorf("%d of %d steps are slips, %d of them without effect", slips, steps, idle)
 	}
 }

@@ -1,12 +1,16 @@
 package coldstart
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"sparkd"
 )
@@ -46,6 +50,67 @@ func TestReadPaths(t *testing.T) {
 	}
 	if _, err := ReadPaths(iotest.ErrReader(errors.New("bad disk")), "e"); err == nil || !strings.Contains(err.Error(), "bad disk") {
 		t.Errorf("%v", err)
+	}
+}
+
+// corridor is won at its third step to the east; it hangs, breaks or loses where it is told to.
+type corridor struct{ at int }
+
+func (c *corridor) Close() error { return nil }
+
+func (c *corridor) Reset(context.Context, sparkd.Task) (sparkd.Observation, error) {
+	c.at = 0
+	return sparkd.Observation{Text: "A corridor.", Goal: "go east"}, nil
+}
+
+func (c *corridor) Step(ctx context.Context, action string) (o sparkd.Observation, err error) {
+	switch action {
+	case "east":
+		c.at++
+	case "hang":
+		<-ctx.Done()
+		return o, ctx.Err()
+	case "break":
+		return o, sparkd.Errorf(sparkd.CodeEnv, "it broke")
+	case "lose":
+		return sparkd.Observation{Text: "You fell.", Done: true}, nil
+	}
+	return sparkd.Observation{Text: fmt.Sprint("At ", c.at), Done: c.at == 3, Success: c.at == 3}, nil
+}
+
+// A path is replayed in any environment, within the limits of steps and of time; the fault
+// is the path's (invalid) or the environment's.
+func TestReplay(t *testing.T) {
+	for _, c := range []struct {
+		actions string
+		code    sparkd.Code
+		says    string
+	}{
+		{"east east east", "", ""},
+		{"wait east east east", "", ""},
+		{"east east", sparkd.CodeInvalid, "does not reach the goal in its 2 actions"},
+		{"east lose", sparkd.CodeInvalid, "does not reach the goal"},
+		{"east east east east", sparkd.CodeInvalid, "ends after 3 of 4"},
+		{"wait wait wait east east east", sparkd.CodeInvalid, "6 steps, more than 5"},
+		{"east break east", sparkd.CodeEnv, "it broke"},
+		{"east hang east", sparkd.CodeDeadline, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := Path{sparkd.Task{Env: "corridor", Split: "s"}, strings.Fields(c.actions)}
+			tr, err := p.Replay(t.Context(), &corridor{}, 5, time.Minute)
+			if sparkd.CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("%s: %v", c.actions, err)
+			}
+			if err != nil {
+				return
+			}
+			if len(tr.Steps) != len(p.Actions) || tr.Goal != "go east" || tr.Source != Retro || tr.Task != p.Task {
+				t.Errorf("%s: %+v", c.actions, tr)
+			}
+			if s := tr.Steps[len(tr.Steps)-1]; s.Observation.Text != "At 2" || s.Action != "east" || s.Reason != "" {
+				t.Errorf("%s: the last step is %+v", c.actions, s)
+			}
+		})
 	}
 }
 

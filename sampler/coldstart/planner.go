@@ -10,33 +10,32 @@ import (
 )
 
 // Play lets the planner of ALFWorld's games play a task: on the shortest way, for which it
-// gives reasons as if it had not known it (Retro), or seeking its own (Own). It returns nil
-// where the goal is not reached in maxSteps.
-func Play(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, maxSteps int, seed uint64) (*Trajectory, error) {
+// gives reasons as if it had not known it (Retro), or seeking its own (Own). A share slips
+// of its steps are useless. It returns nil where the goal is not reached in maxSteps.
+func Play(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, maxSteps int, slips float64, seed uint64) (*Trajectory, error) {
 	o, err := e.Reset(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	s, err := alfworld.NewSeeker(e, rand.New(rand.NewPCG(seed, uint64(t.Index))))
+	rng := rand.New(rand.NewPCG(seed, uint64(t.Index)))
+	s, err := alfworld.NewSeeker(e, rng)
 	if err != nil {
 		return nil, err
 	}
-	next := s.Next
-	if source == Retro {
-		plan, err := alfworld.Expert(e)
-		if err != nil {
-			return nil, err
-		}
-		next = func() (action string) {
-			action, plan = plan[0], plan[1:]
-			return action
-		}
-	}
 	out := &Trajectory{Task: t, Source: source, Goal: o.Goal}
 	for range maxSteps {
-		action := next()
-		out.Steps = append(out.Steps, Step{o, tagged(s.Reason(action)), action})
-		if o, err = e.Step(ctx, action); err != nil {
+		step := Step{Observation: o, Slip: slips > 0 && rng.Float64() < slips}
+		var reason alfworld.Reason
+		if step.Slip {
+			step.Action, reason = s.Slip()
+		} else if step.Action, err = next(e, s, source); err != nil {
+			return nil, err
+		} else {
+			reason = s.Reason(step.Action)
+		}
+		step.Reason = tagged(reason)
+		out.Steps = append(out.Steps, step)
+		if o, err = e.Step(ctx, step.Action); err != nil {
 			return nil, err
 		}
 		if o.Done {
@@ -45,6 +44,18 @@ func Play(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, ma
 		s.Look()
 	}
 	return nil, nil
+}
+
+// next is what the planner does now.
+func next(e *alfworld.Env, s *alfworld.Seeker, source Source) (string, error) {
+	if source == Own {
+		return s.Next(), nil
+	}
+	plan, err := alfworld.Expert(e)
+	if err != nil {
+		return "", err
+	}
+	return plan[0], nil
 }
 
 func tagged(r alfworld.Reason) string {

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // play returns a trajectory of the household.
 func play(t *testing.T, index int, source Source) *Trajectory {
 	t.Helper()
-	tr, err := Play(t.Context(), alfworld.New(), sparkd.Task{Env: alfworld.Name, Split: "train", Index: index}, source, 30, 7)
+	tr, err := Play(t.Context(), alfworld.New(), sparkd.Task{Env: alfworld.Name, Split: "train", Index: index}, source, 30, 0, 7)
 	if err != nil || tr == nil {
 		t.Fatal(tr, err)
 	}
@@ -170,10 +170,10 @@ func compareConversation(t *testing.T, name string, messages []Message, tree *sp
 	}
 	var want []Message
 	for _, n := range tree.Nodes[1:] {
-		want = append(want, Message{"assistant", n.Spans[0].Text}, Message{"user", n.Spans[1].Text})
+		want = append(want, Message{Role: "assistant", Content: n.Spans[0].Text}, Message{Role: "user", Content: n.Spans[1].Text})
 	}
 	if got := messages[first:]; !slices.Equal(got, want[:len(want)-1]) {
-		t.Errorf("%s: goes on with\n%q, not with\n%q", name, got, want)
+		t.Errorf("%s: goes on with\n%+v, not with\n%+v", name, got, want)
 	}
 }
 

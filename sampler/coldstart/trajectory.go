@@ -25,6 +25,7 @@ type Step struct {
 	Observation sparkd.Observation
 	Reason      string // "<explore>…</explore>" or "<think>…</think>"; "" where none is known yet
 	Action      string
+	Slip        bool // useless, and not to be learnt
 }
 
 // Source says where a path comes from.
@@ -63,6 +64,7 @@ type Row struct {
 type Message struct {
 	Role    string `json:"role"` // "system", "user", "assistant"
 	Content string `json:"content"`
+	Weight  *int   `json:"weight,omitempty"` // 0 where an answer is not to be learnt
 }
 
 // Rows renders a trajectory as the sampler would have prompted it: one row in the append
@@ -71,7 +73,7 @@ func Rows(t *Trajectory, p sampler.Prompt, window int) []Row {
 	p.Terse = true // examples of the form are for models that are not trained for it
 	var opening []Message
 	if s := p.System(); s != "" {
-		opening = []Message{{"system", s}}
+		opening = []Message{{Role: "system", Content: s}}
 	}
 	if window > 0 {
 		return windows(t, p, window, opening)
@@ -83,7 +85,7 @@ func Rows(t *Trajectory, p sampler.Prompt, window int) []Row {
 		if i == 0 {
 			user = p.Opening(&s.Observation)
 		}
-		row.Messages = append(row.Messages, Message{"user", user}, Message{"assistant", answer(s, p.Style)})
+		row.Messages = append(row.Messages, Message{Role: "user", Content: user}, answer(s, p.Style))
 	}
 	return []Row{row}
 }
@@ -97,21 +99,27 @@ func windows(t *Trajectory, p sampler.Prompt, window int, opening []Message) []R
 		if i > 0 {
 			user = p.Window(t.Goal, past, window, &s.Observation)
 		}
+		past = append(past, sampler.Quoted{Observation: strings.TrimSpace(s.Observation.Text), Action: s.Action})
+		if s.Slip {
+			continue
+		}
 		rows = append(rows, Row{
-			Prompt: append(opening[:len(opening):len(opening)], Message{"user", user}), Completion: []Message{{"assistant", answer(s, p.Style)}},
+			Prompt: append(opening[:len(opening):len(opening)], Message{Role: "user", Content: user}), Completion: []Message{answer(s, p.Style)},
 			Task: t.Task.String(), Source: t.Source, Success: true, Step: i + 1,
 		})
-		past = append(past, sampler.Quoted{Observation: strings.TrimSpace(s.Observation.Text), Action: s.Action})
 	}
 	return rows
 }
 
 // answer is what the agent says: the reason and the action, on a line of its own in the
 // paper's form.
-func answer(s *Step, style sampler.Style) string {
-	action := "<action>" + s.Action + "</action>"
+func answer(s *Step, style sampler.Style) Message {
+	m := Message{Role: "assistant", Content: s.Reason + "\n<action>" + s.Action + "</action>"}
 	if style == sampler.StyleCompact {
-		return s.Reason + action
+		m.Content = s.Reason + "<action>" + s.Action + "</action>"
 	}
-	return s.Reason + "\n" + action
+	if s.Slip {
+		m.Weight = new(int)
+	}
+	return m
 }

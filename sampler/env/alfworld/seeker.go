@@ -83,7 +83,7 @@ func (s *Seeker) here() int16 {
 const stay = 0.5
 
 // choose draws the receptacle to search next: the next one of the kind searched last, or
-// one of another kind, every kind as likely as any other.
+// one of the first few other kinds.
 func (s *Seeker) choose() int16 {
 	places := s.candidates()
 	if len(places) == 0 {
@@ -95,7 +95,7 @@ func (s *Seeker) choose() int16 {
 	if other := slices.DeleteFunc(slices.Clone(places), s.sameKind); len(other) > 0 {
 		places = other
 	}
-	return places[s.rng.IntN(len(places))]
+	return places[s.rng.IntN(min(named, len(places)))]
 }
 
 // sameKind reports whether r is of the kind that was searched last.
@@ -166,8 +166,8 @@ func (s *Seeker) sought() int16 {
 
 // Reason says why the command is given now.
 func (s *Seeker) Reason(command string) Reason {
-	i := slices.Index(s.env.menu.commands, command)
-	if i < 0 {
+	i, ok := slices.BinarySearch(s.env.menu.commands, command)
+	if !ok {
 		return Reason{Text: "something else"}
 	}
 	w, a := s.env.world, s.env.menu.actions[i]
@@ -182,6 +182,9 @@ func (s *Seeker) Reason(command string) Reason {
 	case doUse:
 		return Reason{Text: "here is " + w.objects[a.object].name}
 	case doMove:
+		if w.objects[a.object].kind != w.target.object {
+			return Reason{Text: w.objects[a.object].name + " is not needed"}
+		}
 		return Reason{Text: w.objects[a.object].name + " belongs here"}
 	case doClean, doHeat, doCool:
 		return Reason{Text: fmt.Sprintf("here I can %s %s", w.treats(a.verb), w.objects[a.object].name)}
@@ -207,6 +210,8 @@ func (s *Seeker) reasonToGo(r int16) Reason {
 	switch {
 	case held >= 0 && place.appliance != verbs && treatments[place.appliance].makes&w.target.needs != 0 && !p.placed(held) && !w.made(s.env.state, w.target.needs).has(held):
 		return Reason{Text: fmt.Sprintf("%s %s in %s", w.treats(place.appliance), w.objects[held].name, place.name)}
+	case held >= 0 && w.objects[held].kind != w.target.object:
+		return Reason{Text: fmt.Sprintf("put %s away at %s", w.objects[held].name, place.name)}
 	case held >= 0 && w.target.lamp < 0:
 		return Reason{Text: fmt.Sprintf("bring %s to %s", w.objects[held].name, place.name)}
 	}
@@ -232,10 +237,12 @@ func (s *Seeker) reasonToSearch(r int16, what string) Reason {
 	if s.sameKind(r) {
 		return Reason{Text: fmt.Sprintf("no %s here, next %s", what, w.receptacles[r].name)}
 	}
-	places := slices.DeleteFunc(s.candidates(), func(o int16) bool { return o == r || s.sameKind(o) })
-	s.rng.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
-	places = append([]int16{r}, places[:min(len(places), named-1)]...)
-	s.rng.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
+	places := slices.DeleteFunc(s.candidates(), s.sameKind)
+	if i := slices.Index(places, r); i < 0 || i >= named {
+		places = slices.DeleteFunc(places, func(o int16) bool { return o == r })
+		places = slices.Insert(places, min(named-1, len(places)), r)
+	}
+	places = places[:min(named, len(places))]
 	names := make([]string, len(places))
 	for i, p := range places {
 		names[i] = w.receptacles[p].name
