@@ -12,6 +12,10 @@ ARGS    ?=
 BUNDLED := --tasks 3 --max-steps 30 --max-tokens 48 --temperature 1
 OTHERS  := --tasks 3 --max-steps 5 --max-tokens 40 --temperature 0.5 --set sampler.admissible=12
 
+# How the bundled policy was made.
+COLDSTART := --trajectories 10000 --own 0.9
+SFT       := --tokens 7e6 --batch-tokens 4096 --observation-weight 0.05 --lr 2e-3 --muon-lr 0.02 --seed 0 --threads 1
+
 export CGO_ENABLED  ?= 1
 export CGO_CFLAGS   ?= $(FLAGS)
 export CGO_CXXFLAGS ?= $(FLAGS)
@@ -20,7 +24,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-alfworld test-envs test-trainers race bench bench-env bench-engines conformance lint vuln build model clean
+.PHONY: help run test test-alfworld test-envs test-trainers test-train policy race bench bench-env bench-engines conformance lint vuln build model clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +49,18 @@ race: ## run all tests under the race detector
 
 test-alfworld: ## play the same games on the real alfworld and on sparkd; pip installs it once; 8 to 20 minutes, needs cmake and g++
 	@GO='$(GO)' ./sampler/env/alfworld/testdata/real/run $(ARGS)
+
+test-train: ## test the training code with a toy policy and real daemons, where PyTorch is installed
+	@python=$$(./scripts/train-python) || { echo "test-train: NOT RUN, see above" >&2; exit 0; }; \
+	$(MAKE) --no-print-directory build && SPARKD="$(abspath $(BIN))" $$python -m pytest -q train/tests $(ARGS)
+
+policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation (about an hour)
+	@python=$$(./scripts/train-python) && mkdir -p out/policy bundled/testdata && rm -rf out/policy/hf out/policy/rows.jsonl && \
+	./$(BIN) coldstart --out out/policy/rows.jsonl $(COLDSTART) && \
+	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/hf $(SFT) && \
+	$$python train/to_gguf.py out/policy/hf bundled/household.gguf --half bundled/hf && \
+	$$python train/greedy.py bundled/hf bundled/household.gguf out/policy/rows.jsonl > bundled/testdata/greedy.json && \
+	$$python train/evaluate.py --spawn ./$(BIN) --model bundled/household.gguf --tasks 200 $(ARGS)
 
 test-envs: ## test the environments beside the real packages and servers, which pip installs once; needs python3 and Java
 	SPARKD_TEST_ENVS=1 $(GO) test -count=1 -p 1 -timeout 60m ./sampler/env/...

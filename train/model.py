@@ -4,7 +4,6 @@ A policy is a Hugging Face folder: AutoTokenizer, AutoModelForCausalLM, TRL and 
 it as it is, and to_gguf.py turns it into the file that llama.cpp and sparkd load.
 """
 
-import copy
 import json
 import re
 from dataclasses import dataclass
@@ -144,12 +143,13 @@ class Encoder:
         return [*self.conversation(messages).ids, self.assistant]
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: str | Path, half: bool = False) -> None:
-    """Writes the Hugging Face folder; with `half` a copy of the weights in float16."""
-    if half:
-        model = copy.deepcopy(model).half()
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: str | Path) -> None:
+    """Writes the Hugging Face folder, the weights in the model's type."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    config = Path(folder) / "tokenizer_config.json"
+    known_to_all = json.loads(config.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    config.write_text(json.dumps(known_to_all, indent=2) + "\n")  # Transformers 5 writes a name of its own
 
 
 def load(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:

@@ -8,15 +8,19 @@ arguments, it goes on from OUT/checkpoint.pt. OUT/metrics.jsonl has a line per r
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+import transformers
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 import model as policy
 
@@ -25,11 +29,11 @@ def batches(lengths: list[int], batch_tokens: int, rng: random.Random) -> list[l
     """One epoch: indices of rows in batches of at most `batch_tokens` tokens, padding included.
     Rows of like length share a batch; which ones, and the order, is drawn anew every time."""
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i] * rng.uniform(0.95, 1.05), i))
-    out: list[list[int]] = [[]]
+    out: list[list[int]] = []
     longest = 0
     for i in order:
         longest = max(longest, padded(lengths[i]))
-        if out[-1] and longest * (len(out[-1]) + 1) > batch_tokens:
+        if not out or longest * (len(out[-1]) + 1) > batch_tokens:
             out.append([])
             longest = padded(lengths[i])
         out[-1].append(i)
@@ -73,22 +77,11 @@ def schedule(done: float, warmup: float = 0.03, floor: float = 0.05) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1, (done - warmup) / (1 - warmup))))
 
 
-@torch.no_grad()
-def held_out(model, rows: list[policy.Conversation], pad: int, batch_tokens: int, autocast) -> float:
-    """Mean −log p, in nats, of the answers' tokens."""
-    total = count = 0.0
-    for batch in batches([len(r.ids) for r in rows], batch_tokens, random.Random(0)):
-        with autocast():
-            loss, weight = loss_sum(model, *collate([rows[i] for i in batch], pad, 0))
-        total, count = total + loss.item(), count + weight.item()
-    return total / max(count, 1)
-
-
 class Progress:
     """Prints a line, and appends it to metrics.jsonl, about every ten seconds."""
 
-    def __init__(self, path: Path, budget: float, seen: int):
-        self.file = open(path, "a", encoding="utf-8")
+    def __init__(self, path: Path, budget: float, step: int, seen: int):
+        self.file = open(path, "a" if step else "w", encoding="utf-8")
         self.budget, self.start, self.began, self.last = budget, seen, time.monotonic(), time.monotonic()
         self.loss: list[float] = []
 
@@ -112,8 +105,8 @@ class Progress:
 
 
 class Optimizer:
-    """Muon (Jordan 2024) on the matrices of the blocks, which learns from about half as many tokens
-    here, and AdamW on embeddings and norms; without a Muon rate AdamW on everything."""
+    """Muon (Jordan 2024) on the matrices of the blocks, AdamW on embeddings and norms; without a Muon
+    rate AdamW on everything."""
 
     def __init__(self, model, adam_rate: float, muon_rate: float):
         inner = [p for name, p in model.named_parameters() if muon_rate and p.ndim == 2 and "embed" not in name]
@@ -138,10 +131,28 @@ class Optimizer:
             optimizer.load_state_dict(state)
 
 
-def train(args: argparse.Namespace) -> None:
-    torch.set_num_threads(args.threads)
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
+@dataclass
+class Run:
+    """What is trained, on what, and where it goes."""
+
+    args: argparse.Namespace
+    model: LlamaForCausalLM
+    tokenizer: PreTrainedTokenizerFast
+    rows: list[policy.Conversation]
+    held: list[policy.Conversation]  # 2 % of the rows, not trained on
+
+    @property
+    def out(self) -> Path:
+        return Path(self.args.out)
+
+    def loss(self, rows: list[policy.Conversation], observation_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """loss_sum of rows that fit into a batch."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bfloat16):
+            return loss_sum(self.model, *collate(rows, self.tokenizer.pad_token_id, observation_weight))
+
+
+def prepare(args: argparse.Namespace) -> Run:
+    """The policy to begin with and the rows as tokens."""
     rows = policy.read_rows(args.rows)
     if args.init:
         model, tokenizer = policy.load(args.init)
@@ -149,43 +160,53 @@ def train(args: argparse.Namespace) -> None:
         tokenizer = policy.build_tokenizer(rows, args.vocabulary, args.context)
         model = policy.build_model(tokenizer, args.hidden, args.layers, args.heads, args.ffn, args.context, args.seed)
     encoder = policy.Encoder(tokenizer)
-    talks = [c for c in (encoder.conversation(r["messages"]) for r in rows) if len(c.ids) <= args.context]
-    random.Random(args.seed).shuffle(talks)
-    held, talks = talks[: len(talks) // 50], talks[len(talks) // 50 :]
-    lengths = [len(t.ids) for t in talks]
+    talks = [encoder.conversation(r["messages"]) for r in rows]
+    fit = [t for t in talks if len(t.ids) <= model.config.max_position_embeddings]
+    if not fit:
+        raise SystemExit(f"{args.rows}: no row fits into the context of {model.config.max_position_embeddings} tokens; use a larger --context")
+    random.Random(args.seed).shuffle(fit)
+    run = Run(args, model, tokenizer, fit[len(fit) // 50 :], fit[: len(fit) // 50])
+    print(f"{sum(p.numel() for p in model.parameters())} weights, {len(tokenizer)} tokens; {len(run.rows)} rows to train on, "
+          f"{len(run.held)} held out, {len(talks) - len(fit)} too long for the context", flush=True)  # fmt: skip
+    return run
+
+
+def train(run: Run) -> None:
+    """Trains until the budget of tokens is used up, and writes the policy."""
+    args, lengths = run.args, [len(t.ids) for t in run.rows]
     budget = args.tokens or args.epochs * sum(lengths)
-    print(f"{len(talks)} trajectories of {sum(lengths) // len(talks)} tokens, {len(rows) - len(talks) - len(held)} too long; "
-          f"{sum(p.numel() for p in model.parameters())} parameters, {len(tokenizer)} tokens; {budget:.0f} tokens to train on")  # fmt: skip
-
-    def autocast():
-        return torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16)
-
-    optimizer = Optimizer(model, args.lr, args.muon_lr)
-    step, seen = resume(out / "checkpoint.pt", args, model, optimizer)
-    progress, saved = Progress(out / "metrics.jsonl", budget, seen), time.monotonic()
-    model.train()
-    for number, batch in enumerate(forever(lengths, args.batch_tokens, args.seed)):
+    optimizer = Optimizer(run.model, args.lr, args.muon_lr)
+    step, seen = resume(run, optimizer)
+    progress, saved = Progress(run.out / "metrics.jsonl", budget, step, seen), time.monotonic()
+    run.model.train()
+    for batch in itertools.islice(forever(lengths, args.batch_tokens, args.seed), step, None):
         if seen >= budget:
             break
-        if number < step:
-            continue  # done before the checkpoint
-        with autocast():
-            loss, weight = loss_sum(model, *collate([talks[i] for i in batch], tokenizer.pad_token_id, args.observation_weight))
+        loss, weight = run.loss([run.rows[i] for i in batch], args.observation_weight)
         loss = loss / weight
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
         share = schedule(seen / budget)
         optimizer.step(share)
         step, seen = step + 1, seen + sum(lengths[i] for i in batch)
         progress.step(step, seen, loss.item(), share)
-        if time.monotonic() - saved > 60:
-            checkpoint(out / "checkpoint.pt", args, model, optimizer, step, seen)
+        if time.monotonic() - saved > args.checkpoint_every:
+            checkpoint(run, optimizer, step, seen)
             saved = time.monotonic()
-    model.eval()
-    policy.save(model, tokenizer, out)
-    if held:
-        progress.write({"held_out_loss": round(held_out(model, held, tokenizer.pad_token_id, args.batch_tokens, autocast), 4)})
-    (out / "checkpoint.pt").unlink(missing_ok=True)
+    run.model.eval()
+    policy.save(run.model, run.tokenizer, run.out)
+    progress.write({"held_out_loss": held_out(run)})
+    (run.out / "checkpoint.pt").unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def held_out(run: Run) -> float | None:
+    """Mean −log p, in nats, of the answers' tokens in the rows that were held out; None without any."""
+    total = count = 0.0
+    for batch in batches([len(t.ids) for t in run.held], run.args.batch_tokens, random.Random(0)):
+        loss, weight = run.loss([run.held[i] for i in batch], 0)
+        total, count = total + loss.item(), count + weight.item()
+    return round(total / count, 4) if count else None
 
 
 def forever(lengths: list[int], batch_tokens: int, seed: int):
@@ -196,26 +217,32 @@ def forever(lengths: list[int], batch_tokens: int, seed: int):
         epoch += 1
 
 
-def checkpoint(path: Path, args, model, optimizer, step: int, seen: int) -> None:
+def recipe(args: argparse.Namespace) -> dict:
+    """The arguments that decide about the weights."""
+    return {name: value for name, value in vars(args).items() if name not in ("out", "checkpoint_every")}
+
+
+def checkpoint(run: Run, optimizer: Optimizer, step: int, seen: int) -> None:
     """Writes what resume reads; a kill while it writes leaves the one before."""
-    state = {"args": vars(args), "model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seen": seen}
-    torch.save(state, path.with_suffix(".new"))
-    os.replace(path.with_suffix(".new"), path)
+    state = {"recipe": recipe(run.args), "model": run.model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seen": seen}
+    torch.save(state, run.out / "checkpoint.new")
+    os.replace(run.out / "checkpoint.new", run.out / "checkpoint.pt")
 
 
-def resume(path: Path, args, model, optimizer) -> tuple[int, int]:
+def resume(run: Run, optimizer: Optimizer) -> tuple[int, int]:
     """Steps and tokens done by the run with the same arguments that left a checkpoint, else 0."""
+    path = run.out / "checkpoint.pt"
     if not path.exists():
         return 0, 0
     state = torch.load(path)
-    if state["args"] != vars(args):
+    if state["recipe"] != recipe(run.args):
         raise SystemExit(f"{path} is of a run with other arguments: delete it, or choose another --out")
-    model.load_state_dict(state["model"])
+    run.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"], state["seen"]
 
 
-def main() -> None:
+def options(given: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rows", required=True, help="trajectories, JSONL: sparkd coldstart writes them")
     p.add_argument("--out", required=True, help="folder of the trained policy")
@@ -232,7 +259,16 @@ def main() -> None:
     p.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16 (default)")
     for name, value in (("vocabulary", 1024), ("context", 2048), ("hidden", 128), ("layers", 5), ("heads", 4), ("ffn", 384)):
         p.add_argument(f"--{name}", type=int, default=value, help="of a policy from nothing (%(default)s)")
-    train(p.parse_args())
+    p.add_argument("--checkpoint-every", type=float, default=60, help="seconds (%(default)s)")
+    return p.parse_args(given)
+
+
+def main() -> None:
+    args = options()
+    torch.set_num_threads(args.threads)
+    transformers.logging.disable_progress_bar()
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    train(prepare(args))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
     python train/to_gguf.py out/policy out/policy.gguf
 
 Matrices are float16 (or float32 with --type f32), norms float32. The same folder gives the same bytes.
+With --half the weights are rounded to float16 first, norms too, and written to a Hugging Face folder of
+that type as well, so that both hold the same numbers.
 """
 
 import argparse
@@ -13,6 +15,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
+import transformers
 
 import model as policy
 
@@ -107,8 +110,14 @@ def main() -> None:
     p.add_argument("gguf", help="file to write")
     p.add_argument("--name", default="sparkd household", help="general.name (%(default)s)")
     p.add_argument("--type", choices=("f16", "f32"), default="f16", help="of matrices (%(default)s)")
+    p.add_argument("--half", metavar="FOLDER", help="Hugging Face folder of the same weights in float16")
     args = p.parse_args()
-    write(*policy.load(args.folder), args.gguf, args.name, half=args.type == "f16")
+    transformers.logging.disable_progress_bar()
+    model, tokenizer = policy.load(args.folder)
+    if args.half:
+        model = model.half()
+        policy.save(model, tokenizer, args.half)
+    write(model, tokenizer, args.gguf, args.name, half=args.type == "f16")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""What Transformers computes with a policy, for the test that compares the embedded engine with it.
+
+    python train/greedy.py bundled/hf bundled/household.gguf rows.jsonl > bundled/testdata/greedy.json
+
+Prompts are the beginnings of the first rows; each is continued greedily. A continuation ends before the
+first token that is nearly a tie, where rounding may decide.
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+import transformers
+
+import model as policy
+
+TIE = 0.1  # nats between the best two tokens
+
+
+@torch.no_grad()
+def greedy(model, prompt: list[int], end: int, most: int = 48) -> tuple[list[int], list[float]]:
+    """The greedy continuation of a prompt, the end token included, and the logprobs of its tokens in nats."""
+    ids, logprobs = list(prompt), []
+    while len(logprobs) < most and (not logprobs or ids[-1] != end):
+        logp = model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+        best = logp.topk(2)
+        if best.values[0] - best.values[1] < TIE:
+            break
+        ids.append(best.indices[0].item())
+        logprobs.append(round(best.values[0].item(), 6))
+    return ids[len(prompt) :], logprobs
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", help="Hugging Face folder of the policy")
+    p.add_argument("gguf", type=Path, help="the same policy as GGUF")
+    p.add_argument("rows", help="trajectories, JSONL")
+    p.add_argument("--prompts", type=int, default=24, help="(%(default)s)")
+    o = p.parse_args()
+    transformers.logging.disable_progress_bar()
+    model, tokenizer = policy.load(o.folder)
+    encoder, cases = policy.Encoder(tokenizer), []
+    for number, row in enumerate(policy.read_rows(o.rows)[: o.prompts]):
+        turns = 2 * (number % 6) + 1  # up to and including a user's turn
+        messages = row["messages"][: min(turns, len(row["messages"]) - 1)]
+        prompt = encoder.prompt(messages)
+        tokens, logprobs = greedy(model, prompt, tokenizer.eos_token_id)
+        cases.append({"texts": [m["content"] for m in messages], "prompt": prompt, "tokens": tokens, "logprobs": logprobs})
+    print(json.dumps({"gguf_sha256": hashlib.sha256(o.gguf.read_bytes()).hexdigest(), "cases": cases}, ensure_ascii=False, indent=1))
+
+
+if __name__ == "__main__":
+    main()

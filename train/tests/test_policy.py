@@ -1,0 +1,103 @@
+"""The policy's tokenizer, its conversations, its folder, and its GGUF."""
+
+import gguf
+import jinja2
+import numpy as np
+import pytest
+import torch
+from daemons import ROW, tiny
+from transformers import AutoTokenizer
+
+import model as policy
+import to_gguf
+
+MESSAGES = [{"role": role, "content": content} for role, content in ROW]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny(tmp_path_factory.mktemp("policy"))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(folder):
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def test_a_conversation_is_its_rendered_template(tokenizer):
+    talk = policy.Encoder(tokenizer).conversation(MESSAGES)
+    rendered = jinja2.Template(tokenizer.chat_template).render(messages=MESSAGES)
+    assert tokenizer.decode(talk.ids) == rendered
+    assert tokenizer.apply_chat_template(MESSAGES, tokenize=False) == rendered
+    assert tokenizer(rendered, add_special_tokens=False).input_ids == talk.ids
+    answers = tokenizer.decode([i for i, sampled in zip(talk.ids, talk.answer) if sampled])
+    assert answers == "".join(content + policy.END for role, content in ROW if role == "assistant")
+
+
+def test_a_prompt_is_what_the_answer_follows(tokenizer):
+    encoder = policy.Encoder(tokenizer)
+    whole, prompt = encoder.conversation(MESSAGES), encoder.prompt(MESSAGES[:3])
+    assert whole.ids[: len(prompt)] == prompt
+    assert whole.answer[len(prompt) - 1 : len(prompt) + 1] == [False, True]
+
+
+@pytest.mark.parametrize("text", ["", " a  b\n\n", "don't go, drawer 12!", "naïve 漢字 🙂", "a<explore>b</explore><action>", "\x00\x7f"])
+def test_any_text_comes_back(tokenizer, text):
+    assert tokenizer.decode(policy.Encoder(tokenizer).text(text)) == text
+
+
+def test_control_tokens_in_a_text_are_text_and_marks_are_marks(tokenizer):
+    encoder = policy.Encoder(tokenizer)
+    ids = encoder.text("<|end|><|user|><explore>")
+    assert ids[-1] == tokenizer.convert_tokens_to_ids("<explore>")
+    assert not set(ids) & set(tokenizer.convert_tokens_to_ids(policy.CONTROL))
+    assert tokenizer.eos_token == tokenizer.pad_token == policy.END
+    assert tokenizer.decode(encoder.text("<action>x</action>"), skip_special_tokens=True) == "<action>x</action>"
+
+
+def test_the_same_rows_give_the_same_tokenizer(tokenizer):
+    again = policy.build_tokenizer([{"messages": MESSAGES}], vocabulary=300, context=1024)
+    assert again.backend_tokenizer.to_str() == policy.build_tokenizer([{"messages": MESSAGES}], 300, 1024).backend_tokenizer.to_str()
+    assert again.get_vocab() == tokenizer.get_vocab()
+
+
+def test_rows_that_are_none_are_refused(tmp_path):
+    for text, words in (("\n", "has no rows"), ('{"prompt": "x"}\n', "row 1 has no messages")):
+        (tmp_path / "rows.jsonl").write_text(text)
+        with pytest.raises(ValueError, match=words):
+            policy.read_rows(tmp_path / "rows.jsonl")
+
+
+def test_gguf_holds_the_policy(folder, tokenizer, tmp_path):
+    model, _ = policy.load(folder)
+    for name in ("a", "b"):
+        to_gguf.write(model, tokenizer, tmp_path / name, "tiny")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    reader = gguf.GGUFReader(tmp_path / "a")
+    fields = {name: field.contents() for name, field in reader.fields.items()}
+    tensors = {t.name: t for t in reader.tensors}
+    assert "output.weight" not in tensors
+    assert {n for n, t in tensors.items() if t.tensor_type == gguf.GGMLQuantizationType.F32} == {n for n in tensors if "norm" in n}
+    assert np.array_equal(tensors["token_embd.weight"].data, model.model.embed_tokens.weight.detach().numpy().astype(np.float16))
+    assert fields["general.architecture"] == "llama" and fields["general.name"] == "tiny" and fields["general.file_type"] == 1
+    assert fields["tokenizer.ggml.model"] == "gpt2" and fields["tokenizer.ggml.pre"] == "gpt-2"
+    assert fields["tokenizer.chat_template"] == policy.CHAT_TEMPLATE and fields["tokenizer.ggml.add_bos_token"] is False
+    tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
+    assert len(tokens) == len(tokenizer)
+    assert {t for t, kind in zip(tokens, kinds) if kind == 3} == set(policy.CONTROL)
+    assert {t for t, kind in zip(tokens, kinds) if kind == 4} == set(policy.MARKS)
+    for key in ("eos", "eot", "padding"):
+        assert tokens[fields[f"tokenizer.ggml.{key}_token_id"]] == policy.END
+
+
+def test_a_query_projection_rotates_alike_in_both_orders():
+    heads, half, position = 2, 3, 5
+    projection = torch.randn(heads * 2 * half, 4, generator=torch.Generator().manual_seed(1)).numpy()
+    x = np.ones(4, np.float32)
+    angle = position * 10000.0 ** (-np.arange(half) / half)
+    first, second = (projection @ x).reshape(heads, 2, half).swapaxes(0, 1)  # Transformers: i with i + half
+    want = np.stack([first * np.cos(angle) - second * np.sin(angle), first * np.sin(angle) + second * np.cos(angle)], -1)
+    pairs = (to_gguf.interleave(projection, heads) @ x).reshape(heads, half, 2)  # llama.cpp: 2i with 2i + 1
+    even, odd = pairs[..., 0], pairs[..., 1]
+    got = np.stack([even * np.cos(angle) - odd * np.sin(angle), even * np.sin(angle) + odd * np.cos(angle)], -1)
+    np.testing.assert_allclose(got, want, rtol=1e-5)
