@@ -68,7 +68,7 @@ func (t *teacherFlags) validate(o *coldstartFlags) error {
 	case t.resume && !plain:
 		return usage("--resume needs --out FILE of plain lines; pack them when all are there")
 	}
-	return needs([]string{"own", "seed"}, "is the planner's; a teacher annotates golden paths")
+	return needs([]string{"own", "slips", "seed"}, "is the planner's; a teacher annotates golden paths")
 }
 
 // teach has a teacher annotate golden paths.

@@ -121,6 +121,8 @@ func TestColdstartRefuses(t *testing.T) {
 		{[]string{"--teacher", "http://127.0.0.1:1/v1"}, "--teacher needs --teacher-model"},
 		{with("--own", "0"), "--own is the planner's"},
 		{with("--seed", "1"), "--seed is the planner's"},
+		{with("--slips", "0.1"), "--slips is the planner's"},
+		{[]string{"--slips", "1"}, "--slips is 1"},
 		{with("--golden", file, "--split", "l0"), "with --golden the file does"},
 		{with("--golden", file), "golden: line 1: no actions"},
 		{with("--golden", s.dir), "golden: "},
