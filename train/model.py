@@ -30,7 +30,7 @@ CHAT_TEMPLATE = (
 
 def read_rows(path: str | Path) -> list[dict]:
     """The rows of a JSONL file, one trajectory each, in TRL's conversational form:
-    {"messages": [{"role": "user" | "assistant", "content": str}, …], …}."""
+    {"messages": [{"role": "user" | "assistant", "content": str, "weight": 0?}, …], …}."""
     with open(path, encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines if line.strip()]
     for number, row in enumerate(rows, 1):
@@ -102,10 +102,12 @@ def build_model(
 
 @dataclass(frozen=True)
 class Conversation:
-    """One trajectory as tokens: answer[i] is true where ids[i] is a token that the policy samples."""
+    """One trajectory as tokens: answer[i] is true where ids[i] is a token that the policy samples, and
+    muted[i] where that is part of an answer which is not to be learnt."""
 
     ids: list[int]
     answer: list[bool]
+    muted: list[bool]
 
 
 class Encoder:
@@ -125,18 +127,18 @@ class Encoder:
         return self.seen[text]
 
     def conversation(self, messages: list[dict]) -> Conversation:
-        """The tokens of a conversation; answers are the assistant's texts with their end token."""
+        """The tokens of a conversation; answers are the assistant's texts with their end token. An
+        answer whose message has the weight 0 is muted."""
         ids: list[int] = []
         answer: list[bool] = []
+        muted: list[bool] = []
         for message in messages:
             sampled = message["role"] == "assistant"
-            text = self.text(message["content"])
-            ids += [self.assistant if sampled else self.user, *text]
-            answer += [False] + [sampled] * len(text)
-            if sampled:
-                ids.append(self.end)
-                answer.append(True)
-        return Conversation(ids, answer)
+            body = self.text(message["content"]) + [self.end] * sampled
+            ids += [self.assistant if sampled else self.user, *body]
+            answer += [False] + [sampled] * len(body)
+            muted += [False] + [sampled and message.get("weight") == 0] * len(body)
+        return Conversation(ids, answer, muted)
 
     def prompt(self, messages: list[dict]) -> list[int]:
         """The tokens of a conversation that the policy is to answer."""

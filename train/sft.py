@@ -54,7 +54,8 @@ def collate(rows: list[policy.Conversation], pad: int, observation_weight: float
     ids, weights = torch.full(shape, pad), torch.zeros(shape)
     for i, r in enumerate(rows):
         ids[i, : len(r.ids)] = torch.tensor(r.ids)
-        weights[i, : len(r.ids)] = torch.where(torch.tensor(r.answer), 1.0, observation_weight)
+        learnt = torch.where(torch.tensor(r.answer), 1.0, observation_weight)
+        weights[i, : len(r.ids)] = learnt.masked_fill(torch.tensor(r.muted), 0)
     return ids, weights
 
 

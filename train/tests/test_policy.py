@@ -41,6 +41,14 @@ def test_a_prompt_is_what_the_answer_follows(tokenizer):
     assert whole.answer[len(prompt) - 1 : len(prompt) + 1] == [False, True]
 
 
+def test_an_answer_of_weight_0_is_muted(tokenizer):
+    encoder = policy.Encoder(tokenizer)
+    slipped = [MESSAGES[0], MESSAGES[1] | {"weight": 0}, *MESSAGES[2:]]
+    plain, talk = encoder.conversation(MESSAGES), encoder.conversation(slipped)
+    assert (talk.ids, talk.answer) == (plain.ids, plain.answer) and not any(plain.muted)
+    assert tokenizer.decode([i for i, muted in zip(talk.ids, talk.muted) if muted]) == ROW[1][1] + policy.END
+
+
 @pytest.mark.parametrize("text", ["", " a  b\n\n", "don't go, drawer 12!", "naïve 漢字 🙂", "a<explore>b</explore><action>", "\x00\x7f"])
 def test_any_text_comes_back(tokenizer, text):
     assert tokenizer.decode(policy.Encoder(tokenizer).text(text)) == text

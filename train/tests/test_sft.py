@@ -22,7 +22,7 @@ def rows(tmp_path_factory):
     with open(path, "w") as out:
         for i in range(60):
             filler = {"role": "user", "content": random.Random(i).randbytes(200 if i % 10 == 9 else i % 7).hex()}
-            out.write(json.dumps({"messages": [*messages, filler, messages[1]]}) + "\n")
+            out.write(json.dumps({"messages": [*messages, filler, messages[1] | {"weight": i % 2}]}) + "\n")
     return path
 
 
@@ -60,7 +60,7 @@ def test_the_loss_is_the_weighted_one_and_padding_does_not_count(rows, observati
     for talk in pair:
         ids = torch.tensor([talk.ids])
         nll = F.cross_entropy(model(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")
-        weights = torch.tensor([1.0 if a else observation_weight for a in talk.answer[1:]])
+        weights = torch.tensor([0.0 if m else 1 if a else observation_weight for a, m in zip(talk.answer[1:], talk.muted[1:])])
         want, want_weight = want + (nll * weights).sum().item(), want_weight + weights.sum().item()
     assert weight.item() == pytest.approx(want_weight)
     assert total.item() == pytest.approx(want, rel=1e-4)
