@@ -24,7 +24,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-alfworld test-envs test-trainers test-train policy race bench bench-env bench-engines conformance lint vuln build model clean
+.PHONY: help run test test-alfworld test-envs test-trainers test-train policy reproduce race bench bench-env bench-engines conformance lint vuln build model clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ policy: build ## make the bundled policy anew, from nothing: cold start, trainin
 	$$python train/to_gguf.py out/policy/hf bundled/household.gguf --half bundled/hf && \
 	$$python train/greedy.py bundled/hf bundled/household.gguf out/policy/rows.jsonl > bundled/testdata/greedy.json && \
 	$$python train/evaluate.py --spawn ./$(BIN) --model bundled/household.gguf --tasks 200 $(ARGS)
+
+reproduce: build ## compare SPARK with chains and other ways to branch, at equal generated tokens (a night; ARGS=--quick: 20 minutes); goes on where it was
+	@python=$$(./scripts/train-python) && $$python train/reproduce.py $(ARGS)
 
 test-envs: ## test the environments beside the real packages and servers, which pip installs once; needs python3 and Java
 	SPARKD_TEST_ENVS=1 $(GO) test -count=1 -p 1 -timeout 60m ./sampler/env/...

@@ -82,11 +82,12 @@ class Bench:
         folder = self.folder(method, seed)
         if results.read(folder, method, seed):
             return True
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "log", "ab") as log, self.lock:
+        with self.lock:
             if self.stopped:
                 return False
-            process = subprocess.Popen(command(method, seed, folder, self.size, self.o), stdout=log, stderr=log)
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(folder / "log", "ab") as log:
+                process = subprocess.Popen(command(method, seed, folder, self.size, self.o), stdout=log, stderr=log)
             self.processes.add(process)
         began = time.monotonic()
         code = process.wait()
@@ -134,8 +135,7 @@ def main() -> int:
     size = replace(size, **{k: v for k in asdict(size) if (v := getattr(o, k)) is not None})
     o.out = o.out or ROOT / "out" / ("reproduce-quick" if o.quick else "reproduce")
     bench = Bench(size, o)
-    complete = bench.all()
-    if not complete:
+    if not bench.all():
         print("not all runs are finished; the same command goes on", file=sys.stderr)
         return 1
     figures = page.figures(bench.finished(), {"split": o.split, "parallel": o.parallel, "quick": o.quick, **asdict(size)})
