@@ -35,13 +35,13 @@ func Play(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, ma
 		}
 		step.Reason = tagged(reason)
 		out.Steps = append(out.Steps, step)
+		s.Tell(step.Action)
 		if o, err = e.Step(ctx, step.Action); err != nil {
 			return nil, err
 		}
 		if o.Done {
 			return out, nil
 		}
-		s.Look()
 	}
 	return nil, nil
 }

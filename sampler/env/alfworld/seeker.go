@@ -18,6 +18,7 @@ type Seeker struct {
 	rng  *rand.Rand
 	seen []bool // receptacles that have been looked into
 	last int16  // the one searched last, -1: none
+	at   int16  // the one gone to last, -1: none
 }
 
 // Reason says why an action is taken.
@@ -29,7 +30,7 @@ type Reason struct {
 }
 
 // NewSeeker returns a player of the game that e is at the start of. It draws from rng where
-// several places are as good. The caller steps e and calls Look after each step.
+// several places are as good. The caller tells it of each command before it steps e.
 func NewSeeker(e *Env, rng *rand.Rand) (*Seeker, error) {
 	switch {
 	case e.world == nil:
@@ -37,18 +38,22 @@ func NewSeeker(e *Env, rng *rand.Rand) (*Seeker, error) {
 	case e.world.target.count == 0:
 		return nil, sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
 	}
-	s := &Seeker{env: e, rng: rng, seen: make([]bool, len(e.world.receptacles)), last: -1}
-	s.Look()
-	return s, nil
+	return &Seeker{env: e, rng: rng, seen: make([]bool, len(e.world.receptacles)), last: -1, at: -1}, nil
 }
 
-// Look takes note of what can be seen now.
-func (s *Seeker) Look() {
-	w, now := s.env.world, s.env.state
-	for _, r := range w.places[max(w.at(now, 0), 0)].byID {
-		if w.receptacles[r].location == w.at(now, 0) && w.reachable(now, r) {
-			s.seen[r] = true
-		}
+// Tell takes note of what the answer to a command will show. Of several receptacles at one
+// place it shows the one that the command names.
+func (s *Seeker) Tell(command string) {
+	i, ok := slices.BinarySearch(s.env.menu.commands, command)
+	if !ok {
+		return
+	}
+	switch a := s.env.menu.actions[i]; a.verb {
+	case doGoTo:
+		s.at = a.receptacle
+		s.seen[s.at] = s.seen[s.at] || s.env.world.reachable(s.env.state, s.at)
+	case doOpen, doExamineReceptacle:
+		s.seen[a.receptacle] = s.seen[a.receptacle] || a.verb == doOpen || s.env.world.reachable(s.env.state, a.receptacle)
 	}
 }
 
@@ -60,6 +65,9 @@ func (s *Seeker) Next() string {
 		return p.plan[0]
 	}
 	if r := s.here(); r >= 0 {
+		if s.env.world.reachable(s.env.state, r) {
+			return s.command(action{doExamineReceptacle, 0, -1, r, -1})
+		}
 		return s.command(action{doOpen, 0, -1, r, -1})
 	}
 	if r := s.choose(); r >= 0 {
@@ -68,7 +76,7 @@ func (s *Seeker) Next() string {
 	return s.env.world.command(action{doLook, 0, -1, -1, -1})
 }
 
-// here returns a closed receptacle at hand that is worth opening, -1 if there is none.
+// here returns a receptacle at hand that is worth looking into, -1 if there is none.
 func (s *Seeker) here() int16 {
 	w := s.env.world
 	for _, r := range s.places() {
@@ -174,7 +182,10 @@ func (s *Seeker) Reason(command string) Reason {
 	switch a.verb {
 	case doGoTo:
 		return s.reasonToGo(a.receptacle)
-	case doOpen:
+	case doOpen, doExamineReceptacle:
+		if a.verb == doExamineReceptacle || a.receptacle != s.at {
+			return Reason{Text: w.receptacles[a.receptacle].name + " is here too"}
+		}
 		return Reason{Text: w.receptacles[a.receptacle].name + " is closed"}
 	case doTake:
 		s.last = -1 // another search begins elsewhere

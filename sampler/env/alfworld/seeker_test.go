@@ -12,32 +12,22 @@ import (
 	"sparkd"
 )
 
-// told is what a player has been told so far: by the texts, and by the commands that the
-// game offered. Where receptacles share a place the texts tell what is in one of them,
-// the commands of all.
+// told is what a player has been told so far, by the texts alone: compact prompts list
+// no commands.
 type told struct {
 	things  map[string]bool // "mug 1", "desk 1"
 	content map[string]bool // receptacles of which a text has said what is in them
-	at      map[string]bool // receptacles that commands have reached
 }
 
 var (
 	thing   = regexp.MustCompile(`\b[a-z]+ \d+\b`)
 	content = regexp.MustCompile(`(?:On the ([a-z]+ \d+), you see|You open the ([a-z]+ \d+)\.)`)
 	inside  = regexp.MustCompile(`The ([a-z]+ \d+) is open\. In it`)
-	reached = regexp.MustCompile(`^(?:examine|take .* from) ([a-z]+ \d+)$`)
 )
 
 func (k *told) hear(o *sparkd.Observation) {
-	for _, text := range append([]string{o.Text}, o.Admissible...) {
-		for _, name := range thing.FindAllString(text, -1) {
-			k.things[name] = true
-		}
-	}
-	for _, command := range o.Admissible {
-		if m := reached.FindStringSubmatch(command); m != nil {
-			k.at[m[1]] = true
-		}
+	for _, name := range thing.FindAllString(o.Text, -1) {
+		k.things[name] = true
 	}
 	for _, pattern := range []*regexp.Regexp{content, inside} {
 		for _, m := range pattern.FindAllStringSubmatch(o.Text, -1) {
@@ -56,8 +46,8 @@ func (k *told) check(r Reason, action string) error {
 	if strings.ContainsAny(r.Text, "<>\n") || strings.TrimSpace(r.Text) == "" {
 		return fmt.Errorf("the reason cannot stand between tags")
 	}
-	if o, at, ok := strings.Cut(r.Text, " is at "); ok && !k.at[at] {
-		return fmt.Errorf("%s was not reached, and %s is said to be there", at, o)
+	if o, at, ok := strings.Cut(r.Text, " is at "); ok && !k.content[at] {
+		return fmt.Errorf("%s was not seen, and %s is said to be there", at, o)
 	}
 	if !r.Open {
 		return nil
@@ -89,7 +79,7 @@ func seek(t *testing.T, e *Env, o sparkd.Observation, seed uint64, most int, nex
 	if next == nil {
 		next = s.Next
 	}
-	known := &told{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	known := &told{map[string]bool{}, map[string]bool{}}
 	for len(actions) < most && !e.done {
 		known.hear(&o)
 		action := next()
@@ -98,8 +88,8 @@ func seek(t *testing.T, e *Env, o sparkd.Observation, seed uint64, most int, nex
 			t.Fatalf("seed %d, after %q: %v\nreason %+v\naction %q\nobservation %q", seed, actions, err, reason, action, o.Text)
 		}
 		actions, reasons = append(actions, action), append(reasons, reason)
+		s.Tell(action)
 		o = step(t, e, action)
-		s.Look()
 	}
 	return actions, reasons
 }
@@ -121,8 +111,8 @@ func TestSeekerSolves(t *testing.T) {
 		for ; !e.done && steps < 100; steps++ {
 			action := s.Next()
 			s.Reason(action) // remembers what was searched
+			s.Tell(action)
 			step(t, e, action)
-			s.Look()
 		}
 		played[task.Split]++
 		if steps <= 30 {
@@ -219,7 +209,7 @@ func TestSeekerOnlyLooks(t *testing.T) {
 		before := e.StateHash()
 		action := s.Next()
 		s.Reason(action)
-		s.Look()
+		s.Tell(action)
 		if e.StateHash() != before || !slices.Contains(e.menu.commands, action) {
 			t.Errorf("%v: %q changed the game, or is not possible", task, action)
 		}
