@@ -22,15 +22,16 @@ TIE = 0.1  # nats between the best two tokens
 @torch.no_grad()
 def greedy(model, prompt: list[int], end: int, most: int = 48) -> tuple[list[int], list[float]]:
     """The greedy continuation of a prompt, the end token included, and the logprobs of its tokens in nats."""
-    ids, logprobs = list(prompt), []
-    while len(logprobs) < most and (not logprobs or ids[-1] != end):
-        logp = model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
-        best = logp.topk(2)
+    tokens, logprobs, feed, cache = [], [], prompt, None
+    while len(tokens) < most and end not in tokens:
+        out = model(input_ids=torch.tensor([feed]), past_key_values=cache, use_cache=True)
+        best = out.logits[0, -1].log_softmax(-1).topk(2)
         if best.values[0] - best.values[1] < TIE:
             break
-        ids.append(best.indices[0].item())
+        feed, cache = [best.indices[0].item()], out.past_key_values
+        tokens += feed
         logprobs.append(round(best.values[0].item(), 6))
-    return ids[len(prompt) :], logprobs
+    return tokens, logprobs
 
 
 def main() -> None:

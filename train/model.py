@@ -149,9 +149,10 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: st
     """Writes the Hugging Face folder, the weights in the model's type."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    config = Path(folder) / "tokenizer_config.json"
-    known_to_all = json.loads(config.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
-    config.write_text(json.dumps(known_to_all, indent=2) + "\n")  # Transformers 5 writes a name of its own
+    path = Path(folder) / "tokenizer_config.json"
+    config = json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}  # Transformers 4 knows it, too
+    of_this_machine = ("backend", "is_local", "local_files_only")
+    path.write_text(json.dumps({k: v for k, v in config.items() if k not in of_this_machine}, indent=2) + "\n")
 
 
 def load(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:

@@ -69,6 +69,12 @@ def test_the_same_rows_give_the_same_tokenizer(tokenizer):
     assert again.get_vocab() == tokenizer.get_vocab()
 
 
+def test_a_folder_that_is_loaded_and_saved_stays_as_it_is(folder, tmp_path):
+    policy.save(*policy.load(folder), tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "config.json", "model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
 def test_rows_that_are_none_are_refused(tmp_path):
     for text, words in (("\n", "has no rows"), ('{"prompt": "x"}\n', "row 1 has no messages")):
         (tmp_path / "rows.jsonl").write_text(text)
