@@ -54,7 +54,7 @@ test-train: ## test the training code with a toy policy and real daemons, where 
 	@python=$$(./scripts/train-python) || { echo "test-train: NOT RUN, see above" >&2; exit 0; }; \
 	$(MAKE) --no-print-directory build && SPARKD="$(abspath $(BIN))" $$python -m pytest -q train/tests $(ARGS)
 
-policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation (about an hour)
+policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation
 	@python=$$(./scripts/train-python) && mkdir -p out/policy bundled/testdata && rm -rf out/policy/hf out/policy/rows.jsonl && \
 	./$(BIN) coldstart --out out/policy/rows.jsonl $(COLDSTART) && \
 	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/hf $(SFT) && \
