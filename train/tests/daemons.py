@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+from multiprocessing import Process, get_context
 from pathlib import Path
 
 import pytest
@@ -65,23 +66,17 @@ class Program:
         self.process.wait()
 
 
-def forked(function, *arguments) -> int:
-    """Runs a function in a forked process, which may kill itself; returns its pid."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            function(*arguments)
-            code = 0
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return pid
+def forked(function, *arguments) -> Process:
+    """Starts a function in a process of its own, which may kill itself."""
+    process = get_context("fork").Process(target=function, args=arguments, daemon=True)
+    process.start()
+    return process
 
 
-def ended(pid: int) -> int:
+def ended(process: Process, seconds: float = 300) -> int:
     """Waits for a forked process; its exit code, or minus the signal that killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"a process has not ended in {seconds} s")
+    return process.exitcode
