@@ -11,7 +11,7 @@
 //	pool.go      places for copies in a bounded number of workers
 //	env.go       a copy: it remembers its path, so that its place can be taken
 //	fork.go      copies that fork or are written down
-//	process_*.go what differs between systems: process groups, memory
+//	process_*.go what differs between systems: descendants, memory
 //
 // # Places
 //

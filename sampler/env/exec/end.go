@@ -1,6 +1,10 @@
 package exec
 
-import "time"
+import (
+	"time"
+
+	"sparkd/procgroup"
+)
 
 const (
 	grace = 3 * time.Second // for a worker that is asked to end
@@ -26,7 +30,7 @@ func (w *worker) end(cause error) {
 	}
 	select {
 	case <-ended:
-		killGroup(w.cmd.Process.Pid) // what it left behind
+		procgroup.Kill(w.cmd.Process.Pid) // what it left behind
 		killAll(below)
 	default:
 		killTree(w.cmd.Process.Pid)

@@ -6,21 +6,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"sparkd/procgroup"
 )
-
-// attributes puts a worker into a process group of its own, which ends when sparkd does.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
-// killGroup kills what is left of the group that a process led.
-func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // killTree kills a process, its group and its descendants, those in groups of their own
 // too.
 func killTree(pid int) {
 	tree := descendants(pid)
-	killGroup(pid)
+	procgroup.Kill(pid)
 	killAll(tree)
 }
 

@@ -1,25 +1,22 @@
-//go:build !unix
+//go:build !linux
 
 package exec
 
 import (
 	"os"
-	"syscall"
+
+	"sparkd/procgroup"
 )
 
-func attributes() *syscall.SysProcAttr { return nil }
-
-// killGroup does nothing: there are no groups.
-func killGroup(int) {}
-
-// killTree kills a process; its children end when their input does.
+// killTree kills a process and its group; what else it started ends when its input does.
 func killTree(pid int) {
+	procgroup.Kill(pid)
 	if p, err := os.FindProcess(pid); err == nil {
 		_ = p.Kill()
 	}
 }
 
-// descendants and killAll do nothing: only the process is known here.
+// descendants and killAll do nothing: they are not known here.
 func descendants(int) []int { return nil }
 func killAll([]int)         {}
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/procgroup"
 )
 
 // worker is one process. Its run goroutine owns the conversation: calls come in through
@@ -123,7 +124,8 @@ func (w *worker) launch() error {
 	if err != nil {
 		return err
 	}
-	w.stdin, w.pipes, w.cmd.SysProcAttr = stdin, []io.Closer{stdin, stdout, stderr}, attributes()
+	w.stdin, w.pipes = stdin, []io.Closer{stdin, stdout, stderr}
+	procgroup.Bind(w.cmd)
 	if err := w.cmd.Start(); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"sparkd"
+	"sparkd/procgroup"
 	"sparkd/sampler/env/remote"
 )
 
@@ -64,7 +65,8 @@ func (s *Source) transport(k *session, number int) mcp.Transport {
 	k.words = &lines{log: s.settings.log}
 	k.cmd = exec.Command(args[0], args[1:]...)
 	k.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SPARKD_") }) // a token may be among them, and tools show what they see
-	k.cmd.Stderr, k.cmd.SysProcAttr, k.cmd.WaitDelay = k.words, attributes(), endTimeout
+	k.cmd.Stderr, k.cmd.WaitDelay = k.words, endTimeout
+	procgroup.Bind(k.cmd)
 	return &mcp.CommandTransport{Command: k.cmd, TerminateDuration: endTimeout}
 }
 
@@ -129,7 +131,7 @@ func (k *session) close() error {
 		err = k.mcp.Close()
 	}
 	if k.cmd != nil && k.cmd.Process != nil {
-		killGroup(k.cmd.Process.Pid)
+		procgroup.Kill(k.cmd.Process.Pid)
 		return nil // how it ended is no matter
 	}
 	if err != nil {

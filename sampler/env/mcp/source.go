@@ -8,7 +8,7 @@
 //	tools.go   what the agent reads about tools, how its text becomes a call, effects
 //	result.go  how a tool's result becomes an observation
 //	env.go     a copy
-//	stdio.go   a server that is a program; process_*.go what differs between systems
+//	stdio.go   the stderr of a server that is a program
 //
 // # Replay
 //

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/procgroup"
 )
 
 const (
@@ -41,8 +42,12 @@ func launch(ctx context.Context, o *Options) (*process, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &process{o: o, cmd: exec.CommandContext(ctx, o.Command[0], o.Command[1:]...),
 		out: make(chan []byte), gone: make(chan struct{})}
-	separate(p.cmd)
-	p.cmd.Cancel = func() error { killGroup(p.cmd); return nil }
+	procgroup.Separate(p.cmd)
+	p.cmd.Cancel = func() error {
+		procgroup.Kill(p.cmd.Process.Pid)
+		_ = p.cmd.Process.Kill() // where there are no groups
+		return nil
+	}
 	p.cmd.WaitDelay = drain                                // who else holds the pipes loses them
 	p.cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1") // print is enough in Python
 	stdout, toStdout := io.Pipe()
