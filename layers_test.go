@@ -47,7 +47,7 @@ var rooms = map[string][]string{
 	"store/export/reward":              {".", "procgroup"},
 	"api":                              {".", "store/export"},
 	"api/client":                       {".", "api"},
-	"daemon":                           {".", "branching", "branching/advantage", "bundled", "prefixcache", "sampler", "sampler/engine", "sampler/engine/embedded", "sampler/env", "sampler/env/client", "store", "store/export", "api"},
+	"daemon":                           {".", "branching", "branching/advantage", "bundled", "prefixcache", "sampler", "sampler/engine", "sampler/engine/embedded", "sampler/env", "sampler/env/client", "sampler/env/near", "store", "store/export", "api"},
 	"daemon/daemontest":                {".", "daemon"},
 	"bench":                            {},
 	"cmd/sparkd":                       {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "store/export", "store/export/reward", "sampler", "sampler/coldstart", "sampler/env", "sampler/env/alfworld", "sampler/engine/embedded"},

@@ -12,8 +12,7 @@ import (
 const maxName = 200
 
 // Names returns the names nearest to name, most of them or fewer: first those that contain
-// it, then those that take the fewest insertions, deletions and replacements of bytes
-// (Levenshtein); of equals those that come first.
+// it, then those at the least Distance; of equals those that come first.
 func Names(name string, among []string, most int) []string {
 	name = name[:min(len(name), maxName)]
 	type candidate struct {
@@ -24,7 +23,7 @@ func Names(name string, among []string, most int) []string {
 	for i, n := range among {
 		found[i] = candidate{n, -1}
 		if name == "" || !strings.Contains(n, name) {
-			found[i].away = distance(name, n)
+			found[i].away = Distance(name, n)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.away, b.away) })
@@ -35,7 +34,9 @@ func Names(name string, among []string, most int) []string {
 	return names
 }
 
-func distance(a, b string) int {
+// Distance is how many insertions, deletions and replacements of bytes it takes to make b
+// of a (Levenshtein).
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
