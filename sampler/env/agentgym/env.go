@@ -19,15 +19,12 @@ type Env struct {
 	source  *Source
 	id      json.RawMessage // nil: none
 	episode remote.Episode
-	closed  bool
 }
-
-var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
 
 // Reset starts the task whose number at the server is that of its split.
 func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	if e.closed {
-		return sparkd.Observation{}, errClosed
+	if err := e.episode.Closed(); err != nil {
+		return sparkd.Observation{}, err
 	}
 	return e.episode.Seen(e.reset(ctx, t))
 }
@@ -87,9 +84,6 @@ func (e *Env) look(ctx context.Context) (map[string]any, error) {
 
 // Step sends an action.
 func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	if e.closed {
-		return sparkd.Observation{}, errClosed
-	}
 	if err := e.episode.Stepping(ctx); err != nil {
 		return sparkd.Observation{}, err
 	}
@@ -113,10 +107,9 @@ func (e *Env) step(ctx context.Context, action string) (o sparkd.Observation, er
 
 // Close ends the environment and gives its place free.
 func (e *Env) Close() (err error) {
-	if e.closed {
+	if !e.episode.Close() {
 		return nil
 	}
-	e.closed = true
 	defer e.source.places.Free()
 	if e.id == nil {
 		return nil

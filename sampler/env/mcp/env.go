@@ -15,16 +15,13 @@ type Env struct {
 	source  *Source
 	session *session
 	episode remote.Episode
-	closed  bool
 }
-
-var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
 
 // Reset begins a new session, and calls the reset tool in it if there is one. The text
 // has the server's instructions, what that tool says, and the tools.
 func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	if e.closed {
-		return sparkd.Observation{}, errClosed
+	if err := e.episode.Closed(); err != nil {
+		return sparkd.Observation{}, err
 	}
 	return e.episode.Seen(e.reset(ctx, t))
 }
@@ -81,9 +78,6 @@ func (e *Env) start(ctx context.Context, number int) (o sparkd.Observation, fiel
 // Step calls a tool: name {"argument": …}. Text that is no call is answered by the names
 // of the tools, or by what the tool takes.
 func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	if e.closed {
-		return sparkd.Observation{}, errClosed
-	}
 	if err := e.episode.Stepping(ctx); err != nil {
 		return sparkd.Observation{}, err
 	}
@@ -144,10 +138,9 @@ func (e *Env) repeatable(actions []string) error {
 
 // Close ends the session and gives its place free.
 func (e *Env) Close() (err error) {
-	if e.closed {
+	if !e.episode.Close() {
 		return nil
 	}
-	e.closed = true
 	defer e.source.places.Free()
 	if e.session != nil {
 		err = e.session.close()

@@ -14,7 +14,6 @@ type Env struct {
 	source  *Source
 	socket  *socket
 	episode remote.Episode
-	closed  bool
 }
 
 // Reset starts the task: its number in the split is the seed.
@@ -48,8 +47,8 @@ func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, err
 
 // connect opens a session, unless one is open that works.
 func (e *Env) connect(ctx context.Context) (err error) {
-	if e.closed {
-		return errClosed
+	if err := e.episode.Closed(); err != nil {
+		return err
 	}
 	if e.socket != nil && e.socket.ended() {
 		e.socket.close()
@@ -61,15 +60,10 @@ func (e *Env) connect(ctx context.Context) (err error) {
 	return err
 }
 
-var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
-
 // Step sends an action. An action that the server's schema refuses is answered by an
 // observation that says why, and so is an exception of the environment where option
 // execution_error says so.
 func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	if e.closed {
-		return sparkd.Observation{}, errClosed
-	}
 	if err := e.episode.Stepping(ctx); err != nil {
 		return sparkd.Observation{}, err
 	}
@@ -100,10 +94,9 @@ func (e *Env) State(ctx context.Context) (map[string]any, error) {
 
 // Close ends the session and gives its place free.
 func (e *Env) Close() error {
-	if e.closed {
+	if !e.episode.Close() {
 		return nil
 	}
-	e.closed = true
 	if e.socket != nil {
 		e.socket.close()
 	}

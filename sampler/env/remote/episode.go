@@ -7,8 +7,11 @@ import (
 )
 
 // Episode keeps the order of calls of an environment: a Reset, then steps up to the
-// end. Its zero value waits for a Reset.
-type Episode struct{ state episodeState }
+// end, and after a Close nothing more. Its zero value waits for a Reset.
+type Episode struct {
+	state  episodeState
+	closed bool
+}
 
 type episodeState int
 
@@ -19,9 +22,21 @@ const (
 	broken
 )
 
+var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
+
+// Closed returns an error after a Close.
+func (e *Episode) Closed() error {
+	if e.closed {
+		return errClosed
+	}
+	return nil
+}
+
 // Stepping returns an error unless a step may come now.
 func (e *Episode) Stepping(ctx context.Context) error {
 	switch {
+	case e.closed:
+		return errClosed
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case e.state == idle:
@@ -46,6 +61,13 @@ func (e *Episode) Seen(o sparkd.Observation, err error) (sparkd.Observation, err
 		e.state = running
 	}
 	return o, err
+}
+
+// Close ends the environment and reports whether it was still open.
+func (e *Episode) Close() bool {
+	open := !e.closed
+	e.closed = true
+	return open
 }
 
 // Broken says whether an error cut the episode off.

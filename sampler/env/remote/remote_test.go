@@ -280,6 +280,14 @@ func TestEpisode(t *testing.T) {
 	if err := e.Stepping(canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
+	if err := e.Closed(); err != nil || !e.Close() || e.Close() {
+		t.Errorf("before Close: %v; or it was not the first Close alone that ended it", err)
+	}
+	_, _ = e.Seen(sparkd.Observation{}, nil)
+	check("after Close", "closed")
+	if err := e.Closed(); sparkd.CodeOf(err) != sparkd.CodeEnv {
+		t.Errorf("after Close: %v", err)
+	}
 }
 
 // The token goes to its server alone, and no answer is read beyond the limit.
