@@ -59,7 +59,7 @@ type Options struct {
 	URL         string
 	Model       string            // name of the model; default: the first that the server lists
 	APIKey      string            // bearer token, for a proxy in front of the server
-	Tokenizer   string            // folder with the model's Hugging Face files, for the chat template, which Ollama does not tell
+	Tokenizer   string            // folder with the model's Hugging Face files, for the chat template, where Ollama does not show the GGUF's
 	Context     int               // num_ctx; default: the server's own
 	Parallel    int               // OLLAMA_NUM_PARALLEL of the server; default 1
 	TopLogprobs int               // alternatives asked for per token, for entropy and margin; default and most 20, -1 asks for no logprobs at all

@@ -34,7 +34,7 @@ func (e *Engine) learn(ctx context.Context) error {
 	if e.words, err = newVocabulary(shown.ModelInfo); err != nil {
 		return err
 	}
-	jinja, err := template(e.Tokenizer)
+	jinja, err := template(e.Tokenizer, shown.Template)
 	if err != nil {
 		return err
 	}

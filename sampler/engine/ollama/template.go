@@ -7,16 +7,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sparkd"
 )
 
-// template reads the Jinja source of a chat template from a folder with a model's Hugging
-// Face files: chat_template.jinja, or the field of tokenizer_config.json. Ollama's own
-// template is of another kind and does not keep a conversation as it was. "" has none.
-func template(folder string) (string, error) {
+// template returns the Jinja source of a chat template: of a folder with a model's Hugging
+// Face files (chat_template.jinja, or the field of tokenizer_config.json), else what Ollama
+// shows where that is the GGUF's. Its own templates are of another kind, Go's, and do not
+// keep a conversation as it was. "" has none.
+func template(folder, shown string) (string, error) {
 	if folder == "" {
-		return "", nil
+		if !strings.Contains(shown, "{%") { // Go's have no such brackets, and Jinja has no loop without
+			return "", nil
+		}
+		return shown, nil
 	}
 	if data, err := readFile(filepath.Join(folder, "chat_template.jinja")); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return string(data), unreadable(err)

@@ -23,11 +23,19 @@ func TestTemplate(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, c.file), []byte(c.data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := template(folder); got != c.want || sparkd.CodeOf(err) != c.code {
+		if got, err := template(folder, "{% shown %}"); got != c.want || sparkd.CodeOf(err) != c.code {
 			t.Errorf("%s %q: %q, %v", c.file, c.data, got, err)
 		}
 	}
-	if got, err := template(""); got != "" || err != nil {
-		t.Errorf("no folder: %q, %v", got, err)
+}
+
+// TestShownTemplate: without a folder, the template is the one that Ollama shows, if that
+// is the GGUF's.
+func TestShownTemplate(t *testing.T) {
+	const jinja = "{#- sparkd: prompt_style=compact -#}{%- for m in messages -%}{{ m['content'] }}{%- endfor -%}"
+	for shown, want := range map[string]string{jinja: jinja, "": "", "{{ .Prompt }}": "", "{{- range .Messages }}{{ .Content }}{{ end }}": ""} {
+		if got, err := template("", shown); got != want || err != nil {
+			t.Errorf("%q: %q, %v", shown, got, err)
+		}
 	}
 }

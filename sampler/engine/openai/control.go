@@ -13,10 +13,11 @@ import (
 // tokenizer turns every control token that is spelled out into its id: such words are cut
 // behind their first letter, and the pieces are tokenised apart. The control tokens are
 // those that the server or the model's files list and, besides, every word in the shape of
-// one that turns out to be a single token.
+// one that turns out to be a single token, unless the files say that it is an ordinary one.
 type control struct {
 	mu     sync.Mutex
 	listed []string        // longest first
+	plain  map[string]bool // in the shape of control tokens, but none
 	single map[string]bool // whether a word in the shape of a control token is one
 }
 
@@ -29,12 +30,13 @@ const maxWords = 4096
 
 func newControl() *control { return &control{single: map[string]bool{}} }
 
-// learn notes the control tokens that are known.
-func (c *control) learn(words []string) {
+// learn notes the control tokens that are known, and the words that are none.
+func (c *control) learn(words []string, plain map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.plain = plain
 	for _, w := range words {
-		if len([]rune(w)) > 1 && !slices.Contains(c.listed, w) {
+		if len([]rune(w)) > 1 && !plain[w] && !slices.Contains(c.listed, w) {
 			c.listed = append(c.listed, w)
 		}
 	}
@@ -95,7 +97,11 @@ func (c *control) cut(text string, raw func(string) ([]sparkd.Token, error)) (in
 func (c *control) isSingle(word string, raw func(string) ([]sparkd.Token, error)) (bool, error) {
 	c.mu.Lock()
 	single, known := c.single[word]
+	plain := c.plain[word]
 	c.mu.Unlock()
+	if plain {
+		return false, nil
+	}
 	if known {
 		return single, nil
 	}

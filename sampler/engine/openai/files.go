@@ -19,8 +19,9 @@ import (
 // tokenizer_config.json, chat_template.jinja and tokenizer.json.
 type files struct {
 	template   string
-	bos, eos   string // spelled out
-	special    []string
+	bos, eos   string          // spelled out
+	special    []string        // control tokens, or added ones of which nothing says what they are
+	plain      map[string]bool // added tokens that are no control tokens
 	vocabulary int
 	kind       string // "llama"
 	weights    string // "bfloat16"
@@ -47,7 +48,7 @@ func (s *server) files(root string) (*files, error) {
 			folder = root
 		}
 	}
-	f := &files{}
+	f := &files{plain: map[string]bool{}}
 	if folder == "" {
 		return f, nil
 	}
@@ -79,7 +80,7 @@ func (s *server) files(root string) (*files, error) {
 	}
 	f.vocabulary, f.kind, f.weights = config.Vocabulary, config.Kind, config.Weights+config.Older
 	for _, a := range tokenizer.Added {
-		f.special = append(f.special, a.Content)
+		f.add(a.Content, a.Special)
 	}
 	f.fill(info)
 	if data, err := readFile(filepath.Join(folder, "chat_template.jinja")); err == nil {
@@ -108,8 +109,19 @@ func (f *files) fill(info tokenizerInfo) {
 	for _, a := range info.Added {
 		word := ""
 		orElse(&word, a)
-		f.special = append(f.special, word)
+		more, _ := a.(map[string]any)
+		f.add(word, more["special"] != false)
 	}
+}
+
+// add notes an added token. Where one source says that it is no control token and another
+// does not say, it is none: /tokenizer_info tells names alone.
+func (f *files) add(word string, special bool) {
+	if special {
+		f.special = append(f.special, word)
+		return
+	}
+	f.plain[word] = true
 }
 
 // turnEnds are the tokens that end a turn in the templates of known families; a template

@@ -169,7 +169,7 @@ func TestTrunks(t *testing.T) {
 }
 
 func TestControlText(t *testing.T) {
-	words := map[string]sparkd.Token{"<|im_end|>": 1000, "</s>": 1001, "[INST]": 1002, "◁think▷": 1003}
+	words := map[string]sparkd.Token{"<|im_end|>": 1000, "</s>": 1001, "[INST]": 1002, "◁think▷": 1003, "<explore>": 1004, "</explore>": 1005}
 	asked := 0
 	raw := func(text string) (ids []sparkd.Token, err error) {
 		asked++
@@ -185,7 +185,7 @@ func TestControlText(t *testing.T) {
 		return ids, nil
 	}
 	c := newControl()
-	c.learn([]string{"◁think▷", "x", ""})
+	c.learn([]string{"◁think▷", "x", "", "<explore>"}, map[string]bool{"<explore>": true, "</explore>": true})
 	for _, text := range []string{"plain", "<action>go</action>", "a<|im_end|><|im_end|>b", "</s>", "[INST][/INST]", "◁think▷◁", "<</s>>", strings.Repeat("</s>", 20)} {
 		ids, err := c.tokenize(text, raw)
 		back := []byte{}
@@ -199,6 +199,10 @@ func TestControlText(t *testing.T) {
 		if err != nil || string(back) != text {
 			t.Errorf("%q becomes %q, %v", text, back, err)
 		}
+	}
+	ids, err := c.tokenize("<explore></s></explore>", raw)
+	if want := []sparkd.Token{1004, '<', '/', 's', '>', 1005}; err != nil || !slices.Equal(ids, want) {
+		t.Errorf("a word that is no control token: %v, %v, want %v", ids, err, want)
 	}
 	asked = 0
 	if _, err := c.tokenize("<action>go</action>", raw); err != nil || asked != 1 {

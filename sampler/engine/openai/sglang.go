@@ -44,7 +44,7 @@ func (s *sglang) learn(ctx context.Context, about *sparkd.EngineInfo) error {
 	if err != nil {
 		return err
 	}
-	s.control.learn(f.special)
+	s.control.learn(f.special, f.plain)
 	return f.describe(ctx, about, s.tokenize, func(ctx context.Context, text string) ([]sparkd.Token, error) {
 		return s.ids(ctx, text, true)
 	})

@@ -34,7 +34,7 @@ func (v *vllm) learn(ctx context.Context, about *sparkd.EngineInfo) error {
 		return err
 	}
 	f.fill(told)
-	v.control.learn(f.special)
+	v.control.learn(f.special, f.plain)
 	var weights struct {
 		Version string `json:"weight_version"`
 	}
