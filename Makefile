@@ -13,8 +13,9 @@ BUNDLED := --tasks 3 --max-steps 30 --max-tokens 48 --temperature 1
 OTHERS  := --tasks 3 --max-steps 5 --max-tokens 40 --temperature 0.5 --set sampler.admissible=12
 
 # How the bundled policy was made.
-COLDSTART := --trajectories 10000 --own 0.9
-SFT       := --tokens 7e6 --batch-tokens 4096 --observation-weight 0.05 --lr 2e-3 --muon-lr 0.02 --seed 0 --threads 1
+COLDSTART := --trajectories 10000 --own 0.9 --slips 0.12
+SFT       := --tokens 12e6 --batch-tokens 2048 --observation-weight 0.1 --lr 2e-3 --muon-lr 0.02 --seed 0 --threads 1
+SECOND    := --tokens 3e6 --batch-tokens 2048 --observation-weight 0.05 --lr 1e-3 --muon-lr 0.01 --seed 1 --threads 1
 
 export CGO_ENABLED  ?= 1
 export CGO_CFLAGS   ?= $(FLAGS)
@@ -55,9 +56,10 @@ test-train: ## test the training code with a toy policy and real daemons, where 
 	$(MAKE) --no-print-directory build && SPARKD="$(abspath $(BIN))" $$python -m pytest -q train/tests $(ARGS)
 
 policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation
-	@python=$$(./scripts/train-python) && mkdir -p out/policy bundled/testdata && rm -rf out/policy/hf out/policy/rows.jsonl && \
+	@python=$$(./scripts/train-python) && mkdir -p out/policy bundled/testdata && rm -rf out/policy/* && \
 	./$(BIN) coldstart --out out/policy/rows.jsonl $(COLDSTART) && \
-	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/hf $(SFT) && \
+	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/first $(SFT) && \
+	$$python train/sft.py --rows out/policy/rows.jsonl --init out/policy/first --out out/policy/hf $(SECOND) && \
 	$$python train/to_gguf.py out/policy/hf bundled/household.gguf --half bundled/hf && \
 	$$python train/greedy.py bundled/hf bundled/household.gguf out/policy/rows.jsonl > bundled/testdata/greedy.json && \
 	$$python train/evaluate.py --spawn ./$(BIN) --model bundled/household.gguf --tasks 200 $(ARGS)

@@ -65,6 +65,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer) -> None:
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in merges])
+    writer.add_bos_token_id(tokenizer.eos_token_id)  # never used, but llama.cpp would take an ordinary token for it
     writer.add_eos_token_id(tokenizer.eos_token_id)
     writer.add_eot_token_id(tokenizer.eos_token_id)
     writer.add_pad_token_id(tokenizer.pad_token_id)
