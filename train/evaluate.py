@@ -158,6 +158,8 @@ def play(daemon: Daemon, split: str, o) -> dict:
     trees = daemon.call(f"/v1/export?{urllib.parse.urlencode(query)}", timeout=600)
     if trees and "nodes" not in trees[0]:
         raise Refused(trees[0]["error"])
+    if not any(t["leaves"] for t in trees):
+        raise Refused({"message": f"no trajectory of {split} ended: {rollout['trees_failed']} of {o.tasks} trees failed; see the daemon's log"})
     tokenizer = Tokenizer.from_file(str(o.tokenizer / "tokenizer.json"))
     figures = summarize(trees, o.tag, lambda ids: tokenizer.decode(ids, skip_special_tokens=False))
     settings = {"env": o.env, "split": split, "tasks": o.tasks, "temperature": o.temperature, "seed": o.seed}
@@ -185,6 +187,7 @@ def table(lines: list[dict], tag: str) -> str:
     rows = [
         ("", lambda line: line["split"]),
         ("trajectories", lambda line: str(line["trajectories"])),
+        ("tasks that failed", lambda line: str(line["trees_failed"])),
         ("success, 95 %", interval),
         ("answers of valid form", lambda line: number(line["valid"], ".2%")),
         ("actions admissible", lambda line: number(line["admissible"], ".1%")),

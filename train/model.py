@@ -31,14 +31,34 @@ CHAT_TEMPLATE = (
 def read_rows(path: str | Path) -> list[dict]:
     """The rows of a JSONL file, one trajectory each, in TRL's conversational form:
     {"messages": [{"role": "user" | "assistant", "content": str, "weight": 0?}, …], …}."""
-    with open(path, encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines if line.strip()]
+    try:
+        with open(path, encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines if line.strip()]
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON lines in UTF-8: {error}") from None
     for number, row in enumerate(rows, 1):
-        if not row.get("messages"):
-            raise ValueError(f"{path}: row {number} has no messages; write rows with: sparkd coldstart")
+        if wrong := wrong_with(row):
+            raise ValueError(f"{path}: row {number} {wrong}; write rows with: sparkd coldstart")
     if not rows:
         raise ValueError(f"{path} has no rows; write some with: sparkd coldstart")
     return rows
+
+
+def wrong_with(row: object) -> str:
+    """What keeps a row from being a conversation; "" where nothing does."""
+    messages = row.get("messages") if isinstance(row, dict) else None
+    if isinstance(row, dict) and "completion" in row:
+        return "is a single step, of coldstart --window; whole conversations are trained here"
+    if not messages or not isinstance(messages, list):
+        return "has no messages"
+    for m in messages:
+        if not isinstance(m, dict) or m.get("role") not in ("system", "user", "assistant") or not isinstance(m.get("content"), str):
+            return "has a message that is not a role (system, user, assistant) and a text"
+        if m.get("weight", 1) not in (0, 1):
+            return f"has a message of weight {m['weight']!r}; 0 or 1"
+    if all(m["role"] != "assistant" for m in messages):
+        return "has no answer"
+    return ""
 
 
 def build_tokenizer(rows: list[dict], vocabulary: int = 1024, context: int = 2048) -> PreTrainedTokenizerFast:

@@ -15,6 +15,7 @@ for, and one that was started anew gets the current weights.
 
 import argparse
 import json
+import math
 import random
 import signal
 import sys
@@ -28,7 +29,7 @@ import transformers
 import curves
 import model as policy
 from batch import Sequence, micro, pad, sequences
-from daemon import Daemon, Spawned
+from daemon import Daemon, Refused, Spawned
 from run import Run
 
 
@@ -76,7 +77,10 @@ def update(model, reference, optimizer, batch: list[Sequence], o) -> dict:
                 totals[name] = totals.get(name, 0) + (weights * value.detach()).sum().item() / everything
             if number == 0:
                 gaps.append((logp.detach() - old)[pad(group, "fresh", False)[mask]])
-        totals["grad_norm"] += torch.nn.utils.clip_grad_norm_(model.parameters(), o.grad_clip).item() / len(parts)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), o.grad_clip).item()
+        if not math.isfinite(norm):
+            raise SystemExit(f"the gradient is {norm}: nothing of this step was kept; the same command tries it again, a lower --lr in another --out may help")
+        totals["grad_norm"] += norm / len(parts)
         optimizer.step()
         optimizer.zero_grad()
     return totals | first_step(torch.cat(gaps).double())
@@ -240,4 +244,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    train(options())
+    try:
+        train(options())
+    except (Refused, ConnectionError) as error:
+        raise SystemExit(str(error)) from None

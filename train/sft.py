@@ -269,7 +269,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     transformers.logging.disable_progress_bar()
     Path(args.out).mkdir(parents=True, exist_ok=True)
-    train(prepare(args))
+    try:
+        prepared = prepare(args)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"sft: {error}") from None
+    train(prepared)
 
 
 if __name__ == "__main__":

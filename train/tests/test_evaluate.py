@@ -61,7 +61,7 @@ def test_summary():
     assert answer["with_tag"]["per_step"] == 5.5 and answer["with_tag"]["per_token"] == round(5.5 / 7, 4)
     assert after["with_tag"] == {"steps": 1, "per_step": 2.0, "per_token": 2.0}
     assert after["without_tag"] == {"steps": 0, "per_step": None, "per_token": None}
-    line = got | {"split": "l0", "seconds": 1.0}
+    line = got | {"split": "l0", "seconds": 1.0, "trees_failed": 0}
     assert "50.0% [9.4%, 90.5%]" in evaluate.table([line, line], "explore")
 
 

@@ -75,11 +75,32 @@ def test_a_folder_that_is_loaded_and_saved_stays_as_it_is(folder, tmp_path):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_rows_that_are_none_are_refused(tmp_path):
-    for text, words in (("\n", "has no rows"), ('{"prompt": "x"}\n', "row 1 has no messages")):
-        (tmp_path / "rows.jsonl").write_text(text)
-        with pytest.raises(ValueError, match=words):
-            policy.read_rows(tmp_path / "rows.jsonl")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\n", "has no rows"),
+        ("{", "is not JSON lines"),
+        ("[]", "row 1 has no messages"),
+        ('{"prompt": "x"}', "row 1 has no messages"),
+        ('{"messages": "x"}', "row 1 has no messages"),
+        ('{"prompt": [], "completion": []}', "row 1 is a single step"),
+        ('{"messages": [{"role": "user"}]}', "a role .* and a text"),
+        ('{"messages": [{"role": "tool", "content": "x"}]}', "a role .* and a text"),
+        ('{"messages": [{"role": "user", "content": "x"}]}', "has no answer"),
+        ('{"messages": [{"role": "assistant", "content": "x", "weight": 0.5}]}', "weight 0.5; 0 or 1"),
+        ('{"messages": [{"role": "assistant", "content": "x", "weight": null}]}', "weight None; 0 or 1"),
+    ],
+)
+def test_rows_that_are_none_are_refused(tmp_path, text, words):
+    (tmp_path / "rows.jsonl").write_text(text)
+    with pytest.raises(ValueError, match=words):
+        policy.read_rows(tmp_path / "rows.jsonl")
+
+
+def test_rows_in_another_encoding_are_refused(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(ValueError, match="is not JSON lines in UTF-8"):
+        policy.read_rows(tmp_path / "rows.jsonl")
 
 
 def test_gguf_holds_the_policy(folder, tokenizer, tmp_path):
