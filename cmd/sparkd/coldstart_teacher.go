@@ -88,7 +88,7 @@ func (c *cli) teach(o *coldstartFlags, w *world) (err error) {
 	}
 	sum := &coldstartReport{}
 	if o.teacher.resume {
-		if err := o.teacher.open(o.out); err != nil {
+		if err := o.teacher.open(o.out, o.window); err != nil {
 			return err
 		}
 		paths = o.teacher.rest(paths, sum)
@@ -177,7 +177,10 @@ const maxRow = 64 << 20
 
 // open opens the file of an earlier run at its end and notes whose rows it has. A line that
 // was cut off goes, and with it the rows of the trajectory before, to which it may belong.
-func (t *teacherFlags) open(path string) (err error) {
+func (t *teacherFlags) open(path string, window int) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return sparkd.Invalid("resume", "name a file with --out", "%s is no regular file", path)
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return outputError(err)
@@ -206,6 +209,9 @@ func (t *teacherFlags) open(path string) (err error) {
 		}
 		if err == nil && row.Task == "" {
 			err = errors.New("it names no task")
+		}
+		if err == nil && (len(row.Messages) == 0) != (window > 0) {
+			err = errors.New("it was written with another --window")
 		}
 		if err != nil {
 			return sparkd.Invalid("resume", "name the file of an earlier run with --out", "line %d of %s is no row: %v", n, path, err)

@@ -98,6 +98,10 @@ func TestColdstartRefuses(t *testing.T) {
 	}
 	teacher := []string{"--teacher", "http://127.0.0.1:1/v1", "--teacher-model", "m"}
 	with := func(args ...string) []string { return append(args, teacher...) }
+	stepwise := filepath.Join(s.dir, "stepwise.jsonl")
+	if err := os.WriteFile(stepwise, []byte(`{"prompt":[],"completion":[],"task":"household/train/0","step":1}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		says string
@@ -130,6 +134,8 @@ func TestColdstartRefuses(t *testing.T) {
 		{with("--resume"), "--resume needs --out FILE"},
 		{with("--resume", "--out", "x.zst"), "--resume needs --out FILE"},
 		{with("--resume", "--out", file), "resume: line 1 of "},
+		{with("--resume", "--out", os.DevNull), "is no regular file"},
+		{with("--resume", "--out", stepwise), "another --window"},
 		{with("--inflight", "0"), "--inflight is 0"},
 		{with("--inflight", "5000"), "at most 1024"},
 		{with("--teacher-tokens", "0"), "--teacher-tokens is 0"},
