@@ -10,11 +10,8 @@ import (
 // returns the commands. It leaves e as it is. It knows ALFWorld's six task types and one
 // agent. From their start, games of generated houses take 3 to 11 commands.
 func Expert(e *Env) ([]string, error) {
-	switch {
-	case e.world == nil:
-		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started", Remedy: "call Reset first"}
-	case e.world.target.count == 0:
-		return nil, sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
+	if err := e.plannable(); err != nil {
+		return nil, err
 	}
 	p := planner{env: e.fork()}
 	for !p.env.done {
@@ -23,6 +20,17 @@ func Expert(e *Env) ([]string, error) {
 		}
 	}
 	return p.plan, nil
+}
+
+// plannable says why the goal of e cannot be planned for.
+func (e *Env) plannable() error {
+	switch {
+	case e.world == nil:
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started", Remedy: "call Reset first"}
+	case e.world.target.count == 0:
+		return sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
+	}
+	return nil
 }
 
 // planner walks a copy of the game.

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-
-	"sparkd"
 )
 
 // Seeker plays a game as somebody does who knows the rules, but of the house only what
@@ -32,11 +30,8 @@ type Reason struct {
 // NewSeeker returns a player of the game that e is at the start of. It draws from rng where
 // several places are as good. The caller tells it of each command before it steps e.
 func NewSeeker(e *Env, rng *rand.Rand) (*Seeker, error) {
-	switch {
-	case e.world == nil:
-		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started", Remedy: "call Reset first"}
-	case e.world.target.count == 0:
-		return nil, sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
+	if err := e.plannable(); err != nil {
+		return nil, err
 	}
 	return &Seeker{env: e, rng: rng, seen: make([]bool, len(e.world.receptacles)), last: -1, at: -1}, nil
 }
@@ -73,7 +68,7 @@ func (s *Seeker) Next() string {
 	if r := s.choose(); r >= 0 {
 		return s.command(action{doGoTo, 0, -1, r, -1})
 	}
-	return s.env.world.command(action{doLook, 0, -1, -1, -1})
+	return s.command(action{doLook, 0, -1, -1, -1})
 }
 
 // here returns a receptacle at hand that is worth looking into, -1 if there is none.
@@ -153,7 +148,7 @@ func (w *world) mayHold(r, kind int16) bool {
 	if kind == w.target.lamp {
 		return lampStands[w.types.receptacle[w.receptacles[r].kind]]
 	}
-	return w.fits[int(w.receptacles[r].kind)*len(w.types.object)+int(kind)]
+	return w.holdsKind(r, kind)
 }
 
 // sought returns the type of object whose place must be found, -1 for none.

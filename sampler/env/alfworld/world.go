@@ -219,9 +219,12 @@ func sorted[T any](list []T, key func(*T) string) []int16 {
 }
 
 // holds reports whether receptacle r can hold object o.
-func (w *world) holds(r, o int16) bool {
-	rt, ot := w.receptacles[r].kind, w.objects[o].kind
-	return rt >= 0 && ot >= 0 && w.fits[int(rt)*len(w.types.object)+int(ot)]
+func (w *world) holds(r, o int16) bool { return w.holdsKind(r, w.objects[o].kind) }
+
+// holdsKind reports whether receptacle r can hold objects of a type.
+func (w *world) holdsKind(r, kind int16) bool {
+	rt := w.receptacles[r].kind
+	return rt >= 0 && kind >= 0 && w.fits[int(rt)*len(w.types.object)+int(kind)]
 }
 
 // intern returns the index of t in list, which it extends if need be; -1 for no type.
