@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,8 @@ func (o *coldstartFlags) validate() error {
 		}
 	}
 	switch {
+	case o.Env == "":
+		return usage("--env names no environment; household, or one that -c configures")
 	case !(o.Slips >= 0 && o.Slips < 1):
 		return usage("--slips is %v; a share from 0 to below 1", o.Slips)
 	case !(o.OwnShare >= 0 && o.OwnShare <= 1):
@@ -78,6 +81,9 @@ func (c *cli) coldstart(o *coldstartFlags) (err error) {
 	if err := checkOutput(o.out); err != nil {
 		return err
 	}
+	if o.Env == sparkd.EnvClient {
+		return sparkd.Invalid("env", "use household, or an environment that -c configures", "nobody drives the environment %s here", o.Env)
+	}
 	w, err := c.openWorld(o)
 	if err != nil {
 		return err
@@ -98,7 +104,12 @@ func (c *cli) coldstart(o *coldstartFlags) (err error) {
 // inFlags names the flag that an error is about, and what helps here.
 func inFlags(err error) error {
 	var e *sparkd.Error
-	if !errors.As(err, &e) {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &file) && file.Op == "write":
+		return &sparkd.Error{Code: sparkd.CodeStore, Field: "out", Message: "cannot write the rows: " + err.Error(), Remedy: "make room, or name another file with --out", Err: err}
+	default:
 		return err
 	}
 	out := *e

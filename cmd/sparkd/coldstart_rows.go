@@ -92,7 +92,7 @@ func (c *cli) writeRows(o *coldstartFlags, sum *coldstartReport, work func(conte
 		}
 		r.to = packed
 		err = work(c.ctx, r)
-		if err == nil && sum.Trajectories+sum.Skipped == 0 {
+		if err == nil && sum.Trajectories == 0 && (sum.Skipped == 0 || len(sum.LeftOut) > 0) {
 			err = &sparkd.Error{Code: sparkd.CodeEngine, Field: "teacher", Message: "nothing was written: every path was left out", Remedy: "see why above, or in left_out with --json"}
 		}
 		if err != nil && sum.Trajectories == 0 {

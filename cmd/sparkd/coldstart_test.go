@@ -117,6 +117,9 @@ func TestColdstartRefuses(t *testing.T) {
 		{[]string{"--prompt", "long"}, `--prompt is "long"; one of paper, compact`},
 		{[]string{"--split", "test"}, "split: household has no split"},
 		{[]string{"--env", "chess"}, `env: unknown environment "chess"`},
+		{[]string{"--env", ""}, "--env names no environment"},
+		{[]string{"--env", "client"}, "env: nobody drives the environment client here"},
+		{[]string{"--slips", "0.99"}, "or fewer slips"},
 		{[]string{"--alfworld-data", s.dir, "--env", "alfworld"}, "holds no game"},
 		{[]string{"--out", filepath.Join(s.dir, "none", "x")}, "remedy: name another file with --out\n"},
 		{[]string{"--out", "x.parquet"}, "JSON lines"},
@@ -308,6 +311,24 @@ func TestColdstartRefusedByAll(t *testing.T) {
 	}
 	if readFile(t, out) != "old" {
 		t.Error("the old file is gone")
+	}
+	good, _ := teach(t, nil)
+	s.must("coldstart", "--teacher", good, "--teacher-model", "m", "--trajectories", "1", "--out", out)
+	old := readFile(t, out)
+	r = s.run("coldstart", "--teacher", url, "--teacher-model", "m", "--trajectories", "2", "--out", out, "--resume")
+	if r.code != exitFailure || !strings.Contains(r.stderr, "nothing was written: every path was left out") || readFile(t, out) != old {
+		t.Errorf("the rest is left out, too: %+v", r)
+	}
+}
+
+// A full disk is named as what it is.
+func TestColdstartFullDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("NOT RUN: this system has no " + full)
+	}
+	if r := newSession(t).run("coldstart", "--trajectories", "2", "--out", full); r.code != exitFailure || !strings.Contains(r.stderr, "out: cannot write the rows: ") || !strings.Contains(r.stderr, "remedy: make room") {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -47,7 +47,11 @@ func Collect(ctx context.Context, e *alfworld.Env, o Options, emit func(*Traject
 			}
 		default:
 			if failed++; failed > o.Count+10 {
-				return sparkd.Invalid("max-steps", "allow more steps", "%d tasks were not solved in %d steps", failed, o.MaxSteps)
+				remedy := "allow more steps"
+				if o.Slips > 0 {
+					remedy += ", or fewer slips"
+				}
+				return sparkd.Invalid("max-steps", remedy, "%d tasks were not solved in %d steps", failed, o.MaxSteps)
 			}
 		}
 	}
