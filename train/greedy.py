@@ -15,6 +15,7 @@ import torch
 import transformers
 
 import model as policy
+from flags import whole
 
 TIE = 0.1  # nats between the best two tokens
 
@@ -39,18 +40,22 @@ def main() -> None:
     p.add_argument("folder", help="Hugging Face folder of the policy")
     p.add_argument("gguf", type=Path, help="the same policy as GGUF")
     p.add_argument("rows", help="trajectories, JSONL")
-    p.add_argument("--prompts", type=int, default=24, help="(%(default)s)")
+    p.add_argument("--prompts", type=whole(1), default=24, help="(%(default)s)")
     o = p.parse_args()
     transformers.logging.disable_progress_bar()
-    model, tokenizer = policy.load(o.folder)
-    encoder, cases = policy.Encoder(tokenizer), []
-    for number, row in enumerate(policy.read_rows(o.rows)[: o.prompts]):
+    try:
+        model, tokenizer = policy.load(o.folder)
+        encoder, rows, cases = policy.Encoder(tokenizer), policy.read_rows(o.rows), []
+        digest = hashlib.sha256(o.gguf.read_bytes()).hexdigest()
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"greedy: {error}") from None
+    for number, row in enumerate(rows[: o.prompts]):
         turns = 2 * (number % 6) + 1  # up to and including a user's turn
         messages = row["messages"][: min(turns, len(row["messages"]) - 1)]
         prompt = encoder.prompt(messages)
         tokens, logprobs = greedy(model, prompt, tokenizer.eos_token_id)
         cases.append({"texts": [m["content"] for m in messages], "prompt": prompt, "tokens": tokens, "logprobs": logprobs})
-    print(json.dumps({"gguf_sha256": hashlib.sha256(o.gguf.read_bytes()).hexdigest(), "cases": cases}, ensure_ascii=False, indent=1))
+    print(json.dumps({"gguf_sha256": digest, "cases": cases}, ensure_ascii=False, indent=1))
 
 
 if __name__ == "__main__":

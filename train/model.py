@@ -137,6 +137,8 @@ class Encoder:
     def __init__(self, tokenizer: PreTrainedTokenizerFast):
         self.tokens = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self.tokens.encode_special_tokens = True
+        if lost := [t for t in CONTROL if t not in tokenizer.get_vocab()]:
+            raise Unusable(f"the tokenizer has no {', '.join(lost)}: take a policy that sft.py made")
         self.end, self.user, self.assistant = tokenizer.convert_tokens_to_ids(CONTROL)
         self.seen: dict[str, list[int]] = {}  # observations come again and again
 
@@ -175,6 +177,25 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: st
     path.write_text(json.dumps({k: v for k, v in config.items() if k not in of_this_machine}, indent=2) + "\n")
 
 
+class Unusable(ValueError):
+    """A folder, a model or a tokenizer that is none, or not one that can be used here."""
+
+
 def load(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """The model and tokenizer of a Hugging Face folder."""
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+    """The model and tokenizer of a Hugging Face folder. Raises Unusable where it is none, or where
+    weights are missing or of other shapes: Transformers would draw them."""
+    path = Path(folder)
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise Unusable(f"{path} {what}: name a policy's Hugging Face folder, such as bundled/hf; a GGUF cannot be trained")
+    for name in ("config.json", "tokenizer.json"):
+        if not (path / name).is_file():
+            raise Unusable(f"{path} has no {name}: name a policy's Hugging Face folder, such as bundled/hf")
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, local_files_only=True, output_loading_info=True)
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except Exception as error:  # of many kinds, by what is damaged
+        raise Unusable(f"{path} cannot be loaded: {error}") from None
+    if wrong := sorted(map(str, (*found["missing_keys"], *found["mismatched_keys"], *found["unexpected_keys"]))):
+        raise Unusable(f"{path}: of its weights {', '.join(wrong[:3])} do not fit its config.json: missing, unknown or of another shape")
+    return model, tokenizer

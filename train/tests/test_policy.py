@@ -1,11 +1,16 @@
 """The policy's tokenizer, its conversations, its folder, and its GGUF."""
 
+import copy
+import json
+import shutil
+
 import gguf
 import jinja2
 import numpy as np
 import pytest
 import torch
 from daemons import ROW, tiny
+from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
 import model as policy
@@ -123,6 +128,96 @@ def test_gguf_holds_the_policy(folder, tokenizer, tmp_path):
     assert {t for t, kind in zip(tokens, kinds) if kind == 4} == set(policy.MARKS)
     for key in ("eos", "eot", "padding"):
         assert tokens[fields[f"tokenizer.ggml.{key}_token_id"]] == policy.END
+
+
+def configured(folder, **changes) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+SPOILT = {  # what is done to a copy of a policy's folder, and what is said of it
+    "does not exist": shutil.rmtree,
+    "has no config.json": lambda f: (f / "config.json").unlink(),
+    "has no tokenizer.json": lambda f: (f / "tokenizer.json").unlink(),
+    "no file named": lambda f: (f / "model.safetensors").unlink(),
+    "cannot be loaded: .*header": lambda f: (f / "model.safetensors").write_bytes(b"cut"),
+    "cannot be loaded": lambda f: (f / "tokenizer.json").write_text("{"),
+    "lm_head.weight do not fit": lambda f: configured(f, tie_word_embeddings=False),
+    "model.layers.2.* do not fit": lambda f: configured(f, num_hidden_layers=3),
+    "model.layers.1.* do not fit": lambda f: configured(f, num_hidden_layers=1),
+}
+
+
+@pytest.mark.parametrize("words", SPOILT)
+def test_folders_that_hold_no_policy_are_refused(words, folder, tmp_path):
+    SPOILT[words](shutil.copytree(folder, tmp_path / "copy"))
+    with pytest.raises(policy.Unusable, match=f"copy.*{words}"):
+        policy.load(tmp_path / "copy")
+
+
+def test_a_gguf_is_no_folder(folder):
+    with pytest.raises(policy.Unusable, match="policy.gguf is a file: .* such as bundled/hf; a GGUF cannot be trained"):
+        policy.load(folder / "policy.gguf")
+
+
+def blanks(_, tokenizer) -> None:
+    tokenizer.add_tokens([policy.AddedToken("<x>", lstrip=True)])
+
+
+def nan(model, _) -> None:
+    model.model.norm.weight.data[0] = float("nan")
+
+
+def large(model, _) -> None:
+    model.model.embed_tokens.weight.data[0, 0] = 1e6
+
+
+WRONG = {  # what is done to a model and its tokenizer, and why there is no GGUF then
+    "has a bias": lambda m, t: setattr(m.config, "attention_bias", True),
+    "hidden_act is gelu": lambda m, t: setattr(m.config, "hidden_act", "gelu"),
+    "rope_parameters are .*linear": lambda m, t: setattr(m.config, "rope_parameters", {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}),
+    "head_dim is odd": lambda m, t: setattr(m.config, "head_dim", 15),
+    "does not split text": lambda m, t: setattr(t.backend_tokenizer, "pre_tokenizer", pre_tokenizers.Whitespace()),
+    "not split text as": lambda m, t: setattr(t.backend_tokenizer, "normalizer", normalizers.NFC()),
+    "takes the blanks": blanks,
+    "names no eos_token": lambda m, t: setattr(t, "eos_token", None),
+    "no chat template": lambda m, t: setattr(t, "chat_template", None),
+    "for a tokenizer of": lambda m, t: setattr(m.config, "vocab_size", 200),
+    "output_norm.weight is not finite as float32": nan,
+    "token_embd.weight is not finite as float16; .* --type f32": large,
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_a_gguf_would_not_hold_is_refused(words, folder, tmp_path):
+    model, tokenizer = policy.load(folder)
+    WRONG[words](model, tokenizer)
+    with pytest.raises(policy.Unusable, match=words):
+        to_gguf.write(model, tokenizer, tmp_path / "a", "tiny")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_model_is_refused(tokenizer, tmp_path):
+    with pytest.raises(policy.Unusable, match="the model is a Linear"):
+        model = torch.nn.Linear(1, 1)
+        model.config = None
+        to_gguf.write(model, tokenizer, tmp_path / "a", "tiny")
+
+
+def test_a_head_of_its_own_and_rows_of_no_token(folder, tmp_path):
+    model, tokenizer = policy.load(folder)
+    tokenizer.pad_token = None
+    config = copy.deepcopy(model.config)
+    config.tie_word_embeddings, config.vocab_size = False, len(tokenizer) + 3
+    untied = type(model)(config)
+    to_gguf.write(untied, tokenizer, tmp_path / "a", "untied", half=False)
+    reader = gguf.GGUFReader(tmp_path / "a")
+    tensors = {t.name: t.data for t in reader.tensors}
+    assert np.array_equal(tensors["output.weight"], untied.lm_head.weight.detach().numpy())
+    assert np.array_equal(tensors["token_embd.weight"], untied.model.embed_tokens.weight.detach().numpy())
+    tokens, kinds = (reader.fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type"))
+    assert tokens[-3:] == [f"[PAD{len(tokenizer) + i}]" for i in range(3)] and kinds[-3:] == [5, 5, 5] and kinds[-4] != 5
+    assert "tokenizer.ggml.padding_token_id" not in reader.fields
 
 
 def test_a_query_projection_rotates_alike_in_both_orders():
