@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from daemon import Refused
+
 
 @dataclass(frozen=True)
 class Sequence:
@@ -36,6 +38,9 @@ def of_tree(tree: dict, version: str) -> Iterator[Sequence]:
         new = [n["advantage"] is not None and n["id"] not in trained for n in path]
         trained.update(leaf["path"])
         lengths = [len(n["tokens"]) for n in path]
+        if any(sum(n["mask"]) for n in path if n["logprobs"] is None and n.get("sampled_logprobs") is None):
+            remedy = "train with one that does: GET /v1/info, engine.capabilities.logprobs"
+            raise Refused({"message": "the engine told no logprobs of what it drew", "remedy": remedy})
 
         def tokens(name: str, other: str = "", path=path) -> np.ndarray:
             """A list per token of all nodes, or where it is null another, or zeros."""

@@ -23,8 +23,19 @@ PANELS = {
 
 
 def read(path: Path) -> list[dict]:
-    """The lines of a metrics file; none if there is no file."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The lines of a metrics file; none if there is no file. A last line that is cut off, by a kill, is
+    none. Raises ValueError if another one is no line of metrics."""
+    lines = path.read_text(errors="replace").splitlines(keepends=True) if path.exists() else []
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(json.loads(line))
+            found[-1]["step"]
+        except (ValueError, TypeError, KeyError):
+            if number == len(lines) and not line.endswith("\n"):
+                return found
+            raise ValueError(f"{path}: line {number} is no line of metrics: delete it") from None
+    return found
 
 
 def draw(lines: list[dict], path: Path) -> None:
@@ -49,7 +60,13 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("run", type=Path, help="folder of the run")
     run = p.parse_args().run
-    draw(read(run / "metrics.jsonl"), run / "curves.svg")
+    try:
+        lines = read(run / "metrics.jsonl")
+        if not any("success" in line for line in lines):
+            raise ValueError(f"{run} has no metrics of rl.py: name the folder that was its --out")
+        draw(lines, run / "curves.svg")
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"curves: {error}") from None
     print(run / "curves.svg")
 
 

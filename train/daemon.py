@@ -8,6 +8,7 @@ repeated: rollouts have ids that the trainer chooses, and weights a version.
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,7 +26,7 @@ class Refused(Exception):
 
     def __init__(self, error: dict):
         parts = (error.get("code"), error.get("field"), error.get("message"), error.get("remedy"))
-        super().__init__("sparkd: " + ": ".join(p for p in parts if p))
+        super().__init__("sparkd: " + ": ".join(p for p in parts if p and isinstance(p, str)))
 
 
 class Daemon:
@@ -33,7 +34,10 @@ class Daemon:
 
     def __init__(self, address: str, patience: float = 600):
         self.address, self.patience = address.rstrip("/"), patience
-        token = os.environ.get("SPARKD_API_TOKEN")
+        self.served: tuple | None = None  # version, and since when which replicas are up
+        token = os.environ.get("SPARKD_API_TOKEN", "").strip()
+        if not (token.isascii() and token.isprintable()):
+            raise Refused({"field": "SPARKD_API_TOKEN", "message": "is no token", "remedy": "set it to what api.token or api.token_file says"})
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def revive(self) -> None:
@@ -41,13 +45,15 @@ class Daemon:
 
     def call(self, route: str, body: dict | None = None, timeout: float = 60) -> list[dict]:
         """The lines of JSON of an answer. Raises Refused, or ConnectionError when patience ends."""
+        if not re.fullmatch(r"https?://[^\s/?#]+[!-~]*", self.address):
+            raise Refused({"field": "--sparkd", "message": f"{self.address!r} is no address", "remedy": "write it as http://127.0.0.1:8787"})
         data = None if body is None else json.dumps(body).encode()
         end, pause = time.monotonic() + self.patience, 0.1
         while True:
             request = urllib.request.Request(self.address + route, data, self.headers)
             try:
                 with urllib.request.urlopen(request, timeout=timeout) as answer:
-                    return [json.loads(line) for line in answer.read().splitlines()]
+                    return objects(answer.read(), self.address)
             except urllib.error.HTTPError as error:
                 why = refusal(error)
                 if error.code not in AWAY:
@@ -67,36 +73,73 @@ class Daemon:
         """Makes the weights of a GGUF file the policy that samples, if they are not yet; returns
         the seconds that took. A daemon that was started anew has its own file's weights again."""
         began = time.monotonic()
-        if self.call("/v1/engines")[0]["policy_version"] != version:
+        engines = self.call("/v1/engines")[0]
+        served = version, [replica.get("since") for replica in engines["replicas"]]
+        if engines["policy_version"] != version:
+            if self.served == served:  # and not started anew
+                message = f"somebody else moved the daemon at {self.address} to the weights {engines['policy_version']}"
+                raise Refused({"message": message, "remedy": "one trainer per daemon: give the other one its own, and run the same command again"})
             self.call("/v1/engines/weights", {"path": str(weights.resolve()), "version": version}, timeout=1800)
+        self.served = served
         return time.monotonic() - began
 
+    def tasks(self, env: str, split: str, least: int) -> range:
+        """The indices of a split's tasks, which must be so many at least."""
+        environments = {e["name"]: e["splits"] for e in self.call("/v1/info")[0]["environments"] if e["name"] != "client"}
+        if env not in environments:
+            known = ", ".join(environments)
+            raise Refused({"field": "--env", "message": f"the daemon has no environment {env!r}", "remedy": f"one of {known}, or configure it there"})
+        if split not in environments[env]:
+            raise Refused({"field": "--split", "message": f"{env} has no split {split!r}", "remedy": f"one of {', '.join(environments[env])}"})
+        count = environments[env][split]
+        if 0 <= count < least:
+            raise Refused({"field": "--tasks", "message": f"{env}/{split} has {count} tasks, not {least}", "remedy": "use fewer, or another --split"})
+        return range(count if count >= 0 else 2**31)  # -1: every index is a task
+
     def grow(self, spec: dict, weights: Path, version: str, pause: float = 0.1) -> dict:
-        """The rollout of a spec with an id when it is done; who asks again gets the one that
-        grows or has grown already. The daemon samples it with the given weights."""
+        """The rollout of a spec with an id when it is done; who asks again gets the one that grows or
+        has grown already, and in place of one that had failed a new one, its id with `.again` behind.
+        The daemon samples it with the given weights."""
+        grows = False
         while True:
             self.serve(weights, version)
             rollout = self.call("/v1/rollouts", spec)[0]
             if rollout["state"] == "done":
                 return rollout
-            if rollout["state"] not in ("queued", "running"):
+            if rollout["state"] in ("queued", "running"):
+                grows = True
+                time.sleep(pause)
+            elif grows:
                 raise Refused(rollout.get("error") or {"message": f"rollout {rollout['id']} was {rollout['state']}"})
-            time.sleep(pause)
+            else:
+                spec = spec | {"id": spec["id"] + ".again"}
 
-    def trees(self, rollout: str, advantage: str) -> list[dict]:
-        """The finished trees of a rollout, steps that trajectories share trained once."""
-        query = urllib.parse.urlencode({"rollout": rollout, "format": "tree", "dedupe": "unique", "advantage": advantage})
-        lines = self.call(f"/v1/export?{query}", timeout=600)
+    def trees(self, rollout: str, advantage: str, **options: str) -> list[dict]:
+        """The finished trees of a rollout, steps that trajectories share trained once. One trajectory
+        has ended at least."""
+        query = {"rollout": rollout, "format": "tree", "dedupe": "unique", "advantage": advantage} | options
+        lines = self.call(f"/v1/export?{urllib.parse.urlencode(query)}", timeout=600)
         if lines and "nodes" not in lines[0]:
             raise Refused(lines[0]["error"])  # nothing but the reason why there is nothing
+        if not any(tree["leaves"] for tree in lines):
+            raise Refused({"message": f"no trajectory of rollout {rollout} ended: all of its trees failed", "remedy": "see the daemon's log"})
         return lines
+
+
+def objects(answer: bytes, address: str) -> list[dict]:
+    """The lines of an answer."""
+    try:
+        return [json.loads(line) for line in answer.splitlines()]
+    except ValueError:
+        message = f"what answers at {address} is no sparkd"
+        raise Refused({"field": "--sparkd", "message": message, "remedy": "name the address that sparkd serve tells"}) from None
 
 
 def refusal(error: urllib.error.HTTPError) -> dict:
     """The error of an answer, also of one that is not sparkd's."""
     try:
         return {"message": str(error)} | json.loads(error.read())
-    except (ValueError, OSError, http.client.HTTPException):
+    except (TypeError, ValueError, OSError, http.client.HTTPException):
         return {"message": str(error)}
 
 
@@ -107,18 +150,25 @@ class Spawned(Daemon):
     def __init__(self, folder: Path, program: str, model: Path, settings: list[str], patience: float = 600):
         self.folder, self.process = folder, None
         self.note = folder / "daemon.json"
-        left = json.loads(self.note.read_text()) if self.note.exists() else {}
-        super().__init__(left.get("address", ""), patience=patience)
-        self.pid = left.get("pid")
+        try:
+            left = json.loads(self.note.read_text())
+            address, self.pid = str(left["address"]), int(left["pid"])
+        except (OSError, ValueError, TypeError, KeyError):  # none, or one that nobody can read
+            address, self.pid = "", 0
+        super().__init__(address, patience=patience)
         options = [f"--set={s}" for s in settings]
         self.command = [program, "serve", "--data", str(folder / "daemon"), "--model", str(model), *options]
         self.revive()
 
     def alive(self) -> bool:
+        """Whether what was started before is there and answers: its port may be another's by now."""
+        if self.pid <= 0:
+            return False
         try:
+            os.kill(self.pid, 0)
             with urllib.request.urlopen(self.address + "/healthz", timeout=5):
                 return True
-        except (OSError, ValueError, http.client.HTTPException):
+        except (OSError, ValueError, OverflowError, http.client.HTTPException):
             return False
 
     def revive(self) -> None:
@@ -126,21 +176,32 @@ class Spawned(Daemon):
         if self.alive() if self.process is None else self.process.poll() is None:
             return  # busy, or still starting
         if self.process and self.process.returncode > 0:
-            raise SystemExit(f"the daemon does not start; {self.folder}/daemon.log ends with:\n{self.last_words()}")
+            raise SystemExit(f"the daemon ended with {self.process.returncode}; {self.folder}/daemon.log ends with:\n{self.last_words()}")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"http://127.0.0.1:{free.getsockname()[1]}"
         with open(self.folder / "daemon.log", "ab") as log:
-            self.process = subprocess.Popen([*self.command, "--listen", self.address[7:]], stdout=log, stderr=log, start_new_session=True)
+            command = [*self.command, "--listen", self.address[7:]]
+            try:
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            except OSError as error:
+                raise SystemExit(f"--spawn {command[0]}: {error.strerror}: name the program sparkd; `make build` makes bin/sparkd") from None
         self.pid = self.process.pid
-        self.note.write_text(json.dumps({"address": self.address, "pid": self.pid}))
+        new = self.folder / "daemon.new"
+        new.write_text(json.dumps({"address": self.address, "pid": self.pid}))
+        new.replace(self.note)
 
     def last_words(self) -> str:
         return "\n".join((self.folder / "daemon.log").read_text(errors="replace").splitlines()[-3:])
 
     def close(self) -> None:
         """Ends the daemon; trees that grow are grown on by the next one."""
-        if self.alive():
-            os.kill(self.pid, signal.SIGTERM)
         if self.process:
-            self.process.wait()
+            self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        elif self.alive():
+            os.kill(self.pid, signal.SIGTERM)
         self.note.unlink(missing_ok=True)

@@ -15,20 +15,27 @@ per token; in nats, of the undistorted distribution.
 """
 
 import argparse
+import hashlib
 import json
 import math
+import signal
+import sys
 import tempfile
 import time
-import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from daemon import Daemon, Refused, Spawned
+from flags import real, whole
 
 BUNDLED = Path(__file__).resolve().parent.parent / "bundled" / "hf"
 OPEN, CLOSE = "<action>", "</action>"
+HASHED_TEXT = (
+    "The quick brown fox: 12345 + 67,890.5\n\n\tdef f(x):\n        return x  # naïve 東京 Привет 🙂 \u00a0"
+    "<action>go to shelf 1</action> <|im_start|><|im_end|><|endoftext|></s>[INST]"
+)
 
 
 def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -135,6 +142,31 @@ def summarize(trees: list[dict], tag: str, decode: Callable[[list[int]], str]) -
     }
 
 
+def tokenizer_hash(tokenizer: Tokenizer) -> str:
+    """What a daemon that has this tokenizer says at /v1/info: sparkd.TokenizerHash in tokenizer.go."""
+    whole = hashlib.sha256()
+    for control in (False, True):
+        tokenizer.encode_special_tokens = not control
+        ids = tokenizer.encode(HASHED_TEXT, add_special_tokens=False).ids
+        whole.update(f"{str(control).lower()} [{' '.join(map(str, ids))}]\n".encode())
+    tokenizer.encode_special_tokens = False
+    return whole.hexdigest()[:16]
+
+
+def decoder(daemon: Daemon, folder: Path) -> Callable[[list[int]], str]:
+    """What tokens mean by the tokenizer in a folder, which must be that of the daemon's model."""
+    path = folder / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the class that tokenizers raises
+        raise Refused({"field": "--tokenizer", "message": f"{path}: {error}", "remedy": "name the policy's Hugging Face folder"}) from None
+    engine = daemon.call("/v1/info")[0]["engine"]
+    if engine["tokenizer_hash"] != tokenizer_hash(tokenizer):
+        message = f"{path} is not the tokenizer of the daemon's model, {engine['model']}"
+        raise Refused({"field": "--tokenizer", "message": message, "remedy": "name the Hugging Face folder of that model"})
+    return lambda ids: tokenizer.decode(ids, skip_special_tokens=False)
+
+
 def play(daemon: Daemon, split: str, o) -> dict:
     """The figures of one split."""
     began = time.monotonic()
@@ -147,6 +179,7 @@ def play(daemon: Daemon, split: str, o) -> dict:
         "max_steps": o.max_steps,
         "seed": o.seed,
     }
+    decode = decoder(daemon, o.tokenizer)
     rollout = daemon.call("/v1/rollouts", spec)[0]
     while rollout["state"] in ("queued", "running"):
         time.sleep(0.2)
@@ -154,14 +187,7 @@ def play(daemon: Daemon, split: str, o) -> dict:
     if rollout["state"] != "done":
         raise Refused(rollout.get("error") or {"message": f"the rollout was {rollout['state']}"})
     seconds = time.monotonic() - began
-    query = {"rollout": rollout["id"], "format": "tree", "entropies": "true", "dedupe": "unique", "advantage": "grpo"}
-    trees = daemon.call(f"/v1/export?{urllib.parse.urlencode(query)}", timeout=600)
-    if trees and "nodes" not in trees[0]:
-        raise Refused(trees[0]["error"])
-    if not any(t["leaves"] for t in trees):
-        raise Refused({"message": f"no trajectory of {split} ended: {rollout['trees_failed']} of {o.tasks} trees failed; see the daemon's log"})
-    tokenizer = Tokenizer.from_file(str(o.tokenizer / "tokenizer.json"))
-    figures = summarize(trees, o.tag, lambda ids: tokenizer.decode(ids, skip_special_tokens=False))
+    figures = summarize(daemon.trees(rollout["id"], "grpo", entropies="true"), o.tag, decode)
     settings = {"env": o.env, "split": split, "tasks": o.tasks, "temperature": o.temperature, "seed": o.seed}
     return settings | figures | {
         "trees_failed": rollout["trees_failed"],
@@ -208,6 +234,17 @@ def table(lines: list[dict], tag: str) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells)
 
 
+def evaluate(o) -> list[dict]:
+    """The figures of every split."""
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = Spawned(Path(folder), o.spawn, o.model, o.set) if o.spawn else Daemon(o.sparkd, patience=60)
+        try:
+            return [play(daemon, split, o) for split in o.splits.split(",")]
+        finally:
+            if o.spawn:
+                daemon.close()
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token")
@@ -217,24 +254,24 @@ def main() -> None:
     p.add_argument("--tokenizer", type=Path, default=BUNDLED, help="folder of the policy's tokenizer.json (the bundled policy's)")
     p.add_argument("--env", default="household", help="environment (%(default)s)")
     p.add_argument("--splits", default="l0,l1,l2", help="its splits, with commas (%(default)s)")
-    p.add_argument("--tasks", type=int, default=100, help="the first so many tasks of each (%(default)s)")
-    p.add_argument("--samples", type=int, default=1, help="trajectories of each task (%(default)s)")
-    p.add_argument("--temperature", type=float, default=1.0, help="of sampling; 0 is greedy (%(default)s)")
-    p.add_argument("--max-steps", type=int, default=30, help="of a trajectory (%(default)s)")
-    p.add_argument("--max-tokens", type=int, default=64, help="of an answer (%(default)s)")
+    p.add_argument("--tasks", type=whole(1), default=100, help="the first so many tasks of each (%(default)s)")
+    p.add_argument("--samples", type=whole(1), default=1, help="trajectories of each task (%(default)s)")
+    p.add_argument("--temperature", type=real(), default=1.0, help="of sampling; 0 is greedy (%(default)s)")
+    p.add_argument("--max-steps", type=whole(1), default=30, help="of a trajectory (%(default)s)")
+    p.add_argument("--max-tokens", type=whole(1), default=64, help="of an answer (%(default)s)")
     p.add_argument("--tag", default="explore", help="of doubt (%(default)s)")
-    p.add_argument("--seed", type=int, default=0, help="of sampling (%(default)s)")
+    p.add_argument("--seed", type=whole(0), default=0, help="of sampling (%(default)s)")
     p.add_argument("--json", action="store_true", help="a line of JSON for each split instead of a table")
     o = p.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = Spawned(Path(folder), o.spawn, o.model, o.set) if o.spawn else Daemon(o.sparkd, patience=60)
-        try:
-            lines = [play(daemon, split, o) for split in o.splits.split(",")]
-        except (Refused, ConnectionError) as error:
-            raise SystemExit(str(error)) from None
-        finally:
-            if o.spawn:
-                daemon.close()
+    if not o.tag:
+        p.error("argument --tag: name one, such as explore")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        lines = evaluate(o)
+    except (Refused, OSError) as error:
+        raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     print("\n".join(map(json.dumps, lines)) if o.json else table(lines, o.tag))
 
 

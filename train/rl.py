@@ -30,6 +30,7 @@ import curves
 import model as policy
 from batch import Sequence, micro, pad, sequences
 from daemon import Daemon, Refused, Spawned
+from flags import real, whole
 from run import Run
 
 
@@ -118,16 +119,17 @@ def evaluate(run: Run, daemon: Daemon, o) -> None:
     for split in o.eval_split.split(","):
         tasks = {"env": o.env, "split": split, "count": o.eval_tasks}
         spec = {"tasks": tasks, "policy": {"name": "linear"}, "budget": {"leaves": o.eval_samples}}
-        _, trees, seconds = grow(run, daemon, o, f"eval.{split}", spec)
+        rollout, trees, seconds = grow(run, daemon, o, f"eval.{split}", spec)
         won = {t["task"]: [leaf["outcome"] == "success" for leaf in t["leaves"]] for t in trees if t["leaves"]}
         counts = {task: [sum(wins), len(wins)] for task, wins in sorted(won.items())}
-        run.write({"eval": split, "success": np.mean([w / n for w, n in counts.values()]).item(), "tasks": counts, "eval_seconds": seconds})
+        success = np.mean([w / n for w, n in counts.values()]).item()
+        failed = rollout["trees_failed"]
+        run.write({"eval": split, "success": success, "tasks": counts, "trees_failed": failed, "eval_seconds": seconds})
 
 
 def train_step(run: Run, daemon: Daemon, o, model, tokenizer, reference, optimizer, reload_seconds: float) -> None:
     """One step: rollout, update, the next policy."""
-    info = next(e for e in daemon.call("/v1/info")[0]["environments"] if e["name"] == o.env)
-    drawn = random.Random(f"{o.seed}/{run.step}").sample(range(info["splits"][o.split]), o.tasks)
+    drawn = random.Random(f"{o.seed}/{run.step}").sample(daemon.tasks(o.env, o.split, o.tasks), o.tasks)
     branching = {"name": o.policy, "roots": o.roots, "branch": o.branch} | dict(o.parameter)
     spec = {"tasks": {"env": o.env, "split": o.split, "indices": drawn}, "policy": branching, "budget": {"leaves": o.leaves}}
     rollout, trees, rollout_seconds = grow(run, daemon, o, "train", spec)
@@ -166,11 +168,10 @@ def train(o) -> None:
     torch.set_num_threads(o.threads)
     transformers.logging.disable_progress_bar()
     run = Run(vars(o))
-    model, tokenizer = policy.load(run.folder)
+    model, tokenizer = run.load()
     reference = policy.load(o.model)[0].requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=o.lr, betas=(0.9, 0.95), weight_decay=o.weight_decay)
-    if (saved := run.folder / "optimizer.pt").exists():
-        optimizer.load_state_dict(torch.load(saved))
+    run.restore(optimizer)
     daemon, drawn = Spawned(o.out, o.spawn, run.weights, o.set) if o.spawn else Daemon(o.sparkd), 0.0
     try:
         while True:
@@ -193,7 +194,7 @@ def parameter(text: str) -> tuple[str, object]:
     """NAME=VALUE, the value as JSON or else as text."""
     name, _, value = text.partition("=")
     try:
-        return name, json.loads(value)
+        return name, json.loads(value, parse_constant=str)
     except ValueError:
         return name, value
 
@@ -207,44 +208,46 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     where.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token")
     where.add_argument("--spawn", metavar="PROGRAM", help="start a daemon for this run instead, with this sparkd")
     where.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="setting of a daemon started by --spawn")
-    where.add_argument("--threads", type=int, default=2, help="of the trainer (%(default)s)")
-    where.add_argument("--keep", type=int, default=2, help="policies to keep, 0 for all (%(default)s)")
+    where.add_argument("--threads", type=whole(1), default=2, help="of the trainer (%(default)s)")
+    where.add_argument("--keep", type=whole(0), default=2, help="policies to keep, 0 for all (%(default)s)")
     length = p.add_argument_group("how long")
-    length.add_argument("--steps", type=int, default=100, help="steps in all (%(default)s)")
-    length.add_argument("--budget-tokens", type=float, default=0, help="no step begins once the rollouts have generated so many tokens")
+    length.add_argument("--steps", type=whole(0), default=100, help="steps in all (%(default)s)")
+    length.add_argument("--budget-tokens", type=real(), default=0, help="no step begins once the rollouts have generated so many tokens")
     rollouts = p.add_argument_group("rollouts")
     rollouts.add_argument("--env", default="household", help="environment (%(default)s)")
     rollouts.add_argument("--split", default="train", help="its tasks to train on (%(default)s)")
-    rollouts.add_argument("--tasks", type=int, default=16, help="tasks a step (%(default)s)")
+    rollouts.add_argument("--tasks", type=whole(1), default=16, help="tasks a step (%(default)s)")
     rollouts.add_argument("--policy", default="spark", help="branching policy (%(default)s)")
-    rollouts.add_argument("--roots", type=int, default=4, help="M; 0: by the policy's own rule (%(default)s)")
-    rollouts.add_argument("--leaves", type=int, default=8, help="N (%(default)s)")
-    rollouts.add_argument("--branch", type=int, default=2, help="B (%(default)s)")
+    rollouts.add_argument("--roots", type=whole(0), default=4, help="M; 0: by the policy's own rule (%(default)s)")
+    rollouts.add_argument("--leaves", type=whole(1), default=8, help="N (%(default)s)")
+    rollouts.add_argument("--branch", type=whole(1), default=2, help="B (%(default)s)")
     rollouts.add_argument("--parameter", type=parameter, action="append", default=[], metavar="NAME=VALUE", help="any other of the branching policy")
     rollouts.add_argument("--advantage", default="spark-rows", help="estimator (%(default)s)")
-    rollouts.add_argument("--max-steps", type=int, default=30, help="of a trajectory (%(default)s)")
-    rollouts.add_argument("--max-tokens", type=int, default=64, help="of an answer (%(default)s)")
-    rollouts.add_argument("--temperature", type=float, default=1.0, help="of sampling and of the loss (%(default)s)")
+    rollouts.add_argument("--max-steps", type=whole(1), default=30, help="of a trajectory (%(default)s)")
+    rollouts.add_argument("--max-tokens", type=whole(1), default=64, help="of an answer (%(default)s)")
+    rollouts.add_argument("--temperature", type=real(above=True), default=1.0, help="of sampling and of the loss (%(default)s)")
     loss = p.add_argument_group("loss")
-    loss.add_argument("--lr", type=float, default=1e-4, help="learning rate (%(default)s)")
-    loss.add_argument("--weight-decay", type=float, default=0.0)
-    loss.add_argument("--minibatches", type=int, default=4, help="optimiser steps a batch (%(default)s)")
-    loss.add_argument("--batch-tokens", type=int, default=8192, help="most tokens of a forward, padding included (%(default)s)")
-    loss.add_argument("--clip", type=float, default=0.2, help="of the importance ratio (%(default)s)")
-    loss.add_argument("--dual-clip", type=float, default=3.0, help="bound of the loss where the advantage is negative (%(default)s)")
-    loss.add_argument("--kl", type=float, default=0.01, help="weight of the KL to the first policy; 0: none, and faster (%(default)s)")
-    loss.add_argument("--grad-clip", type=float, default=1.0, help="greatest norm of the gradient (%(default)s)")
+    loss.add_argument("--lr", type=real(), default=1e-4, help="learning rate (%(default)s)")
+    loss.add_argument("--weight-decay", type=real(), default=0.0)
+    loss.add_argument("--minibatches", type=whole(1), default=4, help="optimiser steps a batch (%(default)s)")
+    loss.add_argument("--batch-tokens", type=whole(1), default=8192, help="most tokens of a forward, padding included (%(default)s)")
+    loss.add_argument("--clip", type=real(), default=0.2, help="of the importance ratio (%(default)s)")
+    loss.add_argument("--dual-clip", type=real(1), default=3.0, help="bound of the loss where the advantage is negative (%(default)s)")
+    loss.add_argument("--kl", type=real(), default=0.01, help="weight of the KL to the first policy; 0: none, and faster (%(default)s)")
+    loss.add_argument("--grad-clip", type=real(above=True), default=1.0, help="greatest norm of the gradient (%(default)s)")
     loss.add_argument("--seed", type=int, default=0)
     evaluation = p.add_argument_group("evaluation")
-    evaluation.add_argument("--eval-every", type=int, default=0, help="steps, and at the end; 0: never (%(default)s)")
+    evaluation.add_argument("--eval-every", type=whole(0), default=0, help="steps, and at the end; 0: never (%(default)s)")
     evaluation.add_argument("--eval-split", default="l0", help="splits, with commas (%(default)s)")
-    evaluation.add_argument("--eval-tasks", type=int, default=64, help="the first so many of a split (%(default)s)")
-    evaluation.add_argument("--eval-samples", type=int, default=1, help="chains a task (%(default)s)")
+    evaluation.add_argument("--eval-tasks", type=whole(1), default=64, help="the first so many of a split (%(default)s)")
+    evaluation.add_argument("--eval-samples", type=whole(1), default=1, help="chains a task (%(default)s)")
     return p.parse_args(arguments)
 
 
 if __name__ == "__main__":
     try:
         train(options())
-    except (Refused, ConnectionError) as error:
+    except (Refused, OSError, policy.Unusable) as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -5,15 +5,28 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 import curves
 import model as policy
 import to_gguf
 
 FREE = {"out", "steps", "budget_tokens", "sparkd", "spawn", "set", "threads", "batch_tokens", "keep"}  # may change on the way
+BEGIN = {"step": 0, "done": False, "generated_tokens": 0, "env_steps": 0, "seconds": 0.0}  # state of a run that begins
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Ends the program with the path where it cannot be written."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
+        raise SystemExit(f"cannot write {path}: {error}; make room, and run the same command again: it goes on where it was") from None
 
 
 class Run:
@@ -29,23 +42,57 @@ class Run:
     def __init__(self, options: dict):
         self.out, self.keep = Path(options["out"]), options["keep"]
         self.options = {k: str(v) for k, v in options.items() if k not in FREE}
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.lock = open(self.out / "lock", "w")
         try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self.lock = open(self.out / "lock", "w")
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit(f"another trainer works in {self.out}: let it end, or choose another --out") from None
-        if (self.out / "state.json").exists():
-            self.state = json.loads((self.out / "state.json").read_text())
-            if changed := [k for k, v in self.options.items() if self.state["options"].get(k) != v]:
-                raise SystemExit(f"{self.out} has a run with another {', '.join(changed)}: give the same, or another --out")
-        else:
-            self.state = {"run": f"rl-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}", "step": 0, "done": False}
-            self.state |= {"generated_tokens": 0, "env_steps": 0, "seconds": 0.0, "options": self.options}
-            self.save_policy(*policy.load(options["model"]), None, 0)
+        except OSError as error:
+            raise SystemExit(f"--out: {error}: name a folder that can be written") from None
+        self.state = self.saved()
+        changed = [k for k, v in self.options.items() if self.state and self.state["options"].get(k) != v]
+        if changed and (self.step > 0 or self.state["done"]):
+            raise SystemExit(f"{self.out} has a run with another {', '.join(changed)}: give the same, or another --out")
+        if changed or not self.state:  # a run without a step is begun anew
+            model, tokenizer = policy.load(options["model"])
+            (self.out / "state.json").unlink(missing_ok=True)
+            self.state = BEGIN | {"run": f"rl-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}", "options": self.options}
+            self.save_policy(model, tokenizer, None, 0)
             self.commit({})
-        lines = [x for x in curves.read(self.out / "metrics.jsonl") if x["step"] < self.step]
-        (self.out / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+        try:
+            lines = [x for x in curves.read(self.out / "metrics.jsonl") if x["step"] < self.step]
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
+        self.replace("metrics.jsonl", "".join(json.dumps(x) + "\n" for x in lines))
+
+    def saved(self) -> dict:
+        """What state.json says; nothing where there is none."""
+        path = self.out / "state.json"
+        try:
+            state = json.loads(path.read_text()) if path.exists() else {}
+            if state and not (state["step"] >= 0 and BEGIN.keys() <= state.keys() and isinstance(state["options"], dict)):
+                raise ValueError("it is of no run")
+        except (ValueError, TypeError, KeyError) as error:
+            remedy = f"choose another --out, and as --model the last {self.out}/step-N"
+            raise SystemExit(f"{path} is damaged ({error}): {remedy}") from None
+        return state
+
+    def load(self) -> tuple:
+        """The model and the tokenizer of this step."""
+        needed = [self.weights, self.folder / "optimizer.pt"] if self.step else [self.weights]
+        if lost := [str(p) for p in needed if not p.exists()]:
+            raise SystemExit(f"{' and '.join(lost)} of this run is gone: put it back, or begin anew in another --out")
+        return policy.load(self.folder)
+
+    def restore(self, optimizer: torch.optim.Optimizer) -> None:
+        """Gives the optimiser what it was before this step; the first step has none."""
+        saved = self.folder / "optimizer.pt"
+        try:
+            if self.step:
+                optimizer.load_state_dict(torch.load(saved))
+        except Exception as error:  # whatever unpickling raises
+            raise SystemExit(f"{saved} is damaged ({error}): put it back, or begin anew in another --out") from None
 
     @property
     def step(self) -> int:
@@ -69,18 +116,19 @@ class Run:
     def save_policy(self, model, tokenizer, optimizer, step: int) -> None:
         """Writes the policy that samples in a step."""
         new, folder = self.out / "new", self.out / f"step-{step}"
-        shutil.rmtree(new, ignore_errors=True)
-        policy.save(model, tokenizer, new)
-        to_gguf.write(model, tokenizer, new / "policy.gguf", f"{self.state['run']}.{step}", half=False)
-        if optimizer:
-            torch.save(optimizer.state_dict(), new / "optimizer.pt")
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)
+        with writing(new):
+            shutil.rmtree(new, ignore_errors=True)
+            policy.save(model, tokenizer, new)
+            to_gguf.write(model, tokenizer, new / "policy.gguf", f"{self.state['run']}.{step}", half=False)
+            if optimizer:
+                torch.save(optimizer.state_dict(), new / "optimizer.pt")
+            shutil.rmtree(folder, ignore_errors=True)
+            new.rename(folder)
 
     def write(self, line: dict) -> None:
         """Appends a line of metrics, with what the run has spent so far, and prints its numbers."""
         line = {"step": self.step} | line | {f"total_{k}": self.state[k] for k in ("generated_tokens", "env_steps", "seconds")}
-        with open(self.out / "metrics.jsonl", "a") as lines:
+        with writing(self.out / "metrics.jsonl"), open(self.out / "metrics.jsonl", "a") as lines:
             lines.write(json.dumps(line) + "\n")
         shown = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in line.items() if k != "tasks"}
         print(json.dumps(shown), flush=True)
@@ -88,8 +136,13 @@ class Run:
     def commit(self, changes: dict) -> None:
         """Moves the run to its next state and drops the policy that has become too old."""
         self.state |= changes
-        new = self.out / "state.new"
-        new.write_text(json.dumps(self.state, indent=1))
-        new.replace(self.out / "state.json")
+        self.replace("state.json", json.dumps(self.state, indent=1))
         if self.keep:
             shutil.rmtree(self.out / f"step-{self.step - self.keep}", ignore_errors=True)
+
+    def replace(self, name: str, text: str) -> None:
+        """Writes a file so that whoever is killed leaves the old one or the new one."""
+        new = self.out / f"{name}.new"
+        with writing(new):
+            new.write_text(text)
+            new.replace(self.out / name)

@@ -1,10 +1,13 @@
 """Trees as sequences: every sampled token is trained once, with its own prefix; groups keep to their size."""
 
 import numpy as np
+import pytest
 import torch
 
 import batch
+import curves
 import rl
+from daemon import Refused
 
 
 def node(id, parent, tokens, mask, advantage, weight=1.0, version="v1", sampled=None):
@@ -75,3 +78,30 @@ def test_penalty_is_zero_only_at_the_reference():
     torch.testing.assert_close(values["kl"], torch.tensor([0, np.e - 2, np.exp(-0.5) - 0.5], dtype=torch.float64))
     values["loss"].sum().backward()
     torch.testing.assert_close(logp.grad, 0.5 * (1 - (reference - logp.detach()).exp()))
+
+
+def test_an_engine_without_logprobs_is_refused():
+    silent = TREE | {"nodes": [n | {"logprobs": None} for n in TREE["nodes"]]}
+    with pytest.raises(Refused, match="told no logprobs"):
+        batch.sequences([silent], "v1")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "has no metrics of rl.py"),
+        ('{"step": 1, "loss": 2}\n', "has no metrics of rl.py"),  # of sft.py
+        ("{}\n", "line 1 is no line of metrics: delete it"),
+        ('{"step": 0}\nx\n', "line 2 is no line of metrics"),
+    ],
+)
+def test_metrics_that_are_none(text, words, tmp_path, monkeypatch):
+    (tmp_path / "metrics.jsonl").write_text(text)
+    monkeypatch.setattr("sys.argv", ["curves.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match=words):
+        curves.main()
+
+
+def test_an_odd_parameter():
+    pairs = {"a=1": ("a", 1), "a=x": ("a", "x"), "a=NaN": ("a", "NaN"), "a": ("a", ""), "a=true": ("a", True)}
+    assert {text: rl.parameter(text) for text in pairs} == pairs

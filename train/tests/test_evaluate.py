@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from daemons import SPARKD, tiny
+from daemons import SPARKD, Program, tiny
 
 import evaluate
 import model as policy
+from daemon import Daemon, Refused
 
 TEXT = {0: "<think>", 1: "go", 2: "</think>", 3: "<action>", 4: "</action>", 5: "<act", 6: "ion>", 7: "</", 8: "action", 9: ">", 10: "<|end|>"}
 
@@ -80,3 +81,18 @@ def test_a_daemon_is_evaluated(tmp_path):
         assert 0 < line["steps"] <= 3 and 0 < line["valid"] <= 1 and 0 < line["tokens_per_step"] <= 64
         answer = line["entropy"]["answer"]
         assert answer["with_tag"]["steps"] + answer["without_tag"]["steps"] > 0
+
+
+def test_another_tokenizer_is_refused(tmp_path):
+    cold = tiny(tmp_path / "policy")
+    program = Program(tmp_path / "data", cold / "policy.gguf")
+    program.start()
+    try:
+        daemon = Daemon(program.address, patience=60)
+        assert evaluate.decoder(daemon, cold)([0]) == policy.load(cold)[1].decode([0])
+        with pytest.raises(Refused, match="--tokenizer: .*hf/tokenizer.json is not the tokenizer of the daemon's model, tiny: name"):
+            evaluate.decoder(daemon, evaluate.BUNDLED)
+        with pytest.raises(Refused, match="--tokenizer: .*none/tokenizer.json: "):
+            evaluate.decoder(daemon, tmp_path / "none")
+    finally:
+        program.kill()
