@@ -9,7 +9,7 @@ MODEL   ?=
 ARGS    ?=
 
 # What suits the bundled policy, which was trained for household, and what suits others.
-BUNDLED := --tasks 3 --max-steps 30 --max-tokens 48 --temperature 1 --set engine.cells=65536
+BUNDLED := --tasks 3 --max-steps 30 --max-tokens 48 --temperature 1
 OTHERS  := --tasks 3 --max-steps 5 --max-tokens 40 --temperature 0.5 --set sampler.admissible=12
 
 # How the bundled policy was made.

@@ -58,7 +58,7 @@ type EngineConfig struct {
 	Kind        string `toml:"kind"`
 	Model       string `toml:"model"`
 	Threads     Auto   `toml:"threads"`
-	Cells       int    `toml:"cells"`
+	Cells       Auto   `toml:"cells"`
 	Batch       int    `toml:"batch"`
 	Chunk       int    `toml:"chunk"`
 	Queue       int    `toml:"queue"`
@@ -104,7 +104,7 @@ func Default() Config {
 			ReadTimeout: Duration(30 * time.Second), IdleTimeout: Duration(2 * time.Minute), WriteTimeout: Duration(30 * time.Second),
 			RequestTimeout: Duration(30 * time.Second), Heartbeat: Duration(10 * time.Second),
 		},
-		Engine: EngineConfig{Kind: "embedded", Model: bundledModel, Cells: 16384, Batch: 512, Chunk: 256, Queue: 1024, PrefixCache: true,
+		Engine: EngineConfig{Kind: "embedded", Model: bundledModel, Batch: 512, Chunk: 256, Queue: 1024, PrefixCache: true,
 			Replicas: []string{}, Dialect: "auto", Inflight: 16, Timeout: Duration(10 * time.Minute)},
 		Sampler: SamplerConfig{SampleTimeout: Duration(30 * time.Minute), EnvTimeout: Duration(30 * time.Second), Prompt: "auto", Admissible: 0, Examples: true},
 		Store:   StoreConfig{Sync: "round", Events: 100_000, MinFree: 256 << 20},
@@ -146,7 +146,9 @@ func (c *Config) Validate() []*sparkd.Error {
 	between("engine.inflight", c.Engine.Inflight, 1, 1<<16)
 	check(c.Engine.Timeout > 0, "engine.timeout", `use a duration above zero, for example "10m"`, "a limit of zero lets nothing pass")
 	between("engine.threads", int(c.Engine.Threads), 0, 1024)
-	between("engine.cells", c.Engine.Cells, 16, 1<<24)
+	if cells := int(c.Engine.Cells); cells != 0 {
+		between("engine.cells", cells, 16, 1<<24)
+	}
 	between("engine.batch", c.Engine.Batch, 16, 4096)
 	between("engine.chunk", c.Engine.Chunk, 1, 4096)
 	between("engine.queue", c.Engine.Queue, 1, 1<<16)

@@ -115,6 +115,9 @@ func TestBadConfig(t *testing.T) {
 		{"prompt style", "", nil, map[string]string{"sampler.prompt": "terse"}, "sampler.prompt", `unknown value "terse" (one of auto, paper, compact)`},
 		{"bool", "", nil, map[string]string{"engine.prefix_cache": "maybe"}, "engine.prefix_cache", "neither true nor false"},
 		{"threads", "", nil, map[string]string{"engine.threads": "0"}, "engine.threads", `neither "auto" nor a number`},
+		{"cells", "", nil, map[string]string{"engine.cells": "0"}, "engine.cells", `neither "auto" nor a number`},
+		{"too few cells", "[engine]\ncells = 15\n", nil, nil, "engine.cells", "15 is out of range (use 16 to 16777216"},
+		{"too many cells", "", nil, map[string]string{"engine.cells": "16777217"}, "engine.cells", "out of range"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func (d *Daemon) loadModel(ctx context.Context) error {
 		return err
 	}
 	e, err := embedded.Open(ctx, embedded.Options{
-		Model: path, Threads: int(c.Threads), Cells: c.Cells, Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue, PrefixCache: c.PrefixCache,
+		Model: path, Threads: int(c.Threads), Cells: int(c.Cells), Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue, PrefixCache: c.PrefixCache,
 	})
 	if err != nil {
 		return err

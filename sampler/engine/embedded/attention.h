@@ -23,9 +23,16 @@ constexpr int BLOCK = 16;  // cells a block; blockTokens in backend.go
 
 // Shape of one layer's attention.
 struct layer_shape {
-    int dk = 0, dv = 0;  // head sizes of keys and values; dv is padded to 16 in the store
+    int dk = 0, dv = 0;  // head sizes of keys and values
     int heads = 0;       // KV heads
+
+    int dvp() const { return (dv + 15) / 16 * 16; }  // dv as the store pads it
+    size_t key_size() const { return (size_t) heads * dk * BLOCK; }  // halves of a block
+    size_t value_size() const { return (size_t) heads * dvp() * BLOCK; }
 };
+
+// Bytes of a block over all layers.
+size_t block_bytes(const std::vector<layer_shape> & shapes);
 
 // Store of one layer. Keys stand transposed in their block, [block][head][dk][16], so that
 // 16 scores are computed side by side; values stand as they are, [block][head][16][dv].
@@ -46,12 +53,7 @@ class store {
     store(const store &) = delete;
     store & operator=(const store &) = delete;
 
-    size_t bytes() const { return bytes_; }
-
     std::vector<layer_store> layers;
-
-  private:
-    size_t bytes_ = 0;
 };
 
 struct block_ref {

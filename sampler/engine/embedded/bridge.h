@@ -28,7 +28,6 @@ typedef struct {
     const int32_t * cancel;  // loading stops when this is not 0
     int32_t threads;       // of a forward
     int32_t most_threads;  // that bridge_threads may ask for
-    int32_t blocks;    // of the KV store
     int32_t batch;     // most tokens a forward
     int32_t segments;  // most sequences a forward, at most 256
 } bridge_options;
@@ -42,12 +41,16 @@ typedef struct {
 
 typedef struct {
     int32_t vocabulary, context, bos, eos, eot, layers;
-    int64_t parameters, kv_bytes;
+    int64_t parameters;
     bool add_bos;
     float check;  // at load: how far our attention's logits are from ggml's, over their spread
 } bridge_info;
 
+// A model is opened without cells, which may depend on what they take, and runs once it
+// has a store of them.
 int  bridge_open(const bridge_options * o, bridge_model ** out, char * err, size_t size);
+int  bridge_store(bridge_model * m, int32_t blocks, char * err, size_t size);
+int64_t bridge_block_bytes(const bridge_model * m);
 void bridge_close(bridge_model * m);
 void bridge_describe(const bridge_model * m, bridge_info * out);
 int  bridge_meta(const bridge_model * m, const char * key, char * buf, size_t size);  // length or -1

@@ -54,6 +54,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -64,7 +65,7 @@ import (
 type Options struct {
 	Model       string // path of a GGUF
 	Threads     int    // of a forward; 0 measures and picks
-	Cells       int    // KV cells, one per token held; default 16384
+	Cells       int    // KV cells, one per token held; 0 takes as many as suit the model and the memory
 	Batch       int    // most tokens of a forward; default 512
 	Chunk       int    // most prompt tokens of a forward in which continuations decode; default 256
 	Queue       int    // most requests that wait for room; further callers block; default 1024
@@ -78,15 +79,20 @@ func (o *Options) complete() error {
 	set := func(field string, v *int, low, high, def int) error {
 		if *v == 0 {
 			*v = def
+			return nil
 		}
 		if *v < low || *v > high {
-			return sparkd.Invalid("engine."+field, fmt.Sprintf("use %d to %d, or 0 for %d", low, high, def), "%d is out of range", *v)
+			otherwise := strconv.Itoa(def)
+			if def == 0 {
+				otherwise = "what suits the machine"
+			}
+			return sparkd.Invalid("engine."+field, fmt.Sprintf("use %d to %d, or 0 for %s", low, high, otherwise), "%d is out of range", *v)
 		}
 		return nil
 	}
 	for _, err := range []error{
-		set("threads", &o.Threads, 0, 1024, 0),
-		set("cells", &o.Cells, blockTokens, 1<<24, 16384),
+		set("threads", &o.Threads, 1, 1024, 0),
+		set("cells", &o.Cells, blockTokens, 1<<24, 0),
 		set("batch", &o.Batch, blockTokens, 4096, 512),
 		set("chunk", &o.Chunk, 1, 4096, 256),
 		set("queue", &o.Queue, 1, 1<<16, 1024),

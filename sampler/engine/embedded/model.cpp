@@ -59,6 +59,7 @@ struct bridge_model {
     std::unique_ptr<paged::store> kv;
     paged::plan plan;
     std::vector<int32_t> outputs;  // batch row of each kept output
+    std::vector<float> want;       // logits of ggml's own attention, until ours is proven
     int per = 1;                   // query heads of one KV head
     int max_tokens = 0;
     float check = 0;
@@ -175,33 +176,41 @@ float distance(const std::vector<float> & a, const float * b) {
     return (float) std::sqrt(diff / (spread + 1e-12));
 }
 
-// Runs a few tokens through ggml's own attention, which shows the shapes of all layers, and
-// again through ours: the logits must agree, whatever the architecture does around them.
-int prove(bridge_model & m, int blocks, std::string & why) {
+// Runs a few tokens as the plan says and returns the logits after them, or null.
+const float * trial(bridge_model & m) {
     const int n = std::min(24, m.max_tokens), vocab = llama_vocab_n_tokens(m.vocab);
     std::vector<int32_t> tokens(n);
     for (int i = 0; i < n; i++) tokens[i] = (int32_t) ((i * 7919LL + 13) % vocab);
     std::vector<paged::block_ref> path;
     for (int i = 0; i < n; i += paged::BLOCK) path.push_back({i / paged::BLOCK, std::min(paged::BLOCK, n - i)});
-
     m.plan.segments = {{path.data(), (int) path.size(), n, 0, n}};
+    if (m.kv) m.plan.cut((int) m.kv->layers.size(), m.per);
+    return m.decode(tokens.data(), {true}) == 0 ? llama_get_logits_ith(m.ctx, m.outputs[0]) : nullptr;
+}
+
+// Runs ggml's own attention, which shows the shapes of all layers.
+int record(bridge_model & m, std::string & why) {
     m.plan.what     = paged::plan::record;
-    if (m.decode(tokens.data(), {true}) != 0) { why = "the first forward failed"; return BRIDGE_COMPUTE; }
+    const float * l = trial(m);
+    if (!l) { why = "the first forward failed"; return BRIDGE_COMPUTE; }
     if (!m.plan.unsupported && (int) m.plan.shapes.size() != llama_model_n_layer(m.model)) m.plan.unsupported = "layers without plain attention";
     for (auto & s : m.plan.shapes)
         if (!m.plan.unsupported && (s.heads == 0 || s.dk == 0)) m.plan.unsupported = "layers without plain attention";
     if (m.plan.unsupported) { why = m.plan.unsupported; return BRIDGE_UNSUPPORTED; }
 
-    const float * l = llama_get_logits_ith(m.ctx, m.outputs[0]);
-    std::vector<float> want(l, l + vocab);
-    m.per     = std::max(1, llama_model_n_head(m.model) / std::max(1, llama_model_n_head_kv(m.model)));
-    m.kv      = std::make_unique<paged::store>(m.plan.shapes, blocks);
-    m.plan.kv = m.kv.get();
-    m.plan.what = paged::plan::attend;
-    m.plan.cut((int) m.kv->layers.size(), m.per);
-    if (m.decode(tokens.data(), {true}) != 0 || m.plan.mismatch) { why = "the first paged forward failed"; return BRIDGE_COMPUTE; }
-    l = llama_get_logits_ith(m.ctx, m.outputs[0]);
-    m.check = distance(want, l);
+    m.want.assign(l, l + llama_vocab_n_tokens(m.vocab));
+    m.per = std::max(1, llama_model_n_head(m.model) / std::max(1, llama_model_n_head_kv(m.model)));
+    return BRIDGE_OK;
+}
+
+// Runs the same through our attention: the logits must agree, whatever the architecture
+// does around it.
+int prove(bridge_model & m, std::string & why) {
+    m.plan.what     = paged::plan::attend;
+    const float * l = trial(m);
+    if (!l || m.plan.mismatch) { why = "the first paged forward failed"; return BRIDGE_COMPUTE; }
+    m.check = distance(m.want, l);
+    m.want  = {};
     if (!std::isfinite(m.check)) { why = "logits that are not finite"; return BRIDGE_COMPUTE; }
     // Measured on SmolLM2-135M: 0.003 with F32 weights, 0.045 with Q8_0 and Q4_0, 0.076 with
     // Q4_1 (ggml's kernel sums values in F16, and quantised weights round activations too).
@@ -224,7 +233,7 @@ int bridge_open(const bridge_options * o, bridge_model ** out, char * err, size_
         if (code) return fail(code, why.empty() ? log.lines : why, err, size);
         paged::install();
         code = context(*m, *o, why);
-        if (!code) code = prove(*m, o->blocks, why);
+        if (!code) code = record(*m, why);
         if (code) return fail(code, why, err, size);
         *out = m.release();
         return BRIDGE_OK;
@@ -234,6 +243,23 @@ int bridge_open(const bridge_options * o, bridge_model ** out, char * err, size_
         return fail(BRIDGE_LOAD, e.what(), err, size);
     }
 }
+
+int bridge_store(bridge_model * m, int32_t blocks, char * err, size_t size) {
+    listening log;
+    try {
+        m->kv      = std::make_unique<paged::store>(m->plan.shapes, blocks);
+        m->plan.kv = m->kv.get();
+        std::string why;
+        int code = prove(*m, why);
+        return code ? fail(code, why, err, size) : BRIDGE_OK;
+    } catch (const std::bad_alloc &) {
+        return fail(BRIDGE_MEMORY, "not enough memory", err, size);
+    } catch (const std::exception & e) {
+        return fail(BRIDGE_COMPUTE, e.what(), err, size);
+    }
+}
+
+int64_t bridge_block_bytes(const bridge_model * m) { return (int64_t) paged::block_bytes(m->plan.shapes); }
 
 void bridge_close(bridge_model * m) {
     delete m;
@@ -254,7 +280,6 @@ void bridge_describe(const bridge_model * m, bridge_info * out) {
     out->eot        = llama_vocab_eot(m->vocab);
     out->layers     = llama_model_n_layer(m->model);
     out->parameters = (int64_t) llama_model_n_params(m->model);
-    out->kv_bytes   = (int64_t) m->kv->bytes();
     out->add_bos    = llama_vocab_get_add_bos(m->vocab);
     out->check      = m->check;
 }

@@ -12,19 +12,22 @@ static simd::half * reserve(size_t n) {
     return (simd::half *) p;
 }
 
+size_t block_bytes(const std::vector<layer_shape> & shapes) {
+    size_t n = 0;
+    for (const auto & s : shapes) n += (s.key_size() + s.value_size()) * sizeof(simd::half);
+    return n;
+}
+
 store::store(const std::vector<layer_shape> & shapes, int blocks) {
     layers.reserve(shapes.size());
     try {
         for (const auto & s : shapes) {
             layer_store l;
             l.shape = s;
-            l.dvp   = (s.dv + 15) / 16 * 16;
+            l.dvp   = s.dvp();
             layers.push_back(l);
-            size_t k = (size_t) blocks * s.heads * s.dk * BLOCK;
-            size_t v = (size_t) blocks * s.heads * l.dvp * BLOCK;
-            layers.back().k = reserve(k);
-            layers.back().v = reserve(v);
-            bytes_ += (k + v) * sizeof(simd::half);
+            layers.back().k = reserve(blocks * s.key_size());
+            layers.back().v = reserve(blocks * s.value_size());
         }
     } catch (...) {
         for (auto & l : layers) { free(l.k); free(l.v); }

@@ -34,7 +34,7 @@ func (w *weights) name() string {
 // modelOptions is what else loading needs to know.
 type modelOptions struct {
 	threads  int // 0: measure and pick
-	blocks   int
+	blocks   int // of the KV store; 0: as many as suit the model and the memory
 	batch    int
 	segments int
 }
@@ -64,7 +64,9 @@ func (l *loader) load(ctx context.Context, w sparkd.Weights, base checkpoint) (b
 		b.close()
 		return nil, from.model, unusable("write to another name and rename when the file is complete", "%s changed while it was loaded", filepath.Base(w.Path))
 	}
-	// Threads are measured once: beside a model that runs they would measure that.
+	// All weights have the same cells. Threads are measured once: beside a model that runs
+	// they would measure that.
+	l.options.blocks = b.blocks()
 	if n, ok := b.info().Settings["threads"].(int); ok {
 		l.options.threads = n
 	}

@@ -94,6 +94,29 @@ func TestReloadGGUF(t *testing.T) {
 	}
 }
 
+// Where nobody says how many cells, they suit the model that was opened, and other weights
+// have as many.
+func TestCellsNobodySet(t *testing.T) {
+	dir := t.TempDir()
+	first := tinyFile(t, filepath.Join(dir, "first.gguf"), gguftest.Shape{}, 1)
+	deep := tinyFile(t, filepath.Join(dir, "deep.gguf"), gguftest.Shape{Layers: 5, Width: 96, Heads: 2, KVHeads: 1}, 2)
+	e, err := Open(t.Context(), Options{Model: first, Threads: 1, Batch: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	check := func(file string, cellBytes int64) {
+		if s := e.Describe().Settings; s["cells"] != 65536 || s["kv_bytes"] != 65536*cellBytes {
+			t.Errorf("%s: %v cells of %v bytes, want 65536 of %d each", file, s["cells"], s["kv_bytes"], cellBytes)
+		}
+	}
+	check(first, 2*2*(16+16)*2) // layers, KV heads, key and value, bytes of an F16
+	if _, err := e.Reload(t.Context(), sparkd.Weights{Path: deep}); err != nil {
+		t.Fatal(err)
+	}
+	check(deep, 5*1*(48+48)*2)
+}
+
 // TestEveryVersionUnderLoad exchanges weights while many callers sample: each sample has
 // the tokens and logprobs of an engine that was opened with the file of the version it
 // carries. Q8_0 weights make them equal to the last bit.
