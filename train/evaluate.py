@@ -237,7 +237,7 @@ def table(lines: list[dict], tag: str) -> str:
 def evaluate(o) -> list[dict]:
     """The figures of every split."""
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Spawned(Path(folder), o.spawn, o.model, o.set) if o.spawn else Daemon(o.sparkd, patience=60)
+        daemon = Spawned(Path(folder), o.spawn, o.model or "bundled", o.set) if o.spawn else Daemon(o.sparkd, patience=60)
         try:
             return [play(daemon, split, o) for split in o.splits.split(",")]
         finally:
@@ -249,7 +249,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token")
     p.add_argument("--spawn", metavar="PROGRAM", help="start a daemon for this evaluation instead, with this sparkd")
-    p.add_argument("--model", default="bundled", help="with --spawn: its policy, a GGUF file (%(default)s)")
+    p.add_argument("--model", help="with --spawn: its policy, a GGUF file (bundled)")
     p.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="with --spawn: a setting of it")
     p.add_argument("--tokenizer", type=Path, default=BUNDLED, help="folder of the policy's tokenizer.json (the bundled policy's)")
     p.add_argument("--env", default="household", help="environment (%(default)s)")
@@ -265,6 +265,8 @@ def main() -> None:
     o = p.parse_args()
     if not o.tag:
         p.error("argument --tag: name one, such as explore")
+    if not o.spawn and (o.model or o.set):
+        p.error("arguments --model and --set go with --spawn alone: the daemon at --sparkd has its own")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         lines = evaluate(o)

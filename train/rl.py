@@ -241,7 +241,10 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     evaluation.add_argument("--eval-split", default="l0", help="splits, with commas (%(default)s)")
     evaluation.add_argument("--eval-tasks", type=whole(1), default=64, help="the first so many of a split (%(default)s)")
     evaluation.add_argument("--eval-samples", type=whole(1), default=1, help="chains a task (%(default)s)")
-    return p.parse_args(arguments)
+    o = p.parse_args(arguments)
+    if o.set and not o.spawn:
+        p.error("argument --set goes with --spawn alone: the daemon at --sparkd has its own")
+    return o
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import gguf
 import numpy as np
 import torch
 import transformers
+from safetensors import SafetensorError
 
 import model as policy
 
@@ -157,11 +158,14 @@ def write(model, tokenizer, path: str | Path, name: str, half: bool = True) -> N
     add_tokenizer(writer, tokenizer, config.vocab_size)
     for key, weight in tensors.items():
         writer.add_tensor(key, weight)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    os.replace(new, path)
+    try:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        os.replace(new, path)
+    finally:
+        Path(new).unlink(missing_ok=True)
 
 
 def main() -> None:
@@ -179,8 +183,10 @@ def main() -> None:
             model = model.half()
             policy.save(model, tokenizer, args.half)
         write(model, tokenizer, args.gguf, args.name, half=args.type == "f16")
-    except (policy.Unusable, OSError) as error:
+    except policy.Unusable as error:
         raise SystemExit(f"to_gguf: {error}") from None
+    except (OSError, SafetensorError) as error:
+        raise SystemExit(f"to_gguf: {error}: name a file in a folder that is there, on a disk with room") from None
 
 
 if __name__ == "__main__":

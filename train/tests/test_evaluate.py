@@ -96,3 +96,21 @@ def test_another_tokenizer_is_refused(tmp_path):
             evaluate.decoder(daemon, tmp_path / "none")
     finally:
         program.kill()
+
+
+@pytest.mark.parametrize(
+    "flag, words",
+    [
+        ("--samples=0", "argument --samples: 0 is too small"),
+        ("--tasks=0", "argument --tasks: 0 is too small"),
+        ("--temperature=nan", "argument --temperature: nan is out of range"),
+        ("--tag=", "argument --tag: name one"),
+        ("--model=x.gguf", "--model and --set go with --spawn alone"),
+        ("--set=a.b=1", "--model and --set go with --spawn alone"),
+    ],
+)
+def test_flags_that_would_be_ignored_or_wrong(flag, words, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["evaluate.py", flag])
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main()
+    assert words in capsys.readouterr().err

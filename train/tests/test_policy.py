@@ -197,6 +197,15 @@ def test_what_a_gguf_would_not_hold_is_refused(words, folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["none/a.gguf", ""])
+def test_a_gguf_that_cannot_be_written(name, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["to_gguf.py", str(folder), str(tmp_path / "out" / name)])
+    (tmp_path / "out").mkdir()
+    with pytest.raises(SystemExit, match="to_gguf: .*: name a file in a folder that is there"):
+        to_gguf.main()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
 def test_another_model_is_refused(tokenizer, tmp_path):
     with pytest.raises(policy.Unusable, match="the model is a Linear"):
         model = torch.nn.Linear(1, 1)
