@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -45,10 +46,10 @@ class Daemon:
 
     def call(self, route: str, body: dict | None = None, timeout: float = 60) -> list[dict]:
         """The lines of JSON of an answer. Raises Refused, or ConnectionError when patience ends."""
-        if not re.fullmatch(r"https?://[^\s/?#]+[!-~]*", self.address):
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.address):
             raise Refused({"field": "--sparkd", "message": f"{self.address!r} is no address", "remedy": "write it as http://127.0.0.1:8787"})
         data = None if body is None else json.dumps(body).encode()
-        end, pause = time.monotonic() + self.patience, 0.1
+        end, pause, told = time.monotonic() + self.patience, 0.1, False
         while True:
             request = urllib.request.Request(self.address + route, data, self.headers)
             try:
@@ -66,6 +67,9 @@ class Daemon:
                     f"no daemon at {self.address} for {self.patience:.0f} s ({why['message']}); start one with "
                     "`sparkd serve --data FOLDER --model FILE.gguf` and run the same command again: it goes on where it was"
                 )
+            if pause > 1 and not told:
+                print(f"waiting for the daemon at {self.address}: {why['message']}", file=sys.stderr, flush=True)
+                told = True
             time.sleep(pause)
             pause = min(5, pause * 1.5)
 
@@ -137,10 +141,14 @@ def objects(answer: bytes, address: str) -> list[dict]:
 
 def refusal(error: urllib.error.HTTPError) -> dict:
     """The error of an answer, also of one that is not sparkd's."""
+    foreign = {"field": "--sparkd", "message": f"{error.url}: {error}", "remedy": "name the address that sparkd serve tells"}
     try:
-        return {"message": str(error)} | json.loads(error.read())
-    except (TypeError, ValueError, OSError, http.client.HTTPException):
-        return {"message": str(error)}
+        told = json.loads(error.read())
+    except (ValueError, OSError, http.client.HTTPException):
+        return foreign
+    if not isinstance(told, dict) or not isinstance(told.get("message"), str):
+        return foreign
+    return told | {"remedy": "set SPARKD_API_TOKEN to the daemon's api.token"} if error.code == 401 else told
 
 
 class Spawned(Daemon):

@@ -3,10 +3,12 @@
     python -m pytest train/tests/test_rl.py      # needs bin/sparkd
 """
 
+import io
 import json
 import os
 import resource
 import signal
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import torch
 import batch
 import rl
 import run as runs
-from daemon import Daemon, Refused, Spawned, objects
+from daemon import Daemon, Refused, Spawned, objects, refusal
 from daemons import SETTINGS, SPARKD, Program, ended, forked, tiny
 
 torch.set_num_threads(1)
@@ -291,7 +293,7 @@ def test_a_program_that_is_none(note, tmp_path):
         Spawned(tmp_path, str(tmp_path), tmp_path, [])
 
 
-@pytest.mark.parametrize("address", ["", "nonsense", "127.0.0.1:8787", "ftp://x", "http://", "http://a b"])
+@pytest.mark.parametrize("address", ["", "nonsense", "127.0.0.1:8787", "ftp://x", "http://", "http://a b", "http://a/?b"])
 def test_addresses_that_are_none(address):
     with pytest.raises(Refused, match="--sparkd: .* is no address"):
         Daemon(address).call("/v1/info")
@@ -300,6 +302,11 @@ def test_addresses_that_are_none(address):
 def test_another_server_and_another_token(program, monkeypatch):
     with pytest.raises(Refused, match="is no sparkd"):
         objects(b"<html>", "http://x")
+    for body in (b"<html>", b"[]", b'{"error": {"message": "no"}}'):
+        answer = urllib.error.HTTPError("http://x/v1/info", 404, "Not Found", {}, io.BytesIO(body))
+        assert str(Refused(refusal(answer))) == "sparkd: --sparkd: http://x/v1/info: HTTP Error 404: Not Found: name the address that sparkd serve tells"
+    answer = urllib.error.HTTPError("http://x/v1/info", 401, "Unauthorized", {}, io.BytesIO(b'{"message": "wrong", "remedy": "x"}'))
+    assert str(Refused(refusal(answer))) == "sparkd: wrong: set SPARKD_API_TOKEN to the daemon's api.token"
     monkeypatch.setenv("SPARKD_API_TOKEN", "a\nb")
     with pytest.raises(Refused, match="SPARKD_API_TOKEN"):
         Daemon(program.address)
