@@ -227,7 +227,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     rollouts.add_argument("--max-tokens", type=whole(1), default=64, help="of an answer (%(default)s)")
     rollouts.add_argument("--temperature", type=real(above=True), default=1.0, help="of sampling and of the loss (%(default)s)")
     loss = p.add_argument_group("loss")
-    loss.add_argument("--lr", type=real(), default=1e-4, help="learning rate (%(default)s)")
+    loss.add_argument("--lr", type=real(most=1), default=1e-4, help="learning rate (%(default)s)")
     loss.add_argument("--weight-decay", type=real(), default=0.0)
     loss.add_argument("--minibatches", type=whole(1), default=4, help="optimiser steps a batch (%(default)s)")
     loss.add_argument("--batch-tokens", type=whole(1), default=8192, help="most tokens of a forward, padding included (%(default)s)")
