@@ -14,8 +14,8 @@ OTHERS  := --tasks 3 --max-steps 5 --max-tokens 40 --temperature 0.5 --set sampl
 
 # How the bundled policy was made.
 COLDSTART := --trajectories 10000 --own 0.9 --slips 0.12
-SFT       := --tokens 12e6 --batch-tokens 2048 --observation-weight 0.1 --lr 2e-3 --muon-lr 0.02 --seed 0 --threads 1
-SECOND    := --tokens 3e6 --batch-tokens 2048 --observation-weight 0.05 --lr 1e-3 --muon-lr 0.01 --seed 1 --threads 1
+FIRST     := --tokens 8e6 --batch-tokens 8192 --observation-weight 0.1 --lr 2e-3 --muon-lr 0 --seed 0 --threads 1
+SECOND    := --tokens 2.5e6 --batch-tokens 4096 --observation-weight 0.1 --lr 1e-3 --muon-lr 0.01 --seed 1 --threads 1
 
 export CGO_ENABLED  ?= 1
 export CGO_CFLAGS   ?= $(FLAGS)
@@ -58,7 +58,7 @@ test-train: ## test the training code with a toy policy and real daemons, where 
 policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation
 	@python=$$(./scripts/train-python) && mkdir -p out/policy bundled/testdata && rm -rf out/policy/* && \
 	./$(BIN) coldstart --out out/policy/rows.jsonl $(COLDSTART) && \
-	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/first $(SFT) && \
+	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/first $(FIRST) && \
 	$$python train/sft.py --rows out/policy/rows.jsonl --init out/policy/first --out out/policy/hf $(SECOND) && \
 	$$python train/to_gguf.py out/policy/hf bundled/household.gguf --half bundled/hf && \
 	$$python train/greedy.py bundled/hf bundled/household.gguf out/policy/rows.jsonl > bundled/testdata/greedy.json && \

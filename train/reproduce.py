@@ -33,8 +33,8 @@ METHODS = {
     "random": ["--policy=random", "--roots=4", "--branch=2", "--parameter=probability=0.1"],
     "entropy": ["--policy=entropy", "--roots=4", "--branch=2"],
 }
-COMMON = ["--leaves=8", "--advantage=spark-rows", "--max-steps=30", "--max-tokens=64", "--temperature=1", "--lr=1e-4", "--kl=0.01"]
-COMMON += ["--threads=1", "--set=engine.threads=1", "--set=engine.cells=65536", "--set=log.level=warn", "--keep=2", "--steps=100000"]
+COMMON = ["--leaves=8", "--advantage=spark-rows", "--max-steps=30", "--max-tokens=64", "--temperature=1", "--lr=5e-4", "--minibatches=2", "--kl=0.01"]
+COMMON += ["--threads=1", "--set=engine.threads=1", "--set=log.level=warn", "--keep=2", "--steps=100000"]
 SPLITS = "l0,l1,l2"
 
 
@@ -48,7 +48,7 @@ class Size:
     eval_samples: int  # chains a task
 
 
-FULL = Size(seeds=3, tokens=1_500_000, tasks=16, eval_every=10, eval_tasks=64, eval_samples=1)
+FULL = Size(seeds=3, tokens=500_000, tasks=16, eval_every=4, eval_tasks=64, eval_samples=1)
 QUICK = Size(seeds=1, tokens=80_000, tasks=8, eval_every=5, eval_tasks=24, eval_samples=1)
 
 
