@@ -313,6 +313,13 @@ def test_another_server_and_another_token(program, monkeypatch):
         Daemon(program.address)
 
 
+@pytest.mark.parametrize("lines", [[], [{"nodes": [], "leaves": []}]])
+def test_a_rollout_without_trajectories_is_no_success_of_0(lines, monkeypatch):
+    monkeypatch.setattr(Daemon, "call", lambda *_, **__: lines)
+    with pytest.raises(Refused, match="no trajectory of rollout r ended: all of its trees failed: see the daemon's log"):
+        Daemon("http://x").trees("r", "grpo")
+
+
 def test_two_trainers_of_one_daemon(program, cold):
     one, other = Daemon(program.address), Daemon(program.address)
     one.serve(cold / "policy.gguf", "one.0")
