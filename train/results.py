@@ -37,10 +37,14 @@ class Result:
 
 
 def read(folder: Path, method: str, seed: int) -> Result | None:
-    """The run in a folder, None where it is not finished."""
-    if not (folder / "state.json").exists() or not json.loads((folder / "state.json").read_text())["done"]:
-        return None
-    lines = curves.read(folder / "metrics.jsonl")
+    """The run in a folder, None where it is not finished. Ends the program where a file is damaged."""
+    state = folder / "state.json"
+    try:
+        if not state.exists() or not json.loads(state.read_text())["done"]:
+            return None
+        lines = curves.read(folder / "metrics.jsonl")
+    except (ValueError, KeyError) as error:
+        raise SystemExit(f"{folder} has no run that can be read ({error}): mend the file, or delete the folder to run it anew") from None
     splits = dict.fromkeys(x["eval"] for x in lines if "eval" in x)
     return Result(method, seed, lines, {s: [x for x in lines if x.get("eval") == s] for s in splits})
 

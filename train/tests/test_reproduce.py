@@ -44,6 +44,14 @@ def test_unfinished_runs_are_none(tmp_path):
     assert results.read(tmp_path, "spark", 0) is None
 
 
+@pytest.mark.parametrize("name, text", [("state.json", "{"), ("state.json", "{}"), ("metrics.jsonl", '{"loss": 1}\n{}\n')])
+def test_damaged_runs_are_named(tmp_path, name, text):
+    made_up(tmp_path / "run", "spark", 0, dict.fromkeys(SPLITS, 0.5))
+    (tmp_path / "run" / name).write_text(text)
+    with pytest.raises(SystemExit, match=f"{tmp_path}/run has no run that can be read.*: mend the file"):
+        results.read(tmp_path / "run", "spark", 0)
+
+
 def test_figures(runs):
     f = page.figures(runs, SETTINGS)
     for m, x in f["methods"].items():
