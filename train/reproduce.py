@@ -5,8 +5,9 @@
 
 Every method trains from the same cold start until its rollouts have generated the same number of
 tokens, and is evaluated on the same tasks on the way. A run is a process of its own with a daemon
-of its own (rl.py). Started again, finished runs are kept and the others go on where they were. Out come
-OUT/results.json, and docs/reproduction.md with its curves; of --quick and of other sizes both stay in OUT.
+of its own (rl.py). Started again, finished runs are kept and the others go on where they were; with more
+--tokens all go on. Out come OUT/results.json, and docs/reproduction.md with its curves; of --quick and
+of other sizes both stay in OUT.
 """
 
 import argparse
@@ -76,11 +77,14 @@ class Bench:
         return self.o.out / f"{method}-{seed}"
 
     def finished(self) -> list[results.Result]:
-        return [r for m, s in self.runs if (r := results.read(self.folder(m, s), m, s))]
+        return [r for m, s in self.runs if (r := self.read(m, s))]
+
+    def read(self, method: str, seed: int) -> results.Result | None:
+        return results.read(self.folder(method, seed), method, seed, self.size.tokens)
 
     def run(self, method: str, seed: int) -> bool:
         folder = self.folder(method, seed)
-        if results.read(folder, method, seed):
+        if self.read(method, seed):
             return True
         with self.lock:
             if self.stopped:

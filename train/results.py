@@ -36,11 +36,13 @@ class Result:
         return float(np.interp(value, [p[cost] for p in points], [p["success"] for p in points]))
 
 
-def read(folder: Path, method: str, seed: int) -> Result | None:
-    """The run in a folder, None where it is not finished. Ends the program where a file is damaged."""
+def read(folder: Path, method: str, seed: int, tokens: int = 0) -> Result | None:
+    """The run in a folder, None where it is not finished or has generated fewer tokens. Ends the
+    program where a file is damaged."""
     state = folder / "state.json"
     try:
-        if not state.exists() or not json.loads(state.read_text())["done"]:
+        saved = json.loads(state.read_text()) if state.exists() else {"done": False}
+        if not saved["done"] or saved["generated_tokens"] < tokens:
             return None
         lines = curves.read(folder / "metrics.jsonl")
     except (ValueError, KeyError) as error:

@@ -28,7 +28,7 @@ def made_up(folder, method: str, seed: int, ends: dict[str, float], tokens: int 
             lines.append({"step": step, "loss": 0.1, "generated_tokens": tokens, "env_steps": 10, "leaves": 8, "forks": 4, "mixed_trees": 0.5} | spent)
     folder.mkdir()
     (folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
-    (folder / "state.json").write_text(json.dumps({"done": True}))
+    (folder / "state.json").write_text(json.dumps({"done": True, "generated_tokens": 10 * tokens}))
     return results.read(folder, method, seed)
 
 
@@ -42,9 +42,12 @@ def test_unfinished_runs_are_none(tmp_path):
     assert results.read(tmp_path, "spark", 0) is None
     (tmp_path / "state.json").write_text('{"done": false}')
     assert results.read(tmp_path, "spark", 0) is None
+    made_up(tmp_path / "run", "spark", 0, dict.fromkeys(SPLITS, 0.5))
+    assert results.read(tmp_path / "run", "spark", 0, tokens=1000)
+    assert results.read(tmp_path / "run", "spark", 0, tokens=1001) is None
 
 
-@pytest.mark.parametrize("name, text", [("state.json", "{"), ("state.json", "{}"), ("metrics.jsonl", '{"loss": 1}\n{}\n')])
+@pytest.mark.parametrize("name, text", [("state.json", "{"), ("state.json", "{}"), ("state.json", '{"done": true}'), ("metrics.jsonl", '{"loss": 1}\n{}\n')])
 def test_damaged_runs_are_named(tmp_path, name, text):
     made_up(tmp_path / "run", "spark", 0, dict.fromkeys(SPLITS, 0.5))
     (tmp_path / "run" / name).write_text(text)
