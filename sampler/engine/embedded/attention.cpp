@@ -26,14 +26,11 @@ template <int R, int B>
 static inline void score(const float * q, int dk, const half * const * k, float * s, const int * at) {
     f8 a[R][2 * B] = {};
     for (int d = 0; d < dk; d++) {
-        f8 c[2 * B];
-        for (int b = 0; b < B; b++) {
-            c[2 * b]     = simd::load(k[b] + d * BLOCK);
-            c[2 * b + 1] = simd::load(k[b] + d * BLOCK + 8);
-        }
-        for (int r = 0; r < R; r++) {
-            f8 x = simd::splat(q[r * dk + d]);
-            for (int b = 0; b < 2 * B; b++) a[r][b] += x * c[b];
+        f8 x[R];
+        for (int r = 0; r < R; r++) x[r] = simd::splat(q[r * dk + d]);
+        for (int b = 0; b < 2 * B; b++) {
+            f8 c = simd::load(k[b / 2] + d * BLOCK + b % 2 * 8);
+            for (int r = 0; r < R; r++) a[r][b] += x[r] * c;
         }
     }
     for (int b = 0; b < B; b++) {  // in order: a block that is not full is written over by the next
@@ -53,11 +50,11 @@ static inline void add_columns(const float * p, const layer_store & l, int h, co
     for (int i = 0; i < n; i++) {
         const half * v = l.value(pieces[i].block, h) + pieces[i].off * l.dvp + d;
         for (int j = 0; j < pieces[i].n; j++, v += l.dvp, p++) {
-            f8 c[W];
-            for (int w = 0; w < W; w++) c[w] = simd::load(v + 8 * w);
-            for (int r = 0; r < R; r++) {
-                f8 x = simd::splat(p[r * STRIDE]);
-                for (int w = 0; w < W; w++) a[r][w] += x * c[w];
+            f8 x[R];
+            for (int r = 0; r < R; r++) x[r] = simd::splat(p[r * STRIDE]);
+            for (int w = 0; w < W; w++) {
+                f8 c = simd::load(v + 8 * w);
+                for (int r = 0; r < R; r++) a[r][w] += x[r] * c;
             }
         }
     }
@@ -78,7 +75,8 @@ template <int R>
 static inline void score_two(const float * q, int dk, const half * const * k, float * s, const int * at) { score<R, 2>(q, dk, k, s, at); }
 
 // BY_ROWS calls f<R> for all rows, at most three at a time: with two blocks or four
-// columns that is twelve accumulators of the sixteen registers. r_ is the first row.
+// columns that is twelve accumulators, three factors and what they are multiplied with, all
+// sixteen registers of AVX2. One more would go through memory each time. r_ is the first row.
 #define BY_ROWS(rows, f, ...)                                          \
     for (int r_ = 0, n_; r_ < (rows); r_ += n_) {                      \
         n_ = std::min(3, (rows) - r_);                                 \
