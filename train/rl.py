@@ -1,6 +1,6 @@
 """Trains a policy in a closed loop with a daemon: rollouts, policy gradient, new weights, again.
 
-    bin/sparkd serve --data out/daemon --model bundled/household.gguf --set engine.cells=65536   # in one terminal
+    bin/sparkd serve --data out/daemon --model bundled/household.gguf   # in one terminal
     python train/rl.py --model bundled/hf --out out/rl --steps 100 --eval-every 10               # in another
 
 Every step asks the daemon to grow one tree a task, reads the finished trees with the advantages of
