@@ -87,17 +87,19 @@ class Daemon:
         self.served = served
         return time.monotonic() - began
 
-    def tasks(self, env: str, split: str, least: int) -> range:
-        """The indices of a split's tasks, which must be so many at least."""
+    def tasks(self, env: str, split: str, least: int, flags: str = "--") -> range:
+        """The indices of a split's tasks, which must be so many at least; `flags` is what the flags that
+        chose them begin with."""
         environments = {e["name"]: e["splits"] for e in self.call("/v1/info")[0]["environments"] if e["name"] != "client"}
         if env not in environments:
             known = ", ".join(environments)
             raise Refused({"field": "--env", "message": f"the daemon has no environment {env!r}", "remedy": f"one of {known}, or configure it there"})
         if split not in environments[env]:
-            raise Refused({"field": "--split", "message": f"{env} has no split {split!r}", "remedy": f"one of {', '.join(environments[env])}"})
+            raise Refused({"field": f"{flags}split", "message": f"{env} has no split {split!r}", "remedy": f"one of {', '.join(environments[env])}"})
         count = environments[env][split]
         if 0 <= count < least:
-            raise Refused({"field": "--tasks", "message": f"{env}/{split} has {count} tasks, not {least}", "remedy": "use fewer, or another --split"})
+            message = f"{env}/{split} has {count} tasks, not {least}"
+            raise Refused({"field": f"{flags}tasks", "message": message, "remedy": f"use fewer, or another {flags}split"})
         return range(count if count >= 0 else 2**31)  # -1: every index is a task
 
     def grow(self, spec: dict, weights: Path, version: str, pause: float = 0.1) -> dict:

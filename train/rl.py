@@ -1,7 +1,7 @@
 """Trains a policy in a closed loop with a daemon: rollouts, policy gradient, new weights, again.
 
-    bin/sparkd serve --data out/daemon --model bundled/household.gguf   # in one terminal
-    python train/rl.py --model bundled/hf --out out/rl --steps 100 --eval-every 10               # in another
+    bin/sparkd serve --data out/daemon --model bundled/household.gguf                # in one terminal
+    python3 train/rl.py --model bundled/hf --out out/rl --steps 100 --eval-every 10  # in another
 
 Every step asks the daemon to grow one tree a task, reads the finished trees with the advantages of
 the chosen estimator, makes a few optimiser steps with PPO's clipped loss and a KL penalty to the
@@ -114,6 +114,13 @@ def grow(run: Run, daemon: Daemon, o, purpose: str, spec: dict) -> tuple[dict, l
     return rollout, daemon.trees(rollout["id"], o.advantage), time.monotonic() - began
 
 
+def check(daemon: Daemon, o) -> None:
+    """Refuses tasks that are not there, before the daemon is moved to other weights."""
+    daemon.tasks(o.env, o.split, o.tasks)
+    for split in o.eval_split.split(",") if o.eval_every else ():
+        daemon.tasks(o.env, split, o.eval_tasks, flags="--eval-")
+
+
 def evaluate(run: Run, daemon: Daemon, o) -> None:
     """Success on the same tasks every time, in independent chains at the temperature of training."""
     for split in o.eval_split.split(","):
@@ -174,6 +181,7 @@ def train(o) -> None:
     run.restore(optimizer)
     daemon, drawn = Spawned(o.out, o.spawn, run.weights, o.set) if o.spawn else Daemon(o.sparkd), 0.0
     try:
+        check(daemon, o)
         while True:
             reload_seconds = daemon.serve(run.weights, run.version)
             last = run.step >= o.steps or 0 < o.budget_tokens <= run.state["generated_tokens"]
@@ -237,7 +245,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     loss.add_argument("--grad-clip", type=real(above=True), default=1.0, help="greatest norm of the gradient (%(default)s)")
     loss.add_argument("--seed", type=int, default=0)
     evaluation = p.add_argument_group("evaluation")
-    evaluation.add_argument("--eval-every", type=whole(0), default=0, help="steps, and at the end; 0: never (%(default)s)")
+    evaluation.add_argument("--eval-every", type=whole(0), default=0, help="before the first step, every so many steps, and at the end; 0: never (%(default)s)")
     evaluation.add_argument("--eval-split", default="l0", help="splits, with commas (%(default)s)")
     evaluation.add_argument("--eval-tasks", type=whole(1), default=64, help="the first so many of a split (%(default)s)")
     evaluation.add_argument("--eval-samples", type=whole(1), default=1, help="chains a task (%(default)s)")
@@ -253,4 +261,5 @@ if __name__ == "__main__":
     except (Refused, OSError, policy.Unusable) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
         raise SystemExit(130) from None

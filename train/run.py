@@ -1,6 +1,7 @@
 """The folder of a training run: its policies, its metrics, and the state it goes on from."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,33 @@ import to_gguf
 
 FREE = {"out", "steps", "budget_tokens", "sparkd", "spawn", "set", "threads", "batch_tokens", "keep"}  # may change on the way
 BEGIN = {"step": 0, "done": False, "generated_tokens": 0, "env_steps": 0, "seconds": 0.0}  # state of a run that begins
+
+
+def settings(options: dict) -> dict[str, str]:
+    """The options that decide about a run, as state.json has them."""
+    return {k: str(v) for k, v in options.items() if k not in FREE}
+
+
+def fingerprint(model: Path) -> str:
+    """The weights of a Hugging Face folder in a few letters."""
+    whole = hashlib.sha256()
+    for path in sorted(Path(model).glob("*.safetensors")):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()[:16]
+
+
+def differences(state: dict, options: dict) -> list[str]:
+    """The settings in which a run that has a state is another than these options make. A model is the
+    same where its weights are; of a run that did not note them, where its path is."""
+    now, saved = settings(options), state["options"]
+    if "weights" in state:
+        saved = saved | {"model": now["model"] if state["weights"] == fingerprint(options["model"]) else None}
+    return [k for k, v in now.items() if saved.get(k) != v]
+
+
+def another(folder: Path, names: list[str]) -> SystemExit:
+    """What is said where a folder's run has other settings."""
+    return SystemExit(f"{folder} has a run with another {', '.join(names)}: give the same, or another --out")
 
 
 @contextmanager
@@ -41,7 +69,6 @@ class Run:
 
     def __init__(self, options: dict):
         self.out, self.keep = Path(options["out"]), options["keep"]
-        self.options = {k: str(v) for k, v in options.items() if k not in FREE}
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             self.lock = open(self.out / "lock", "w")
@@ -51,13 +78,14 @@ class Run:
         except OSError as error:
             raise SystemExit(f"--out: {error}: name a folder that can be written") from None
         self.state = self.saved()
-        changed = [k for k, v in self.options.items() if self.state and self.state["options"].get(k) != v]
+        changed = differences(self.state, options) if self.state else []
         if changed and (self.step > 0 or self.state["done"]):
-            raise SystemExit(f"{self.out} has a run with another {', '.join(changed)}: give the same, or another --out")
+            raise another(self.out, changed)
         if changed or not self.state:  # a run without a step is begun anew
             model, tokenizer = policy.load(options["model"])
             (self.out / "state.json").unlink(missing_ok=True)
-            self.state = BEGIN | {"run": f"rl-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}", "options": self.options}
+            name = f"rl-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
+            self.state = BEGIN | {"run": name, "options": settings(options), "weights": fingerprint(options["model"])}
             self.save_policy(model, tokenizer, None, 0)
             self.commit({})
         try:

@@ -1,12 +1,13 @@
 """The closed loop with a real daemon and a tiny policy: figures, kills, temperatures.
 
-    python -m pytest train/tests/test_rl.py      # needs bin/sparkd
+    python3 -m pytest train/tests/test_rl.py      # needs bin/sparkd
 """
 
 import io
 import json
 import os
 import resource
+import shutil
 import signal
 import urllib.error
 import urllib.request
@@ -186,6 +187,23 @@ def test_other_options_are_refused(cold, tmp_path):
         runs.Run(vars(options(cold, tmp_path, "", lr=1, seed=7)))
 
 
+def test_a_model_is_the_same_where_its_weights_are(cold, tmp_path):
+    model, elsewhere, out = tmp_path / "a", tmp_path / "b", tmp_path / "run"
+    shutil.copytree(cold, model)
+    run = runs.Run(vars(options(model, out, "")))
+    run.commit({"step": 1})
+    run.lock.close()
+    model.rename(elsewhere)
+    runs.Run(vars(options(elsewhere, out, ""))).lock.close()
+    weights = elsewhere / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(SystemExit, match="another model: give the same"):
+        runs.Run(vars(options(elsewhere, out, "")))
+    old = {k: v for k, v in state(out).items() if k != "weights"}  # a run that did not note its weights
+    assert runs.differences(old, vars(options(model, out, ""))) == []
+    assert runs.differences(old, vars(options(elsewhere, out, ""))) == ["model"]
+
+
 @pytest.mark.parametrize(
     "flag, words",
     [
@@ -224,6 +242,28 @@ def test_numbers_out_of_range_are_refused(flag, words, capsys):
 def test_tasks_that_are_not_there(env, split, least, words, program):
     with pytest.raises(Refused, match=words):
         Daemon(program.address).tasks(env, split, least)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"split": "test"}, "--split: household has no split 'test'"),
+        ({"env": "chess"}, "--env: the daemon has no environment 'chess'"),
+        ({"eval_every": 1, "eval_split": "l0,test"}, "--eval-split: household has no split 'test'"),
+        ({"eval_every": 1, "eval_tasks": 2001}, "--eval-tasks: household/l0 has 2000 tasks, not 2001: use fewer, or another --eval-split"),
+    ],
+)
+def test_tasks_are_looked_up_before_the_daemon_is_moved(changes, words, program, cold, tmp_path):
+    def served() -> str:
+        return Daemon(program.address).call("/v1/engines")[0]["policy_version"]
+
+    def fails() -> None:
+        with pytest.raises(Refused, match=words):
+            rl.train(options(cold, tmp_path, program.address, **changes))
+
+    before = served()
+    assert ended(forked(fails)) == 0
+    assert served() == before
 
 
 def cut(path: Path) -> None:
