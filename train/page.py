@@ -3,6 +3,7 @@ judges is chosen by the figures."""
 
 import os
 import platform
+import shlex
 import time
 from pathlib import Path
 
@@ -125,30 +126,39 @@ def costs(f: dict) -> list[str]:
 
 
 def claims(f: dict) -> list[str]:
-    """The paper's claims, each with what came out here."""
+    """The paper's claims, each with what came out here; a quick run judges none."""
+    quick = f["settings"]["quick"]
     lines = rule("SPARK against", *(f"{s}, points" for s in f["settings"]["splits"]), "tokens to the other's final success %")
     for m, by_split in f["spark_minus"].items():
         share = "; ".join(f"{s} {'not reached' if x is None else percent(x)}" for s, x in f["spark_reaches"][m].items())
-        lines.append(row(NAMES[m], *(f"{interval(x, '+')}: {verdict(x)}" for x in by_split.values()), share))
+        lines.append(row(NAMES[m], *(interval(x, "+") + ("" if quick else f": {verdict(x)}") for x in by_split.values()), share))
     if "grpo" in f["methods"] and "spark" in f["methods"]:
         a, b = (f["methods"][m]["tokens_per_trajectory"] for m in ("spark", "grpo"))
         lines += ["", f"A trajectory of SPARK cost {100 * (a / b - 1):+.1f} % generated tokens beside one of GRPO (paper, ALFWorld: −6.9 %)."]
     decided = [x for by_split in f["spark_minus"].values() for x in by_split.values()]
     won, lost = sum(x[1] > 0 for x in decided), sum(x[2] < 0 for x in decided)
-    lines += ["", f"Of {len(decided)} comparisons SPARK is better in {won}, worse in {lost}, and {len(decided) - won - lost} are undecided at this size."]
+    judged = f"Of {len(decided)} comparisons SPARK is better in {won}, worse in {lost}, and {len(decided) - won - lost} are undecided at this size."
+    lines += ["", "This size shows that everything works, and nothing about the claims." if quick else judged]
     return [x.replace("-", "−") if x.startswith("A trajectory") else x for x in lines]
 
 
-def setting(f: dict) -> list[str]:
-    s = f["settings"]
-    flags = " ARGS=--quick" if s["quick"] else ""
-    return [
-        f"    make reproduce{flags}",
+def plan(s: dict) -> list[str]:
+    """The command of these settings, and what it runs."""
+    arguments = f" ARGS={shlex.quote(s['arguments'])}" if s["arguments"] else ""
+    lines = [
+        f"    make reproduce{arguments}",
         "",
         f"{s['seeds']} seed{'s' * (s['seeds'] > 1)}, {s['tokens']:,} generated tokens a run, {s['tasks']} tasks of `{s['split']}` a step; "
-        f"evaluated on {s['eval_tasks']} tasks of each split, {s['eval_samples']} chain{'s' * (s['eval_samples'] > 1)} a task. "
-        f"{f['hours']:.1f} hours of runs, {s['parallel']} at a time, on {s['machine']}; {s['made']}.",
+        f"evaluated every {s['eval_every']} steps on {s['eval_tasks']} tasks of each split, {s['eval_samples']} chain{'s' * (s['eval_samples'] > 1)} a task. "
+        f"Flags of `train/rl.py` for all runs (N is `--leaves`): `{' '.join(s['common'])}`, and for each (M is `--roots`, B `--branch`):",
+        "",
     ]
+    return lines + rule("method", "flags") + [row(NAMES[m], f"`{' '.join(flags)}`") for m, flags in s["flags"].items()]
+
+
+def made(f: dict) -> list[str]:
+    s = f["settings"]
+    return [f"{f['hours']:.1f} hours of runs, {s['parallel']} at a time, on {s['machine']}; {s['made']}."]
 
 
 def draw(finished: list[Result], path: Path) -> None:
@@ -180,6 +190,6 @@ def write(f: dict, finished: list[Result], template: Path, page: Path) -> None:
     svg = page.with_suffix(".svg")
     draw(finished, svg)
     image = ["![success over generated tokens](" + svg.name + ")"]
-    parts = [setting(f), table(f), claims(f), image, costs(f)]
-    page.write_text(before + BEGIN + "\n\n" + "\n\n".join("\n".join(p) for p in parts) + "\n\n" + END + after)
+    parts = [plan(f["settings"]), made(f), table(f), claims(f) if f["spark_minus"] else [], image, costs(f)]
+    page.write_text(before + BEGIN + "\n\n" + "\n\n".join("\n".join(p) for p in parts if p) + "\n\n" + END + after)
     print(f"{page}\n{svg}")

@@ -1,18 +1,19 @@
 """The paper's claims at micro scale: SPARK against chains, fixed-probability and entropy branching.
 
-    make reproduce                        # or: python train/reproduce.py
+    make reproduce                        # or: python3 train/reproduce.py
     make reproduce ARGS=--quick           # one seed, up to 20 minutes
 
 Every method trains from the same cold start until its rollouts have generated the same number of
 tokens, and is evaluated on the same tasks on the way. A run is a process of its own with a daemon
 of its own (rl.py). Started again, finished runs are kept and the others go on where they were; with more
---tokens all go on. Out come OUT/results.json, and docs/reproduction.md with its curves; of --quick and
-of other sizes both stay in OUT.
+--tokens all go on. Out come OUT/results.json, and docs/reproduction.md with its curves; with settings
+other than the defaults (--quick is one) both stay in OUT.
 """
 
 import argparse
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from pathlib import Path
 
 import page
 import results
+import rl
+import run
+from flags import whole
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,6 +86,17 @@ class Bench:
     def read(self, method: str, seed: int) -> results.Result | None:
         return results.read(self.folder(method, seed), method, seed, self.size.tokens)
 
+    def check(self) -> None:
+        """Refuses an OUT whose runs have other settings than this command: the page would tell wrong ones."""
+        for m, s in self.runs:
+            folder = self.folder(m, s)
+            wanted = vars(rl.options(command(m, s, folder, self.size, self.o)[2:]))
+            state = run.saved(folder)
+            if state and (state["step"] or state["done"]) and (names := run.differences(state, wanted)):
+                raise run.another(folder, names)
+            if (r := self.read(m, s)) and (spent := r.before_last_step()) >= self.size.tokens:
+                raise SystemExit(f"{folder} went on beyond {self.size.tokens:,} tokens: give --tokens above {spent:,}, or another --out")
+
     def run(self, method: str, seed: int) -> bool:
         folder = self.folder(method, seed)
         if self.read(method, seed):
@@ -112,19 +127,30 @@ class Bench:
             pool.shutdown()
 
 
-def options() -> argparse.Namespace:
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line, or the given arguments."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="one seed, small, up to 20 minutes")
     p.add_argument("--model", type=Path, default=ROOT / "bundled" / "hf", help="the cold start, a Hugging Face folder (%(default)s)")
     p.add_argument("--sparkd", type=Path, default=ROOT / "bin" / "sparkd", help="the daemon's program (%(default)s)")
     p.add_argument("--out", type=Path, help="folder of the runs (out/reproduce, or out/reproduce-quick)")
-    p.add_argument("--split", default="train4", help="tasks to train on; after train4 the types of l2 are unseen (%(default)s)")
+    p.add_argument("--split", default="train4", help="tasks of reinforcement learning; train4 leaves out the types of l2, which the cold start knows (%(default)s)")
     p.add_argument("--methods", default=",".join(METHODS), help="(%(default)s)")
-    p.add_argument("--parallel", type=int, default=max(1, (os.cpu_count() or 2)), help="runs at a time, of one thread each (%(default)s)")
-    for name, kind in Size.__annotations__.items():
-        p.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"({getattr(FULL, name)}; --quick: {getattr(QUICK, name)})")
+    p.add_argument("--parallel", type=whole(1), default=max(1, (os.cpu_count() or 2)), help="runs at a time, of one thread each (%(default)s)")
+    for name in Size.__annotations__:
+        p.add_argument(f"--{name.replace('_', '-')}", type=whole(1), help=f"({getattr(FULL, name)}; --quick: {getattr(QUICK, name)})")
     p.add_argument("--rl", action="append", default=[], metavar="FLAG", help="more flags for rl.py, as in --rl=--lr=3e-4")
-    return p.parse_args()
+    o = p.parse_args(arguments)
+    o.standard = o.model == p.get_default("model") and o.split == p.get_default("split") and not o.rl
+    o.model = Path(os.path.abspath(o.model))  # as rl.py notes it, wherever this is started
+    return o
+
+
+def settings(size: Size, o) -> dict:
+    """What the page tells of how its figures were made."""
+    told = {"arguments": shlex.join(sys.argv[1:]), "split": o.split, "parallel": o.parallel, "quick": o.quick}
+    flags = {"common": [*COMMON, *o.rl], "flags": {m: METHODS[m] for m in o.methods.split(",")}}
+    return told | asdict(size) | flags
 
 
 def main() -> int:
@@ -139,15 +165,20 @@ def main() -> int:
     size = replace(size, **{k: v for k in asdict(size) if (v := getattr(o, k)) is not None})
     o.out = o.out or ROOT / "out" / ("reproduce-quick" if o.quick else "reproduce")
     bench = Bench(size, o)
+    bench.check()
     if not bench.all():
         print("not all runs are finished; the same command goes on", file=sys.stderr)
         return 1
-    figures = page.figures(bench.finished(), {"split": o.split, "parallel": o.parallel, "quick": o.quick, **asdict(size)})
+    figures = page.figures(bench.finished(), settings(size, o))
     (o.out / "results.json").write_text(json.dumps(figures, indent=1))
-    whole = size == FULL and not o.rl and set(o.methods.split(",")) == METHODS.keys()
-    page.write(figures, bench.finished(), ROOT / "docs" / "reproduction.md", (ROOT / "docs" if whole else o.out) / "reproduction.md")
+    published = o.standard and size == FULL and set(o.methods.split(",")) == METHODS.keys()
+    page.write(figures, bench.finished(), ROOT / "docs" / "reproduction.md", (ROOT / "docs" if published else o.out) / "reproduction.md")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        sys.exit(130)

@@ -30,6 +30,11 @@ class Result:
         """The sum of a figure over all lines that have it."""
         return sum(x.get(name) or 0 for x in self.lines)
 
+    def before_last_step(self) -> int:
+        """Tokens that had been generated when the last step began: below the budget that ended the run."""
+        steps = [x["generated_tokens"] for x in self.lines if "loss" in x]
+        return sum(steps[:-1])
+
     def at(self, split: str, cost: str, value: float) -> float:
         """Success when the run had spent so much, between two evaluations on the line through them."""
         points = self.evaluations[split]

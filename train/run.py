@@ -21,6 +21,19 @@ FREE = {"out", "steps", "budget_tokens", "sparkd", "spawn", "set", "threads", "b
 BEGIN = {"step": 0, "done": False, "generated_tokens": 0, "env_steps": 0, "seconds": 0.0}  # state of a run that begins
 
 
+def saved(folder: Path) -> dict:
+    """What the state.json of a run says; nothing where there is none."""
+    path = folder / "state.json"
+    try:
+        state = json.loads(path.read_text()) if path.exists() else {}
+        if state and not (state["step"] >= 0 and BEGIN.keys() <= state.keys() and isinstance(state["options"], dict)):
+            raise ValueError("it is of no run")
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = f"choose another --out, and as --model the last {folder}/step-N"
+        raise SystemExit(f"{path} is damaged ({error}): {remedy}") from None
+    return state
+
+
 def settings(options: dict) -> dict[str, str]:
     """The options that decide about a run, as state.json has them."""
     return {k: str(v) for k, v in options.items() if k not in FREE}
@@ -37,10 +50,10 @@ def fingerprint(model: Path) -> str:
 def differences(state: dict, options: dict) -> list[str]:
     """The settings in which a run that has a state is another than these options make. A model is the
     same where its weights are; of a run that did not note them, where its path is."""
-    now, saved = settings(options), state["options"]
+    now, then = settings(options), state["options"]
     if "weights" in state:
-        saved = saved | {"model": now["model"] if state["weights"] == fingerprint(options["model"]) else None}
-    return [k for k, v in now.items() if saved.get(k) != v]
+        then = then | {"model": now["model"] if state["weights"] == fingerprint(options["model"]) else None}
+    return [k for k, v in now.items() if then.get(k) != v]
 
 
 def another(folder: Path, names: list[str]) -> SystemExit:
@@ -77,7 +90,7 @@ class Run:
             raise SystemExit(f"another trainer works in {self.out}: let it end, or choose another --out") from None
         except OSError as error:
             raise SystemExit(f"--out: {error}: name a folder that can be written") from None
-        self.state = self.saved()
+        self.state = saved(self.out)
         changed = differences(self.state, options) if self.state else []
         if changed and (self.step > 0 or self.state["done"]):
             raise another(self.out, changed)
@@ -93,18 +106,6 @@ class Run:
         except ValueError as error:
             raise SystemExit(str(error)) from None
         self.replace("metrics.jsonl", "".join(json.dumps(x) + "\n" for x in lines))
-
-    def saved(self) -> dict:
-        """What state.json says; nothing where there is none."""
-        path = self.out / "state.json"
-        try:
-            state = json.loads(path.read_text()) if path.exists() else {}
-            if state and not (state["step"] >= 0 and BEGIN.keys() <= state.keys() and isinstance(state["options"], dict)):
-                raise ValueError("it is of no run")
-        except (ValueError, TypeError, KeyError) as error:
-            remedy = f"choose another --out, and as --model the last {self.out}/step-N"
-            raise SystemExit(f"{path} is damaged ({error}): {remedy}") from None
-        return state
 
     def load(self) -> tuple:
         """The model and the tokenizer of this step."""

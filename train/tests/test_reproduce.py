@@ -2,15 +2,20 @@
 
 import json
 import random
+import shlex
+from dataclasses import replace
 
 import pytest
 
 import page
 import reproduce
 import results
+import rl
+import run
 
 SPLITS = ("l0", "l2")
-SETTINGS = {"split": "train4", "parallel": 2, "quick": False, "seeds": 3, "tokens": 1000, "tasks": 2, "eval_tasks": 40, "eval_samples": 1}
+SIZE = reproduce.Size(seeds=3, tokens=1000, tasks=2, eval_every=5, eval_tasks=40, eval_samples=1)
+SETTINGS = reproduce.settings(SIZE, reproduce.options([])) | {"arguments": ""}
 
 
 def made_up(folder, method: str, seed: int, ends: dict[str, float], tokens: int = 100) -> results.Result:
@@ -99,7 +104,74 @@ def test_page(runs, tmp_path):
     page.write(f, runs, reproduce.ROOT / "docs" / "reproduction.md", made)
     text = made.read_text()
     assert "make reproduce\n" in text and "3 seeds, 1,000 generated tokens a run" in text
+    for flags in (reproduce.COMMON, *reproduce.METHODS.values()):
+        assert f"`{' '.join(flags)}`" in text
+    assert "undecided: the interval holds 0" in text and "Of 2 comparisons SPARK is better in 1" in text
     assert "| SPARK | " in text and "points" in text and "No run has been recorded" not in text
     assert "<svg" in (tmp_path / "reproduction.svg").read_text()
     page.write(f, runs, made, made)
     assert made.read_text() == text, "a page is its own template"
+
+
+def test_the_page_of_a_quick_run_judges_nothing(runs, tmp_path):
+    f = page.figures(runs, SETTINGS | {"quick": True, "arguments": "--quick --tasks=4 '--rl=--lr=1e-4 '"})
+    page.write(f, runs, reproduce.ROOT / "docs" / "reproduction.md", tmp_path / "page.md")
+    block = (tmp_path / "page.md").read_text().partition(page.BEGIN)[2].partition(page.END)[0]
+    (command,) = (line for line in block.splitlines() if "make reproduce" in line)
+    assert shlex.split(shlex.split(command)[2].removeprefix("ARGS=")) == ["--quick", "--tasks=4", "--rl=--lr=1e-4 "]
+    assert "nothing about the claims" in block
+    for word in ("holds", "does not hold", "undecided", "better"):
+        assert word not in block
+
+
+def finished(folder, method: str, o, **changes) -> None:
+    """A run as rl.py leaves it, with 1,000 tokens of ten steps."""
+    made_up(folder, method, 0, dict.fromkeys(SPLITS, 0.5))
+    options = vars(rl.options(reproduce.command(method, 0, folder, SIZE, o)[2:]))
+    state = run.BEGIN | {"step": 10, "done": True, "generated_tokens": 1000, "options": run.settings(options) | changes}
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+def options(out, *more: str):
+    return reproduce.options([f"--out={out}", "--methods=random", *more])
+
+
+@pytest.mark.parametrize(
+    "more, size, words",
+    [
+        ([], {}, None),
+        (["--model=bundled/hf", "--parallel=1", "--sparkd=elsewhere", "--rl=--threads=2"], {}, None),
+        ([], {"tokens": 2000}, None),
+        ([], {"tokens": 901}, None),
+        ([], {"tokens": 900}, r"went on beyond 900 tokens: give --tokens above 900, or another --out"),
+        (["--split=train"], {"tasks": 3}, "random-0 has a run with another split, tasks: give the same, or another --out"),
+        ([], {"eval_tasks": 41}, "another eval_tasks"),
+        (["--rl=--lr=1e-4"], {}, "another lr"),
+        (["--model=elsewhere"], {}, "another model"),
+    ],
+)
+def test_finished_runs_of_other_settings_are_refused(more, size, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(reproduce.ROOT)
+    finished(tmp_path / "random-0", "random", options(tmp_path))
+    bench = reproduce.Bench(replace(SIZE, seeds=1, **size), options(tmp_path, *more))
+    if words is None:
+        return bench.check()
+    with pytest.raises(SystemExit, match=words):
+        bench.check()
+
+
+def test_a_method_that_has_changed_is_refused(tmp_path):
+    finished(tmp_path / "random-0", "random", options(tmp_path), parameter="[('probability', 0.2)]")
+    with pytest.raises(SystemExit, match="another parameter"):
+        reproduce.Bench(replace(SIZE, seeds=1), options(tmp_path)).check()
+
+
+def test_runs_that_have_not_begun_pass(tmp_path):
+    reproduce.Bench(SIZE, options(tmp_path)).check()
+
+
+@pytest.mark.parametrize("flag", ["seeds", "tokens", "tasks", "eval-every", "eval-tasks", "eval-samples", "parallel"])
+def test_sizes_of_0_are_refused(flag, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        reproduce.options([f"--{flag}=0"])
+    assert f"argument --{flag}: 0 is too small: at least 1" in capsys.readouterr().err
