@@ -2,11 +2,11 @@
 answers, how often the policy doubts, and whether its doubt means anything.
 
     bin/sparkd serve --data out/eval &
-    python train/evaluate.py --splits l0,l1,l2 --tasks 100
+    python3 train/evaluate.py --splits l0,l1,l2 --tasks 100
 
 With --spawn the daemon is started for this evaluation alone:
 
-    python train/evaluate.py --spawn bin/sparkd --model out/policy.gguf
+    python3 train/evaluate.py --spawn bin/sparkd --model out/policy.gguf --tokenizer out/policy
 
 The premise of SPARK is that a policy which emits <explore> is about to act under uncertainty. Three
 entropies of steps with and without the tag test it: of the step's action, of its whole answer (the
@@ -235,11 +235,15 @@ def table(lines: list[dict], tag: str) -> str:
 
 
 def evaluate(o) -> list[dict]:
-    """The figures of every split."""
+    """The figures of every split; says on the way what has come out."""
     with tempfile.TemporaryDirectory() as folder:
         daemon = Spawned(Path(folder), o.spawn, o.model or "bundled", o.set) if o.spawn else Daemon(o.sparkd, patience=60)
         try:
-            return [play(daemon, split, o) for split in o.splits.split(",")]
+            lines = []
+            for split in o.splits.split(","):
+                lines.append(line := play(daemon, split, o))
+                print(f"{split}: {line['successes']} of {line['trajectories']} succeeded, {line['seconds']} s", file=sys.stderr, flush=True)
+            return lines
         finally:
             if o.spawn:
                 daemon.close()

@@ -1,6 +1,6 @@
 """What Transformers computes with a policy, for the test that compares the embedded engine with it.
 
-    python train/greedy.py bundled/hf bundled/household.gguf rows.jsonl > bundled/testdata/greedy.json
+    python3 train/greedy.py bundled/hf bundled/household.gguf rows.jsonl > bundled/testdata/greedy.json
 
 Prompts are the beginnings of the first rows; each is continued greedily. A continuation ends before the
 first token that is nearly a tie, where rounding may decide.

@@ -1,6 +1,6 @@
 """Supervised fine-tuning: rows of trajectories → a policy in a Hugging Face folder.
 
-    python train/sft.py --rows rows.jsonl --out out/policy --tokens 12e6
+    python3 train/sft.py --rows rows.jsonl --out out/policy --tokens 12e6
 
 Without --init the tokenizer is learnt on the rows and the weights start from nothing. The
 same arguments give the same weights on the same machine. Killed and started again with the same
@@ -240,6 +240,7 @@ def resume(run: Run, optimizer: Optimizer) -> tuple[int, int]:
         raise SystemExit(f"{path} is of a run with other arguments: delete it, or choose another --out")
     run.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    print(f"goes on at {state['seen']} tokens, from {path}", flush=True)
     return state["step"], state["seen"]
 
 

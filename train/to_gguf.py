@@ -1,6 +1,6 @@
 """A policy's Hugging Face folder → one GGUF file for sparkd, llama.cpp and Ollama.
 
-    python train/to_gguf.py out/policy out/policy.gguf
+    python3 train/to_gguf.py out/policy out/policy.gguf
 
 Matrices are float16 (or float32 with --type f32), norms float32. The same folder gives the same bytes.
 With --half the weights are rounded to float16 first, norms too, and written to a Hugging Face folder of

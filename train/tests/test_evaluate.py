@@ -76,6 +76,8 @@ def test_a_daemon_is_evaluated(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["split"] for line in lines] == ["l0", "l2"]
+    said = [f"{line['split']}: {line['successes']} of 6 succeeded, {line['seconds']} s" for line in lines]
+    assert [s for s in done.stderr.splitlines() if "succeeded" in s] == said
     for line in lines:
         assert (line["trajectories"], line["trees_failed"]) == (6, 0)
         assert 0 < line["steps"] <= 3 and 0 < line["valid"] <= 1 and 0 < line["tokens_per_step"] <= 64

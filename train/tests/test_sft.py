@@ -74,7 +74,7 @@ def test_the_same_arguments_give_the_same_weights_and_a_policy_that_learnt(rows,
     assert lines[-1]["held_out_loss"] < 3  # log(280) is 5.6
 
 
-def test_a_killed_run_goes_on_where_it_was(rows, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_where_it_was(rows, tmp_path, monkeypatch, capsys):
     whole = run(rows, tmp_path / "whole")
     with monkeypatch.context() as patch:
         steps = iter(range(20))
@@ -90,7 +90,9 @@ def test_a_killed_run_goes_on_where_it_was(rows, tmp_path, monkeypatch):
     assert (tmp_path / "parts" / "checkpoint.pt").exists()
     with pytest.raises(SystemExit, match="other arguments"):
         run(rows, tmp_path / "parts", "--lr=1")
+    seen = torch.load(tmp_path / "parts" / "checkpoint.pt")["seen"]
     assert same(whole, run(rows, tmp_path / "parts"))
+    assert f"goes on at {seen} tokens" in capsys.readouterr().out
     assert not (tmp_path / "parts" / "checkpoint.pt").exists()
 
 
