@@ -153,7 +153,7 @@ def plan(s: dict) -> list[str]:
         f"Flags of `train/rl.py` for all runs (N is `--leaves`): `{' '.join(s['common'])}`, and for each (M is `--roots`, B `--branch`):",
         "",
     ]
-    return lines + rule("method", "flags") + [row(NAMES[m], f"`{' '.join(flags)}`") for m, flags in s["flags"].items()]
+    return [*lines, row("method", "flags"), row("---", "---")] + [row(NAMES[m], f"`{' '.join(flags)}`") for m, flags in s["flags"].items()]
 
 
 def made(f: dict) -> list[str]:
