@@ -50,7 +50,7 @@ var rooms = map[string][]string{
 	"daemon":                           {".", "branching", "branching/advantage", "bundled", "prefixcache", "sampler", "sampler/engine", "sampler/engine/embedded", "sampler/env", "sampler/env/client", "sampler/env/near", "store", "store/export", "api"},
 	"daemon/daemontest":                {".", "daemon"},
 	"bench":                            {},
-	"cmd/sparkd":                       {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "store/export", "store/export/reward", "sampler", "sampler/coldstart", "sampler/env", "sampler/env/alfworld", "sampler/engine/embedded"},
+	"cmd/sparkd":                       {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "store/export", "store/export/reward", "sampler", "sampler/coldstart", "sampler/env", "sampler/env/alfworld", "sampler/env/near", "sampler/engine/embedded"},
 }
 
 // room returns the entry of rooms that rules folder.

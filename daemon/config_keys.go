@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"sparkd/sampler/env/near"
 )
 
 // key is one setting: where it stands in a Config and what it is called.
@@ -201,15 +199,4 @@ func (k key) toml() string {
 	default:
 		return fmt.Sprint(v)
 	}
-}
-
-// nearest returns the candidate within two edits of word, or "".
-func nearest(word string, candidates []string) string {
-	best, distance := "", 3
-	for _, c := range candidates {
-		if d := near.Distance(word, c); d < distance {
-			best, distance = c, d
-		}
-	}
-	return best
 }

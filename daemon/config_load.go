@@ -13,6 +13,7 @@ import (
 
 	"sparkd"
 	"sparkd/sampler/env"
+	"sparkd/sampler/env/near"
 )
 
 // Loaded is a configuration and where each of its values comes from: "default",
@@ -139,7 +140,7 @@ func (f *file) unknownKeys(keys []key) []*sparkd.Error {
 	var faults []*sparkd.Error
 	unknown := func(field string, line int, word string, known []string) {
 		remedy := "known here: " + strings.Join(known, ", ")
-		if n := nearest(word, known); n != "" {
+		if n := near.Name(word, known); n != "" {
 			remedy = fmt.Sprintf("did you mean %q?", n)
 		}
 		faults = append(faults, sparkd.Invalid(field, remedy, "%s:%d: there is no such setting", f.path, line))
@@ -191,16 +192,11 @@ func (l *Loaded) readEnv(environ []string, keys []key) []*sparkd.Error {
 	}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, "SPARKD_") || slices.Contains(otherVariables, name) {
-			continue
-		}
 		i := slices.Index(names, name)
 		if i < 0 {
-			remedy := "variables are SPARKD_SECTION_KEY, for example SPARKD_DAEMON_TREES"
-			if n := nearest(name, names); n != "" {
-				remedy = "did you mean " + n + "?"
+			if err := refuseVariable(name, names); err != nil {
+				faults = append(faults, err)
 			}
-			faults = append(faults, sparkd.Invalid(name, remedy, "unknown environment variable"))
 			continue
 		}
 		if err := keys[i].parse(value); err != nil {
@@ -218,6 +214,27 @@ const ConfigVariable = "SPARKD_CONFIG"
 // otherVariables begin like a setting and are none.
 var otherVariables = []string{ConfigVariable, "SPARKD_ADDR", "SPARKD_CACHE"}
 
+// refuseVariable refuses an unknown variable that was meant to be a setting: it names a
+// section, or a name that is nearly one. Others that begin with SPARKD_ are those of
+// scripts and tests.
+func refuseVariable(name string, settings []string) *sparkd.Error {
+	rest, ours := strings.CutPrefix(name, "SPARKD_")
+	if !ours || slices.Contains(otherVariables, name) {
+		return nil
+	}
+	if n := near.Name(name, slices.Concat(settings, otherVariables)); n != "" {
+		return sparkd.Invalid(name, "did you mean "+n+"?", "unknown environment variable")
+	}
+	section, key, ok := strings.Cut(rest, "_")
+	for _, s := range append(settings, "SPARKD_ENV_") { // also where no environment is configured
+		known, _, _ := strings.Cut(strings.TrimPrefix(s, "SPARKD_"), "_")
+		if edits := near.Distance(section, known); ok && key != "" && edits <= min(2, len(known)/3) {
+			return sparkd.Invalid(name, "variables are SPARKD_SECTION_KEY, for example SPARKD_DAEMON_TREES; sparkd config lists sections and keys", "unknown environment variable")
+		}
+	}
+	return nil
+}
+
 func (l *Loaded) readFlags(flags map[string]string, keys []key) []*sparkd.Error {
 	var faults []*sparkd.Error
 	names := make([]string, len(keys))
@@ -228,7 +245,7 @@ func (l *Loaded) readFlags(flags map[string]string, keys []key) []*sparkd.Error 
 		i := slices.Index(names, name)
 		if i < 0 {
 			remedy := "settings are section.key, for example daemon.trees"
-			if n := nearest(name, names); n != "" {
+			if n := near.Name(name, names); n != "" {
 				remedy = fmt.Sprintf("did you mean %q?", n)
 			}
 			faults = append(faults, sparkd.Invalid(name, remedy, "unknown setting"))

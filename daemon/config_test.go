@@ -110,6 +110,11 @@ func TestBadConfig(t *testing.T) {
 		{"no port", "[api]\nlisten = 'localhost'\n", nil, nil, "api.listen", "write host:port"},
 		{"both tokens", "[api]\ntoken = 'a'\ntoken_file = 'b'\n", nil, nil, "api.token_file", "both are set"},
 		{"variable", "", []string{"SPARKD_DAEMON_TREE=3"}, nil, "SPARKD_DAEMON_TREE", "did you mean SPARKD_DAEMON_TREES?"},
+		{"variable of a known section", "", []string{"SPARKD_STORE_COMPRESSION=3"}, nil, "SPARKD_STORE_COMPRESSION", "variables are SPARKD_SECTION_KEY"},
+		{"variable of an environment that is not configured", "", []string{"SPARKD_ENV_CHESS_URL=x"}, nil, "SPARKD_ENV_CHESS_URL", "unknown environment variable"},
+		{"misspelt section", "", []string{"SPARKD_DEAMON_QUEUE=3"}, nil, "SPARKD_DEAMON_QUEUE", "did you mean SPARKD_DAEMON_QUEUE?"},
+		{"misspelt section and key", "", []string{"SPARKD_DEAMON_PARALLEL=3"}, nil, "SPARKD_DEAMON_PARALLEL", "variables are SPARKD_SECTION_KEY"},
+		{"misspelt variable that is no setting", "", []string{"SPARKD_CONFG=x"}, nil, "SPARKD_CONFG", "did you mean SPARKD_CONFIG?"},
 		{"value of a variable", "", []string{"SPARKD_DAEMON_TREES=x"}, nil, "daemon.trees", `"x" is not a whole number (correct the environment variable SPARKD_DAEMON_TREES)`},
 		{"flag", "", nil, map[string]string{"daemon.tres": "1"}, "daemon.tres", `did you mean "daemon.trees"?`},
 		{"prompt style", "", nil, map[string]string{"sampler.prompt": "terse"}, "sampler.prompt", `unknown value "terse" (one of auto, paper, compact)`},
@@ -134,6 +139,18 @@ func TestBadConfig(t *testing.T) {
 				t.Errorf("got %s %q\nwant field %s and %q", e.Code, e, tt.field, tt.says)
 			}
 		})
+	}
+}
+
+// Variables of the scripts and tests of this repository, and of anybody else, are none of the
+// configuration's business.
+func TestForeignVariables(t *testing.T) {
+	for _, name := range []string{"CONFIG", "ADDR", "CACHE", "TRAIN_PYTHON", "ALFWORLD_PYTHON", "BENCH", "BENCH_MODEL", "BENCH_THREADS", "BUNDLED_URL",
+		"LLAMA_SERVER", "LLAMA_MODEL", "VLLM_URL", "CONFORMANCE_URL", "CONFORMANCE_OLLAMA", "TEST_MODEL", "TEST_ENVS", "TEST_TOKEN", "TEST_DIR",
+		"MCP_DAEMON", "EXEC_DAEMON", "RECORD_COMMAND", "FIXTURE", "DEFECT", "HOME", "LOGS", ""} {
+		if _, err := Load("", []string{"SPARKD_" + name + "=x"}, nil); err != nil {
+			t.Errorf("SPARKD_%s: %v", name, err)
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Parts struct {
 	Offline bool
 	// Resume says which unfinished rollouts are grown on at start; nil for all.
 	Resume func(id string) bool
+	// Announce leaves the address in the data folder, for other processes.
+	Announce bool
 }
 
 // Daemon runs rollouts. New opens it, Run serves until its context ends.

@@ -21,6 +21,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(d.listener) }()
 	d.begin()
+	if d.parts.Announce {
+		d.announce()
+	}
 	d.log.Info().Stringer("address", d.Addr()).Str("data", d.config.DataDir()).Msg("sparkd serves")
 	var err error
 	select {
@@ -62,6 +65,9 @@ func (d *Daemon) shutdown() error {
 	defer cancel()
 	if err := d.server.Shutdown(limit); err != nil {
 		d.log.Warn().Err(err).Msg("requests were cut")
+	}
+	if d.parts.Announce {
+		d.withdraw()
 	}
 	return errors.Join(stopped, d.closeAll())
 }

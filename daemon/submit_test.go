@@ -22,7 +22,7 @@ func TestSubmitRefuses(t *testing.T) {
 		field string
 		says  string
 	}{
-		{"environment", func(s *sparkd.Spec) { s.Tasks.Env = "webshop" }, "tasks.env", "one of client, household"},
+		{"environment", func(s *sparkd.Spec) { s.Tasks.Env = "webshop" }, "tasks.env", "use household, or configure it as [env.webshop]"},
 		{"split", func(s *sparkd.Spec) { s.Tasks.Split = "test" }, "tasks.split", "l0, l1, l2, train"},
 		{"first task", func(s *sparkd.Spec) { s.Tasks.From = 1 << 30 }, "tasks.from", "has the tasks 0 to"},
 		{"number of tasks", func(s *sparkd.Spec) { s.Tasks.From, s.Tasks.Count = 9999, 2 }, "tasks.count", "there are 1 tasks from 9999 on, not 2"},

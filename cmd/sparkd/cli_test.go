@@ -255,7 +255,7 @@ func TestForeignFolder(t *testing.T) {
 // What is wrong with the lines of a run is said before it grows anything.
 func TestRunChecksItsOutputFirst(t *testing.T) {
 	s := newSession(t)
-	for _, args := range [][]string{{"--format", "csv"}, {"--dedupe", "some"}, {"--advantage", "gae"}, {"--out", s.dir}, {"--out", filepath.Join(s.dir, "none", "x.jsonl")}} {
+	for _, args := range [][]string{{"--format", "csv"}, {"--dedupe", "some"}, {"--advantage", "gae"}, {"--out", s.dir}, {"--out", filepath.Join(s.dir, "x.csv")}, {"--out", filepath.Join(s.dir, "none", "x.jsonl")}} {
 		r := s.run(append([]string{"run"}, args...)...)
 		if r.code != exitUsage || !strings.Contains(r.stderr, args[0][2:]+": ") || !strings.Contains(r.stderr, "remedy") {
 			t.Errorf("%v: %+v", args, r)

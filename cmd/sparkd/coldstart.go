@@ -66,7 +66,7 @@ func (o *coldstartFlags) validate() error {
 		return usage("--own is %v; a share from 0 to 1", o.OwnShare)
 	case !slices.Contains(sampler.Styles(), o.style):
 		return usage("--prompt is %q; one of %s", o.style, strings.Join(sampler.Styles(), ", "))
-	case strings.HasSuffix(o.out, ".parquet"):
+	case strings.HasSuffix(o.out, ".parquet") || otherFormat(o.out):
 		return usage("--out %s: rows are JSON lines; name a .jsonl or .jsonl.zst", o.out)
 	}
 	return o.teacher.validate(o)

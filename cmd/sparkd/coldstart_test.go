@@ -123,6 +123,7 @@ func TestColdstartRefuses(t *testing.T) {
 		{[]string{"--alfworld-data", s.dir, "--env", "alfworld"}, "holds no game"},
 		{[]string{"--out", filepath.Join(s.dir, "none", "x")}, "remedy: name another file with --out\n"},
 		{[]string{"--out", "x.parquet"}, "JSON lines"},
+		{[]string{"--out", "x.csv"}, "JSON lines"},
 		{[]string{"--golden", file}, "--golden goes with --teacher"},
 		{[]string{"--resume"}, "--resume goes with --teacher"},
 		{[]string{"--teacher", "http://127.0.0.1:1/v1"}, "--teacher needs --teacher-model"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sparkd"
+	"sparkd/sampler/env/near"
 )
 
 // command is one subcommand. flags declares its flags and returns what it does with
@@ -67,7 +68,11 @@ func (c *cli) dispatch(args []string) error {
 			return c.run(&commands[i], args[1:])
 		}
 	}
-	return usage("unknown command %q; sparkd help lists them", name)
+	var known []string
+	for i := range commands {
+		known = append(known, commands[i].name)
+	}
+	return usage("unknown command %q; %ssparkd help lists them", name, meant("", name, known))
 }
 
 func (c *cli) run(cmd *command, args []string) error {
@@ -81,6 +86,11 @@ func (c *cli) run(cmd *command, args []string) error {
 		if errors.Is(err, flag.ErrHelp) {
 			cmd.help(c.stdout, f)
 			return nil
+		}
+		if name, unknown := unknownFlag(err); unknown {
+			var known []string
+			f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
+			return usage("unknown flag --%s; %ssparkd help %s shows the flags", name, meant("--", name, known), cmd.name)
 		}
 		if err != nil {
 			return usage("%w; sparkd help %s shows the flags", err, cmd.name)
@@ -99,6 +109,23 @@ func (c *cli) run(cmd *command, args []string) error {
 		return usage("%s takes %s, not %q; sparkd help %s", cmd.name, describeArgs(cmd.args), strings.Join(rest, " "), cmd.name)
 	}
 	return do(rest)
+}
+
+// unknownFlag returns the name of the flag that was not declared, if err is about one;
+// package flag has no type for it.
+func unknownFlag(err error) (name string, ok bool) {
+	if err == nil {
+		return "", false
+	}
+	return strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+}
+
+// meant asks whether a word was meant to be one of those known, if it nearly is.
+func meant(dashes, word string, known []string) string {
+	if n := near.Name(word, known); n != "" {
+		return "did you mean " + dashes + n + "? "
+	}
+	return ""
 }
 
 func describeArgs(args string) string {

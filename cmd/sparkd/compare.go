@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,6 +89,9 @@ func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
 // compare runs the variants one after the other, so that none takes another's time, and
 // shows what came of them.
 func (c *cli) compare(o *compareOptions, variants []variant) (err error) {
+	if ending := strings.ToLower(filepath.Ext(o.out)); o.out != "" && ending != "" && ending != ".html" && ending != ".htm" {
+		return sparkd.Invalid("out", "name a .html; figures as JSON: --json", "%s: the report is HTML", o.out)
+	}
 	if err := checkOutput(o.out); err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func TestCompareRefuses(t *testing.T) {
 		{"--policies", "random:p", "is no parameter"},
 		{"--policies", "random:roots=9", "policy.roots"},
 		{"--policies", "random:probability=2", "policy.probability"},
-		{"--policies", "random:chance=0.2", `unknown field "chance"`},
+		{"--policies", "random:chance=0.2", `"chance" is no parameter`},
 		{"--policies", "random:probability=high", "probability"},
 		{"--contexts", "append,none", "context.mode"},
 		{"--budget-tokens", "-1", "budget.generated_tokens"},

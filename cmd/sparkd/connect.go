@@ -23,16 +23,19 @@ type connection struct {
 
 func (c *cli) addConnection(f *flag.FlagSet) *connection {
 	n := &connection{settings: c.addSettings(f, "data")}
-	f.StringVar(&n.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon, instead of a data folder (with neither, the one at api.listen where the default folder is in use or missing)")
+	f.StringVar(&n.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon, instead of a data folder (with neither, the default folder, or the daemon at api.listen where that is missing); a folder in use is read through its daemon")
 	return n
 }
 
 // open returns a client: of the daemon at --addr, or of one that this process starts to
-// read the data folder, or of the daemon at api.listen, where another process has that
-// folder open, or no setting names one and the default folder has no store. done ends what
-// was started.
+// read the data folder, or of the daemon that uses that folder, or of the one at api.listen
+// where no setting names a folder and the default one has no store. done ends what was
+// started.
 func (c *cli) open(n *connection) (cl *client.Client, done func() error, err error) {
 	l, err := c.load(n.settings, map[string]string{"log.level": "error"})
+	if err == nil {
+		err = n.settings.refuseBeside(n.addr)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,10 +50,39 @@ func (c *cli) open(n *connection) (cl *client.Client, done func() error, err err
 		if sparkd.CodeOf(err) != sparkd.CodeConflict {
 			return cl, done, err
 		}
-		n.addr = l.Config.API.Listen
+		cl, err = c.user(&l.Config)
+		return cl, func() error { return nil }, err
 	}
 	cl, err = c.dial(n.addr, &l.Config)
 	return cl, func() error { return nil }, err
+}
+
+// user returns a client of the daemon that uses the data folder, as the folder says; it
+// refuses to ask any other.
+func (c *cli) user(config *daemon.Config) (*client.Client, error) {
+	dir := config.DataDir()
+	refused := &sparkd.Error{Code: sparkd.CodeConflict, Field: "daemon.data", Message: "a running sparkd uses " + dir,
+		Remedy: "if it is a daemon name its address with --addr; else wait until it has ended"}
+	a, err := daemon.Announced(dir)
+	if err != nil || a.Address == "" {
+		refused.Err = err // sparkd run and the like serve nobody else
+		return nil, refused
+	}
+	cl, err := c.dial(a.Address, config)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
+	defer cancel()
+	info, err := cl.Info(ctx)
+	if err != nil {
+		refused.Message += ", and " + a.Address + ", where its daemon was, does not say that it is: " + sparkd.AsError(err).Message
+		refused.Err = err
+	}
+	if err != nil || !info.Started.Equal(a.Started) {
+		return nil, refused
+	}
+	return cl, nil
 }
 
 // answers reports whether a daemon that this user may talk to is at api.listen.

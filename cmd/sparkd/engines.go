@@ -23,6 +23,9 @@ func enginesCommand(c *cli, f *flag.FlagSet) func([]string) error {
 	back := f.String("undrain", "", "put the `replica` back in service")
 	return func([]string) error {
 		l, err := c.load(settings, map[string]string{"log.level": "error"})
+		if err == nil {
+			err = settings.refuseBeside(*addr)
+		}
 		if err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func addExport(f *flag.FlagSet, names ...string) *exportFlags {
 			f.Func(name, p.About, set)
 		}
 	}
-	f.StringVar(&e.out, "out", "", "`file` to write; its ending packs it: .jsonl.zst, .parquet; FILE.manifest.json says how it was made")
+	f.StringVar(&e.out, "out", "", "`file` to write; its ending packs it: .jsonl.zst, .parquet; else JSON lines; FILE.manifest.json says how it was made")
 	return e
 }
 
@@ -66,6 +66,9 @@ func exportCommand(c *cli, f *flag.FlagSet) func([]string) error {
 		}
 		if err := e.options.Validate(); err != nil {
 			return exit{exitUsage, err}
+		}
+		if err := checkLines(e.out); err != nil {
+			return err
 		}
 		if len(args) > 0 {
 			o.Rollout = args[0]

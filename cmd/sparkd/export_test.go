@@ -81,7 +81,7 @@ func TestExportFilters(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--filter", "color=red"}, {"--filter", "success"}, {"--advantage", "treerl", "--weighting", "size"},
 		{"--pairs", "cousin"}, {"--pairs-most", "-1"}, {"--dedupe", "some"}, {"--reward-cmd", "true", "--after", "1"}, {"--reward-cmd", `"`}, {"--reward-cmd", ""},
-		{"--advantage", "gigpo", "--step-weight", "0"}} {
+		{"--advantage", "gigpo", "--step-weight", "0"}, {"--out", filepath.Join(s.dir, "x.csv")}, {"--out", filepath.Join(s.dir, "x.jsonl.gz")}} {
 		if r := s.run(append([]string{"export"}, args...)...); r.code != exitUsage {
 			t.Errorf("%v: %+v", args, r)
 		}

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"sparkd"
 )
@@ -64,6 +67,24 @@ func checkOutput(path string) error {
 		err = errors.Join(err, os.Remove(path))
 	}
 	return err
+}
+
+// otherFormats are endings of files that hold no JSON lines.
+var otherFormats = []string{".csv", ".tsv", ".gz", ".tgz", ".bz2", ".xz", ".lz4", ".zip", ".tar", ".arrow", ".feather", ".avro", ".orc", ".pq",
+	".xlsx", ".npy", ".npz", ".pt", ".safetensors", ".db", ".sqlite", ".html", ".yaml", ".yml", ".toml", ".xml"}
+
+// otherFormat reports whether a file's name promises another format than JSON lines.
+func otherFormat(path string) bool {
+	return slices.Contains(otherFormats, strings.ToLower(filepath.Ext(path)))
+}
+
+// checkLines refuses a name that promises another format than lines come in, and what
+// checkOutput refuses.
+func checkLines(path string) error {
+	if otherFormat(path) {
+		return sparkd.Invalid("out", "name a .jsonl (JSON lines), .jsonl.zst (packed) or .parquet", "%s: %s files are not written here", path, filepath.Ext(path))
+	}
+	return checkOutput(path)
 }
 
 func outputError(err error) error {

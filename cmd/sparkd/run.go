@@ -47,7 +47,7 @@ func (c *cli) runRollout(o *runOptions, spec sparkd.Spec) (err error) {
 	if err := o.export.options.Validate(); err != nil {
 		return err
 	}
-	if err := checkOutput(o.export.out); err != nil {
+	if err := checkLines(o.export.out); err != nil {
 		return err
 	}
 	cl, done, err := c.engage(o, o.resume, spec.ID)
@@ -69,6 +69,9 @@ func (c *cli) runRollout(o *runOptions, spec sparkd.Spec) (err error) {
 // asked for, or connects to a running one.
 func (c *cli) engage(o *runOptions, ids ...string) (*client.Client, func() error, error) {
 	l, err := c.load(o.connection, map[string]string{"log.level": "warn"})
+	if err == nil {
+		err = o.connection.refuseBeside(o.addr)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -30,12 +30,12 @@ func addSpec(f *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.IntVar(&s.Budget.Leaves, "leaves", s.Budget.Leaves, "`N`: trajectories in all (default: the policy's)")
 	f.IntVar(&s.Policy.Branch, "branch", s.Policy.Branch, "`B`: continuations at a critical state (default: the policy's)")
 	f.StringVar(&s.Policy.Tag, "tag", s.Policy.Tag, "`tag` that asks for a branch (default explore)")
-	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens, "generated `tokens` of one task; 0 leaves them unbounded")
-	f.StringVar(&s.Context.Mode, "context", s.Context.Mode, "append: the prompt grows; window: the last steps, rendered anew; `mode`")
+	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens, "most `tokens` that one task may generate; 0 for no limit")
+	f.StringVar(&s.Context.Mode, "context", s.Context.Mode, "prompt `mode`: append (it grows with every step) or window (it shows the last steps, written anew every time)")
 	f.IntVar(&s.Context.Window, "window", s.Context.Window, "`steps` that the window context shows")
 	f.IntVar(&s.MaxSteps, "max-steps", s.MaxSteps, "`steps` of a trajectory")
 	f.IntVar(&s.Sampling.MaxTokens, "max-tokens", s.Sampling.MaxTokens, "`tokens` of a step")
-	f.Float64Var(&s.Sampling.Temperature, "temperature", s.Sampling.Temperature, "`T` of sampling; 0 is greedy")
+	f.Float64Var(&s.Sampling.Temperature, "temperature", s.Sampling.Temperature, "sampling temperature `T`; 0 takes the likeliest token every time")
 	f.Float64Var(&s.Sampling.TopP, "top-p", s.Sampling.TopP, "nucleus `mass`; 0 switches it off")
 	f.Uint64Var(&s.Seed, "seed", s.Seed, "`seed` of everything random")
 	return func() (sparkd.Spec, error) {
@@ -80,8 +80,11 @@ func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, ":")
 		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "name" {
-			return p, sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3", "%q is no parameter of %s", pair, name)
+		if !slices.Contains(branching.Parameters(name), key) && !slices.Contains(branching.Modifiers(), key) {
+			return p, sparkd.Invalid("policy", parametersOf(name), "%q is no parameter of %s", key, name)
+		}
+		if !ok {
+			return p, sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3", "%q gives no value", pair)
 		}
 		fields[key] = value
 		if json.Valid([]byte(value)) {
@@ -95,9 +98,13 @@ func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return p, sparkd.Invalid("policy", "docs/policies.md lists the parameters", "%s: %s", text, strings.TrimPrefix(err.Error(), "json: "))
+		return p, sparkd.Invalid("policy", parametersOf(name), "%s: %s", text, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return p, nil
+}
+
+func parametersOf(policy string) string {
+	return fmt.Sprintf("%s takes %s; every policy %s", policy, strings.Join(branching.Parameters(policy), ", "), strings.Join(branching.Modifiers(), ", "))
 }
 
 // commas is a list that a flag writes with commas.

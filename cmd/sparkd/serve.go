@@ -20,6 +20,7 @@ func (c *cli) serve(s *settings) error {
 	log := c.logger(l.Config.Log)
 	parts := c.parts
 	parts.Version, parts.Commit = buildVersion()
+	parts.Announce = true
 	log.Info().Str("version", parts.Version).Str("engine", l.Config.Engine.Kind).Msg("sparkd starts")
 	d, err := daemon.New(c.ctx, l.Config, log, parts)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,28 @@ func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 	}
 	return s
 }
+
+// refuseBeside refuses settings that were given beside the address of a daemon, which has
+// its own: they would change nothing. Tokens are the client's too.
+func (s *settings) refuseBeside(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.flags)) {
+		if key == "api.token" || key == "api.token_file" {
+			continue
+		}
+		flag := "--set " + key
+		if name, ok := flagsOf[key]; ok {
+			flag = "--" + name
+		}
+		return usage("%s is for a process of its own, and the daemon at %s has its own settings; leave out %s, or --addr (SPARKD_ADDR)", flag, addr, flag)
+	}
+	return nil
+}
+
+// flagsOf are the settings that have a flag of their own.
+var flagsOf = map[string]string{"daemon.data": "data", "engine.model": "model", "api.listen": "listen", "env.alfworld.kind": alfworldData, "env.alfworld.data": alfworldData}
 
 // again repeats the flags that decide where data and model are.
 func (s *settings) again() string {

@@ -137,7 +137,9 @@ func (c *Catalog) Source(name string) (Source, error) {
 	if s, ok := c.sources[name]; ok {
 		return s, nil
 	}
-	return nil, sparkd.Invalid("tasks.env", "use one of "+strings.Join(c.Names(), ", ")+", or configure it as [env."+name+"] in the file that -c names", "unknown environment %q", name)
+	// Nobody who may ask for the environment of sessions names another.
+	known := slices.DeleteFunc(c.Names(), func(n string) bool { return n == sparkd.EnvClient })
+	return nil, sparkd.Invalid("tasks.env", "use "+strings.Join(known, " or ")+", or configure it as [env."+name+"] in the file that -c names", "unknown environment %q", name)
 }
 
 // Close closes all environments.

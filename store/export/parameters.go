@@ -28,7 +28,7 @@ func Parameters() []Parameter {
 		{"format", "`form` of the lines: " + choice(Formats(), d.Format), false, func(o *Options, v string) error { o.Format = v; return nil }},
 		{"dedupe", "`what` becomes of shared steps: " + choice(Dedupes(), d.Dedupe), false, func(o *Options, v string) error { o.Dedupe = v; return nil }},
 		{"advantage", "advantage `estimator`: " + choice(advantage.Names(), d.Advantage), false, func(o *Options, v string) error { o.Advantage = v; return nil }},
-		{"filter", "only what meets `key=value`: " + strings.Join(filterKeys, ", "), false, func(o *Options, v string) (err error) {
+		{"filter", "only trees and trajectories with this `key=value`; keys: " + strings.Join(filterKeys, ", "), false, func(o *Options, v string) (err error) {
 			o.Filter, err = ParseFilter(v)
 			return err
 		}},

@@ -34,6 +34,18 @@ func Names(name string, among []string, most int) []string {
 	return names
 }
 
+// Name returns the name of those given that word was most likely meant to be: within two
+// edits of it, of which fewer than it has bytes; else "".
+func Name(word string, among []string) string {
+	best, distance := "", min(3, len(word))
+	for _, n := range among {
+		if d := Distance(word, n); d < distance {
+			best, distance = n, d
+		}
+	}
+	return best
+}
+
 // Distance is how many insertions, deletions and replacements of bytes it takes to make b
 // of a (Levenshtein).
 func Distance(a, b string) int {

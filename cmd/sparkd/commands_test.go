@@ -1,0 +1,31 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// A command line with a slip names what was meant.
+func TestMisspelt(t *testing.T) {
+	s := newSession(t)
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"rnu"}, `unknown command "rnu"; did you mean run? sparkd help lists them`},
+		{[]string{"knit"}, `unknown command "knit"; sparkd help lists them`},
+		{[]string{"run", "-task", "3"}, "unknown flag --task; did you mean --tasks? sparkd help run shows the flags"},
+		{[]string{"run", "--colour=red"}, "unknown flag --colour; sparkd help run shows the flags"},
+		{[]string{"export", "--fromat=verl"}, "did you mean --format?"},
+		{[]string{"run", "--policy", "entropy:base=1"}, "entropy takes roots, branch, entropy_base, entropy_weight, entropy_threshold, entropy_aggregate; every policy max_depth, "},
+		{[]string{"run", "--policy", "random:picks=2"}, `"picks" is no parameter of random`},
+		{[]string{"run", "--policy", "random:probability=often"}, "random takes roots, branch, probability"},
+		{[]string{"run", "--policy", "random:probability"}, "gives no value"},
+		{[]string{"run", "--env", "chess"}, "use household, or configure it as [env.chess]"},
+		{[]string{"compare", "--out", "x.csv"}, "the report is HTML"},
+	} {
+		if r := s.run(c.args...); r.code != exitUsage || !strings.Contains(r.stderr, c.says) {
+			t.Errorf("%v: exit %d, %s\nwant %s", c.args, r.code, r.stderr, c.says)
+		}
+	}
+}
