@@ -17,6 +17,9 @@ COLDSTART := --trajectories 10000 --own 0.9 --slips 0.12
 FIRST     := --tokens 8e6 --batch-tokens 8192 --observation-weight 0.1 --lr 2e-3 --muon-lr 0 --seed 0 --threads 1
 SECOND    := --tokens 2.5e6 --batch-tokens 4096 --observation-weight 0.1 --lr 1e-3 --muon-lr 0.01 --seed 1 --threads 1
 
+# A pass in out/policy; one that is finished is not done again, and sft.py goes on within one.
+pass = { [ -f out/policy/$(1).done ] || { $$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/$(1) $(2) && touch out/policy/$(1).done; }; }
+
 export CGO_ENABLED  ?= 1
 export CGO_CFLAGS   ?= $(FLAGS)
 export CGO_CXXFLAGS ?= $(FLAGS)
@@ -55,14 +58,16 @@ test-train: ## test the training code with a toy policy and real daemons, where 
 	@python=$$(./scripts/train-python) || { echo "test-train: NOT RUN, see above" >&2; exit 0; }; \
 	$(MAKE) --no-print-directory build && SPARKD="$(abspath $(BIN))" $$python -m pytest -q train/tests $(ARGS)
 
-policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation
-	@python=$$(./scripts/train-python) && mkdir -p out/policy bundled/testdata && rm -rf out/policy/* && \
+policy: build ## make the bundled policy anew, from nothing: cold start, training, GGUF, evaluation; goes on where it was
+	@python=$$(./scripts/train-python) && recipe='$(COLDSTART), $(FIRST), $(SECOND)' && \
+	{ [ "$$(cat out/policy/recipe 2>/dev/null)" = "$$recipe" ] || { rm -rf out/policy && mkdir -p out/policy && echo "$$recipe" > out/policy/recipe; }; } && \
 	./$(BIN) coldstart --out out/policy/rows.jsonl $(COLDSTART) && \
-	$$python train/sft.py --rows out/policy/rows.jsonl --out out/policy/first $(FIRST) && \
-	$$python train/sft.py --rows out/policy/rows.jsonl --init out/policy/first --out out/policy/hf $(SECOND) && \
+	$(call pass,first,$(FIRST)) && \
+	$(call pass,hf,--init out/policy/first $(SECOND)) && \
 	$$python train/to_gguf.py out/policy/hf bundled/household.gguf --half bundled/hf && \
 	$$python train/greedy.py bundled/hf bundled/household.gguf out/policy/rows.jsonl > bundled/testdata/greedy.json && \
-	$$python train/evaluate.py --spawn ./$(BIN) --model bundled/household.gguf --tasks 200 $(ARGS)
+	$$python train/evaluate.py --spawn ./$(BIN) --model bundled/household.gguf --tasks 200 $(ARGS) && \
+	rm out/policy/recipe && echo 'bundled has the new policy: `make build` puts it into the program, `git checkout bundled` brings the old one back'
 
 reproduce: build ## compare SPARK with chains and other ways to branch, at equal generated tokens (a night; ARGS=--quick: 20 minutes); goes on where it was
 	@python=$$(./scripts/train-python) && $$python train/reproduce.py $(ARGS)

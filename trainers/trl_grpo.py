@@ -6,9 +6,9 @@
         --model ~/.cache/sparkd/models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 Each optimiser step asks for one tree a task, waits for the trees and trains their
-trajectories with the estimator's advantage of every token. The embedded engine keeps the
-weights it began with, so that from the second step on the rollouts are of an older policy;
-the loss is right for that, because its ratio is to the logprobs of the engine.
+trajectories with the estimator's advantage of every token. This example does not move the
+engine to the new weights (train/rl.py does), so that from the second step on the rollouts are
+of an older policy; the loss is right for that, because its ratio is to the engine's logprobs.
 """
 
 import argparse
