@@ -75,9 +75,12 @@ func (c *cli) user(config *daemon.Config) (*client.Client, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
 	defer cancel()
 	info, err := cl.Info(ctx)
-	if err != nil {
-		refused.Message += ", and " + a.Address + ", where its daemon was, does not say that it is: " + sparkd.AsError(err).Message
+	if e := sparkd.AsError(err); err != nil {
+		refused.Message += ", and " + a.Address + ", where its daemon was, does not say that it is: " + e.Message
 		refused.Err = err
+		if e.Code == sparkd.CodeUnauthorized {
+			refused.Remedy = e.Remedy
+		}
 	}
 	if err != nil || !info.Started.Equal(a.Started) {
 		return nil, refused
