@@ -53,7 +53,7 @@ class Size:
     eval_samples: int  # chains a task
 
 
-FULL = Size(seeds=3, tokens=500_000, tasks=16, eval_every=4, eval_tasks=64, eval_samples=1)
+FULL = Size(seeds=3, tokens=1_000_000, tasks=16, eval_every=4, eval_tasks=64, eval_samples=1)
 QUICK = Size(seeds=1, tokens=80_000, tasks=8, eval_every=5, eval_tasks=24, eval_samples=1)
 
 
