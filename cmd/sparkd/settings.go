@@ -18,6 +18,14 @@ import (
 // alfworldData is the flag for a folder of games; it stands for two settings.
 const alfworldData = "alfworld-data"
 
+// flagged are the settings that may have a flag of their own.
+var flagged = []struct{ key, name, about string }{
+	{"daemon.data", "data", "`folder` of the database"},
+	{"engine.model", "model", "the `model`: bundled, smollm2, or a GGUF file (default bundled)"},
+	{"api.listen", "listen", "`address` of the HTTP server"},
+	{"env.alfworld.data", alfworldData, "`folder` of ALFWorld's games, the environment alfworld"},
+}
+
 // settings are the flags that decide the configuration.
 type settings struct {
 	file  string
@@ -36,21 +44,15 @@ func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 		s.flags[key] = value
 		return nil
 	})
-	about := map[string][2]string{
-		"data":   {"daemon.data", "`folder` of the database"},
-		"model":  {"engine.model", "the `model`: bundled, smollm2, or a GGUF file (default bundled)"},
-		"listen": {"api.listen", "`address` of the HTTP server"},
-	}
-	for _, name := range named {
-		if name == alfworldData {
-			f.Func(name, "`folder` of ALFWorld's games, the environment alfworld", func(text string) error {
-				s.flags["env.alfworld.kind"], s.flags["env.alfworld.data"] = "alfworld", text
-				return nil
-			})
+	for _, fl := range flagged {
+		if !slices.Contains(named, fl.name) {
 			continue
 		}
-		f.Func(name, about[name][1], func(text string) error {
-			s.flags[about[name][0]] = text
+		f.Func(fl.name, fl.about, func(text string) error {
+			if fl.name == alfworldData {
+				s.flags["env.alfworld.kind"] = "alfworld"
+			}
+			s.flags[fl.key] = text
 			return nil
 		})
 	}
@@ -68,16 +70,15 @@ func (s *settings) refuseBeside(addr string) error {
 			continue
 		}
 		flag := "--set " + key
-		if name, ok := flagsOf[key]; ok {
-			flag = "--" + name
+		for _, fl := range flagged {
+			if fl.key == key || fl.name == alfworldData && key == "env.alfworld.kind" {
+				flag = "--" + fl.name
+			}
 		}
 		return usage("%s is for a process of its own, and the daemon at %s has its own settings; leave out %s, or --addr (SPARKD_ADDR)", flag, addr, flag)
 	}
 	return nil
 }
-
-// flagsOf are the settings that have a flag of their own.
-var flagsOf = map[string]string{"daemon.data": "data", "engine.model": "model", "api.listen": "listen", "env.alfworld.kind": alfworldData, "env.alfworld.data": alfworldData}
 
 // again repeats the flags that decide where data and model are.
 func (s *settings) again() string {
@@ -85,9 +86,9 @@ func (s *settings) again() string {
 	if s.file != "" {
 		text += " -c " + s.file
 	}
-	for _, flag := range []struct{ key, name string }{{"daemon.data", "data"}, {"engine.model", "model"}, {"env.alfworld.data", alfworldData}} {
-		if v, ok := s.flags[flag.key]; ok {
-			text += " --" + flag.name + " " + v
+	for _, fl := range flagged {
+		if v, ok := s.flags[fl.key]; ok && fl.name != "listen" {
+			text += " --" + fl.name + " " + v
 		}
 	}
 	return text
