@@ -167,7 +167,7 @@ def decoder(daemon: Daemon, folder: Path) -> Callable[[list[int]], str]:
     return lambda ids: tokenizer.decode(ids, skip_special_tokens=False)
 
 
-def play(daemon: Daemon, split: str, o) -> dict:
+def play(daemon: Daemon, split: str, o, decode: Callable[[list[int]], str]) -> dict:
     """The figures of one split."""
     began = time.monotonic()
     spec = {
@@ -179,7 +179,6 @@ def play(daemon: Daemon, split: str, o) -> dict:
         "max_steps": o.max_steps,
         "seed": o.seed,
     }
-    decode = decoder(daemon, o.tokenizer)
     rollout = daemon.call("/v1/rollouts", spec)[0]
     while rollout["state"] in ("queued", "running"):
         time.sleep(0.2)
@@ -239,9 +238,9 @@ def evaluate(o) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         daemon = Spawned(Path(folder), o.spawn, o.model or "bundled", o.set) if o.spawn else Daemon(o.sparkd, patience=60)
         try:
-            lines = []
+            decode, lines = decoder(daemon, o.tokenizer), []
             for split in o.splits.split(","):
-                lines.append(line := play(daemon, split, o))
+                lines.append(line := play(daemon, split, o, decode))
                 print(f"{split}: {line['successes']} of {line['trajectories']} succeeded, {line['seconds']} s", file=sys.stderr, flush=True)
             return lines
         finally:
