@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <mutex>
 
 namespace paged {
 
@@ -207,7 +206,7 @@ static const char * missing(const ggml_tensor * op) {
     return nullptr;
 }
 
-static void record(plan & p, const ggml_tensor * op) {
+void record(plan & p, const ggml_tensor * op) {
     int il = layer_of(op);
     if (const char * what = missing(op)) p.unsupported = what;
     if (il < 0) { p.unsupported = "unnamed attention layers"; return; }
@@ -262,7 +261,7 @@ static void tile_rows(const layer_store & l, const plan & p, const op_view & v, 
     }
 }
 
-static void compute(plan & p, ggml_compute_params * cp, ggml_tensor * op) {
+void compute(plan & p, ggml_compute_params * cp, ggml_tensor * op) {
     static thread_local scratch w;
     op_view v(op);
     int il = layer_of(op);
@@ -304,60 +303,6 @@ void plan::cut(int layers, int per) {
     for (int i = 0; i < layers; i++) next[i].store(0, std::memory_order_relaxed);
     calls    = 0;
     mismatch = false;
-}
-
-// ---- the hook --------------------------------------------------------------
-
-static std::mutex turn;
-static plan * current = nullptr;  // guarded by turn; read by the threads of the running forward
-
-running::running(plan * p) {
-    turn.lock();
-    current = p;
-}
-
-running::~running() {
-    current = nullptr;
-    turn.unlock();
-}
-
-namespace {
-struct attention_traits final : ggml::cpu::tensor_traits {
-    bool work_size(int, const ggml_tensor *, size_t &) override { return false; }
-    bool compute_forward(ggml_compute_params * cp, ggml_tensor * op) override {
-        plan * p = current;
-        if (p->what == plan::record) {
-            if (cp->ith == 0) record(*p, op);
-            return false;  // ggml's own kernel goes on
-        }
-        compute(*p, cp, op);
-        return true;
-    }
-};
-
-struct attention_hook final : ggml::cpu::extra_buffer_type {
-    attention_traits traits;
-    bool supports_op(ggml_backend_dev_t, const ggml_tensor *) override { return false; }
-    ggml::cpu::tensor_traits * get_tensor_traits(const ggml_tensor * op) override {
-        return op->op == GGML_OP_FLASH_ATTN_EXT && current ? &traits : nullptr;
-    }
-};
-}  // namespace
-
-void install() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        // llama.cpp takes the list of buffer types for weights from here once; ours holds no
-        // weights, so the list is taken before ours joins.
-        auto * cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-        auto take  = (ggml_backend_dev_get_extra_bufts_t) ggml_backend_reg_get_proc_address(
-            ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts");
-        if (take) take(cpu);
-        static attention_hook hook;
-        static ggml_backend_buffer_type type = {};
-        type.context = &hook;
-        ggml_backend_cpu_get_extra_buffer_types().push_back(&type);
-    });
 }
 
 }  // namespace paged

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ggml_internal.h"
+#include "q8.h"
 #include "simd.h"
 
 #include <atomic>
@@ -72,17 +73,18 @@ struct segment {
 
 // What the kernel needs to know of the forward under way.
 struct plan {
-    enum mode { record, attend } what = attend;
+    enum mode { recording, attending } what = attending;
 
     store * kv = nullptr;
     std::vector<segment> segments;
     int rows = 0;
+    q8::matrices matrices;
 
-    // record: the shapes seen, and the first feature that the kernel cannot do
+    // recording: the shapes seen, and the first feature that the kernel cannot do
     std::vector<layer_shape> shapes;
     const char * unsupported = nullptr;
 
-    // attend: tiles of query rows, costliest first, and the next one to take per layer
+    // attending: tiles of query rows, costliest first, and the next one to take per layer
     struct tile { int segment, first, rows; };
     std::vector<tile> tiles;
     std::unique_ptr<std::atomic<int>[]> next;
@@ -92,15 +94,9 @@ struct plan {
     void cut(int layers, int heads_per_kv);
 };
 
-// install puts the kernel into ggml's CPU backend; later calls do nothing.
-void install();
-
-// While it lives, p is the plan of every attention op. Forwards of
-// all models in the process take turns.
-class running {
-  public:
-    explicit running(plan * p);
-    ~running();
-};
+// Notes the shape of an attention op in p, which records.
+void record(plan & p, const ggml_tensor * op);
+// This thread's share of an attention op; p.mismatch tells that it cannot be computed.
+void compute(plan & p, ggml_compute_params * cp, ggml_tensor * op);
 
 }  // namespace paged

@@ -30,6 +30,7 @@ typedef struct {
     int32_t most_threads;  // that bridge_threads may ask for
     int32_t batch;     // most tokens a forward
     int32_t segments;  // most sequences a forward, at most 256
+    bool plain;        // leave all matrix products to ggml
 } bridge_options;
 
 // One sequence of a forward: `refs` references in the flat arrays, `fresh` new tokens.
@@ -43,7 +44,8 @@ typedef struct {
     int32_t vocabulary, context, bos, eos, eot, layers;
     int64_t parameters;
     bool add_bos;
-    float check;  // at load: how far our attention's logits are from ggml's, over their spread
+    float check;  // at load: how far our logits are from those of ggml's kernels, over their spread
+    int32_t rearranged;  // matrices multiplied by q8.cpp
 } bridge_info;
 
 // A model is opened without cells, which may depend on what they take, and runs once it

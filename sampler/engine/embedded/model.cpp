@@ -1,6 +1,6 @@
-#include "attention.h"
 #include "bridge.h"
 #include "ggml-cpu.h"
+#include "hook.h"
 #include "llama.h"
 
 #include <algorithm>
@@ -188,9 +188,9 @@ const float * trial(bridge_model & m) {
     return m.decode(tokens.data(), {true}) == 0 ? llama_get_logits_ith(m.ctx, m.outputs[0]) : nullptr;
 }
 
-// Runs ggml's own attention, which shows the shapes of all layers.
-int record(bridge_model & m, std::string & why) {
-    m.plan.what     = paged::plan::record;
+// Runs ggml's own kernels, which shows the shapes of all layers and what reads which weights.
+int record(bridge_model & m, bool plain, std::string & why) {
+    m.plan.what     = paged::plan::recording;
     const float * l = trial(m);
     if (!l) { why = "the first forward failed"; return BRIDGE_COMPUTE; }
     if (!m.plan.unsupported && (int) m.plan.shapes.size() != llama_model_n_layer(m.model)) m.plan.unsupported = "layers without plain attention";
@@ -199,14 +199,15 @@ int record(bridge_model & m, std::string & why) {
     if (m.plan.unsupported) { why = m.plan.unsupported; return BRIDGE_UNSUPPORTED; }
 
     m.want.assign(l, l + llama_vocab_n_tokens(m.vocab));
+    if (q8::supported() && !plain) m.plan.matrices.pack();
     m.per = std::max(1, llama_model_n_head(m.model) / std::max(1, llama_model_n_head_kv(m.model)));
     return BRIDGE_OK;
 }
 
-// Runs the same through our attention: the logits must agree, whatever the architecture
-// does around it.
+// Runs the same through our kernels: the logits must agree, whatever the architecture does
+// around them.
 int prove(bridge_model & m, std::string & why) {
-    m.plan.what     = paged::plan::attend;
+    m.plan.what     = paged::plan::attending;
     const float * l = trial(m);
     if (!l || m.plan.mismatch) { why = "the first paged forward failed"; return BRIDGE_COMPUTE; }
     m.check = distance(m.want, l);
@@ -233,7 +234,7 @@ int bridge_open(const bridge_options * o, bridge_model ** out, char * err, size_
         if (code) return fail(code, why.empty() ? log.lines : why, err, size);
         paged::install();
         code = context(*m, *o, why);
-        if (!code) code = record(*m, why);
+        if (!code) code = record(*m, o->plain, why);
         if (code) return fail(code, why, err, size);
         *out = m.release();
         return BRIDGE_OK;
@@ -282,6 +283,7 @@ void bridge_describe(const bridge_model * m, bridge_info * out) {
     out->parameters = (int64_t) llama_model_n_params(m->model);
     out->add_bos    = llama_vocab_get_add_bos(m->vocab);
     out->check      = m->check;
+    out->rearranged = m->plan.matrices.count();
 }
 
 int bridge_meta(const bridge_model * m, const char * key, char * buf, size_t size) {

@@ -48,7 +48,7 @@ func openModel(ctx context.Context, w weights, o modelOptions) (backend, error) 
 	if threads == 0 {
 		threads, most = 1, runtime.NumCPU()
 	}
-	opts := C.bridge_options{threads: C.int32_t(threads), most_threads: C.int32_t(most), batch: C.int32_t(o.batch), segments: C.int32_t(o.segments)}
+	opts := C.bridge_options{threads: C.int32_t(threads), most_threads: C.int32_t(most), batch: C.int32_t(o.batch), segments: C.int32_t(o.segments), plain: C.bool(o.plain)}
 	opts.path = C.CString(w.model.path)
 	defer C.free(unsafe.Pointer(opts.path))
 	if w.adapter.path != "" {
@@ -159,7 +159,7 @@ func (m *model) describe(ctx context.Context, w weights) (err error) {
 		Name: "embedded", Model: name, Architecture: m.meta("general.architecture"), WeightType: weightType(m.meta("general.file_type")),
 		PolicyVersion: w.name(), Vocabulary: int(f.vocabulary), ContextLength: int(f.context),
 		ChatTemplate: C.GoString(C.bridge_template(m.c)), BOS: int32(f.bos), EOS: int32(f.eos), EOT: int32(eot), AddBOS: bool(f.add_bos),
-		Settings: map[string]any{"build": buildFlags(), "parameters": int64(f.parameters), "layers": int(f.layers), "kv_bytes": int64(C.bridge_block_bytes(m.c)) * int64(m.opts.blocks), "attention_check": float64(f.check)},
+		Settings: map[string]any{"build": buildFlags(), "parameters": int64(f.parameters), "layers": int(f.layers), "kv_bytes": int64(C.bridge_block_bytes(m.c)) * int64(m.opts.blocks), "attention_check": float64(f.check), "rearranged_matrices": int(f.rearranged)},
 	}
 	m.about.TokenizerHash, err = sparkd.TokenizerHash(ctx, func(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 		return m.tokenize(text, control)

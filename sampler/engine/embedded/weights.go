@@ -37,6 +37,7 @@ type modelOptions struct {
 	blocks   int // of the KV store; 0: as many as suit the model and the memory
 	batch    int
 	segments int
+	plain    bool // tests: leave all matrix products to ggml
 }
 
 // loader opens models with the same options.

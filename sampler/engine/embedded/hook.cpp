@@ -1,0 +1,74 @@
+#include "hook.h"
+
+#include <mutex>
+
+namespace paged {
+
+static std::mutex turn;
+static plan * current = nullptr;  // guarded by turn; read by the threads of the running forward
+
+running::running(plan * p) {
+    turn.lock();
+    current = p;
+}
+
+running::~running() {
+    current = nullptr;
+    turn.unlock();
+}
+
+namespace {
+// Of a recording forward all ops come here, of others attention and what reads rearranged
+// weights.
+struct op_traits final : ggml::cpu::tensor_traits {
+    bool work_size(int, const ggml_tensor * op, size_t & size) override {
+        if (current->what == plan::recording || !current->matrices.touches(op)) return false;
+        size = current->matrices.work_size(op);
+        return true;
+    }
+
+    bool compute_forward(ggml_compute_params * cp, ggml_tensor * op) override {
+        plan & p = *current;
+        const bool attention = op->op == GGML_OP_FLASH_ATTN_EXT;
+        if (p.what == plan::recording) {
+            if (cp->ith == 0 && attention) record(p, op);
+            if (cp->ith == 0) p.matrices.see(op);
+            return false;  // ggml's own kernel goes on
+        }
+        if (attention) {
+            compute(p, cp, op);
+        } else if (!p.matrices.compute(cp, op)) {
+            p.mismatch = true;  // the forward fails: nobody else can read these weights
+        }
+        return true;
+    }
+};
+
+struct op_hook final : ggml::cpu::extra_buffer_type {
+    op_traits traits;
+    bool supports_op(ggml_backend_dev_t, const ggml_tensor *) override { return false; }
+    ggml::cpu::tensor_traits * get_tensor_traits(const ggml_tensor * op) override {
+        if (!current) return nullptr;
+        const bool ours = current->what == plan::recording || op->op == GGML_OP_FLASH_ATTN_EXT || current->matrices.touches(op);
+        return ours ? &traits : nullptr;
+    }
+};
+}  // namespace
+
+void install() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        // llama.cpp takes the list of buffer types for weights from here once; ours holds no
+        // weights, so the list is taken before ours joins.
+        auto * cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+        auto take  = (ggml_backend_dev_get_extra_bufts_t) ggml_backend_reg_get_proc_address(
+            ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts");
+        if (take) take(cpu);
+        static op_hook hook;
+        static ggml_backend_buffer_type type = {};
+        type.context = &hook;
+        ggml_backend_cpu_get_extra_buffer_types().push_back(&type);
+    });
+}
+
+}  // namespace paged
