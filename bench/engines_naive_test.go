@@ -56,7 +56,7 @@ func (n *naive) post(ctx context.Context, body map[string]any) ([]byte, error) {
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	w, err := http.DefaultClient.Do(r)
+	w, err := connections.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}

@@ -181,8 +181,15 @@ func (endlessly) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return connections.RoundTrip(r)
 }
+
+// connections are given up before the servers close them, after 5 seconds without a request.
+var connections = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.IdleConnTimeout = 2 * time.Second
+	return t
+}()
 
 // contest lets the contenders replay the work, one after the other, several times over.
 func contest(t *testing.T, work recorded, contenders []*contender) {

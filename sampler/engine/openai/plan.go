@@ -5,7 +5,7 @@ type situation struct {
 	dialect  string
 	k        int
 	greedy   bool // all continuations are the same
-	resident bool // the server holds the prefix, as far as is known
+	resident bool // the server holds the prefix, as far as is known, or all that is worth a request
 	most     int  // continuations that the server takes in one request
 	copies   bool // the server copies what it computed for one continuation to others
 }
@@ -31,7 +31,7 @@ var plans = []struct {
 	{plan{name: "greedy", each: 1}, func(s situation) bool { return s.greedy }},
 	{plan{name: "single", each: 1}, func(s situation) bool { return s.k == 1 }},
 	// vLLM does not notice that continuations share a prefix that nobody has computed yet,
-	// and computes it k times; SGLang notices, but does not say what that cost.
+	// and computes it k times, which is cheaper than another request where it is short; SGLang notices, but does not say what that cost.
 	{plan{name: "fan-out", each: all}, func(s situation) bool { return s.prefixCache() && s.resident }},
 	{plan{name: "warm, then fan-out", warm: true, each: all}, func(s situation) bool { return s.prefixCache() }},
 	// The children of n_cmpl leave nothing behind, so that their paths would be computed a

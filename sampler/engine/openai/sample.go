@@ -59,17 +59,17 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 func (e *Engine) situation(ctx context.Context, a *ask, r *sparkd.SampleRequest) (s situation, free func(), err error) {
 	name, _ := e.Dialect()
 	s = situation{dialect: name, k: r.K, greedy: r.Sampling.Temperature == 0, most: r.K}
+	continuations := s.k
+	if s.greedy {
+		continuations = 1
+	}
 	if s.prefixCache() {
-		a.expected = e.trunks.holds(r.Prefix)
-		s.resident = a.expected == e.trunks.whole(r.Prefix)
+		a.expected, s.resident, a.arrived, err = e.trunks.claim(ctx, r.Prefix, continuations)
+		return s, a.arrived, err
 	}
 	l, ok := e.dialect.(*llamacpp)
 	if !ok {
 		return s, func() {}, nil
-	}
-	continuations := s.k
-	if s.greedy {
-		continuations = 1
 	}
 	free, err = l.slots.take(ctx, a, continuations)
 	s.most, s.copies, s.resident = l.slots.most(), l.slots.saves != nil, !a.cold
@@ -114,8 +114,13 @@ func (e *Engine) warm(ctx context.Context, a ask, seed uint64) (answer, error) {
 	if l, ok := e.dialect.(*llamacpp); ok {
 		return l.trunk(ctx, a)
 	}
+	defer a.arrived()
 	a.n, a.limit, a.top, a.seed = 1, 0, 0, seed
-	return e.dialect.generate(ctx, a)
+	got, err := e.dialect.generate(ctx, a)
+	if err == nil {
+		e.trunks.add(a.prefix)
+	}
+	return got, err
 }
 
 // draw sends the requests for a continuation per seed.
