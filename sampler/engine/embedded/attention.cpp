@@ -303,6 +303,7 @@ void plan::cut(int layers, int per) {
     for (int i = 0; i < layers; i++) next[i].store(0, std::memory_order_relaxed);
     calls    = 0;
     mismatch = false;
+    misread  = false;
 }
 
 }  // namespace paged

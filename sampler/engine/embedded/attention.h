@@ -90,6 +90,7 @@ struct plan {
     std::unique_ptr<std::atomic<int>[]> next;
     std::atomic<int> calls{0};
     std::atomic<bool> mismatch{false};
+    std::atomic<bool> misread{false};  // an op reads rearranged weights in a way that is not known
 
     void cut(int layers, int heads_per_kv);
 };

@@ -38,7 +38,7 @@ struct op_traits final : ggml::cpu::tensor_traits {
         if (attention) {
             compute(p, cp, op);
         } else if (!p.matrices.compute(cp, op)) {
-            p.mismatch = true;  // the forward fails: nobody else can read these weights
+            p.misread = true;  // the forward fails: nobody else can read these weights
         }
         return true;
     }

@@ -33,6 +33,7 @@ void start() {
     std::call_once(once, [] {
         llama_log_set(listen, nullptr);
         llama_backend_init();
+        paged::install();
     });
 }
 
@@ -199,6 +200,9 @@ int record(bridge_model & m, bool plain, std::string & why) {
     if (m.plan.unsupported) { why = m.plan.unsupported; return BRIDGE_UNSUPPORTED; }
 
     m.want.assign(l, l + llama_vocab_n_tokens(m.vocab));
+    // Activations too large for F32 come out of the normalisation as zeros.
+    const auto range = std::minmax_element(m.want.begin(), m.want.end());
+    if (*range.first == *range.second) { why = "logits that are all the same"; return BRIDGE_COMPUTE; }
     if (q8::supported() && !plain) m.plan.matrices.pack();
     m.per = std::max(1, llama_model_n_head(m.model) / std::max(1, llama_model_n_head_kv(m.model)));
     return BRIDGE_OK;
@@ -209,6 +213,7 @@ int record(bridge_model & m, bool plain, std::string & why) {
 int prove(bridge_model & m, std::string & why) {
     m.plan.what     = paged::plan::attending;
     const float * l = trial(m);
+    if (m.plan.misread) { why = "weights that are read in more than one way"; return BRIDGE_UNSUPPORTED; }
     if (!l || m.plan.mismatch) { why = "the first paged forward failed"; return BRIDGE_COMPUTE; }
     m.check = distance(m.want, l);
     m.want  = {};
@@ -232,7 +237,6 @@ int bridge_open(const bridge_options * o, bridge_model ** out, char * err, size_
         std::string why;
         int code = weights(*m, *o, why);
         if (code) return fail(code, why.empty() ? log.lines : why, err, size);
-        paged::install();
         code = context(*m, *o, why);
         if (!code) code = record(*m, o->plain, why);
         if (code) return fail(code, why, err, size);
@@ -329,6 +333,7 @@ int bridge_forward(bridge_model * m, const bridge_segment * segs, int32_t n, con
     } catch (const std::exception & e) {
         return fail(BRIDGE_COMPUTE, e.what(), err, size);
     }
+    if (p.misread) return fail(BRIDGE_COMPUTE, "the graph reads weights otherwise than in the first forward", err, size);
     if (p.mismatch || p.calls != (int) m->kv->layers.size()) {
         return fail(BRIDGE_COMPUTE, "the graph did not call the paged attention once a layer", err, size);
     }

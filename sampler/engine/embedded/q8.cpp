@@ -6,9 +6,9 @@
 #include <cstring>
 #include <vector>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && (defined(__clang__) ? __clang_major__ >= 7 : __GNUC__ >= 8)
 #include <immintrin.h>
-#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")))
+#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,fma")))
 #endif
 
 namespace q8 {
@@ -24,13 +24,20 @@ struct block {
     int8_t q[BLOCK];
 };
 
-// The same block of sixteen rows: as large as they were, and 128 added to each weight, since
-// vpdpbusd multiplies unsigned by signed bytes.
+// Sixteen rows: the weights of all their blocks, 128 added to each, since vpdpbusd multiplies
+// unsigned by signed bytes, and behind them the scales. They take the place that the rows had.
 struct group {
-    ggml_fp16_t d[ROWS];
-    uint8_t q[BLOCK / FOUR][ROWS][FOUR];
+    using quants = uint8_t[BLOCK / FOUR][ROWS][FOUR];
+    using scales = ggml_fp16_t[ROWS];
+    quants * q;
+    scales * d;
+
+    group(const ggml_tensor * w, int64_t first) {
+        q = (quants *) ((char *) w->data + first * w->nb[1]);
+        d = (scales *) (q + w->ne[0] / BLOCK);
+    }
 };
-static_assert(sizeof(group) == ROWS * sizeof(block), "groups take the place of rows");
+static_assert(sizeof(group::quants) + sizeof(group::scales) == ROWS * sizeof(block), "a group is as large as its rows");
 
 // Block of a column of activations.
 struct column {
@@ -74,9 +81,8 @@ void matrices::see(const ggml_tensor * op) {
 }
 
 bool matrices::touches(const ggml_tensor * op) const {
-    if (packed.empty()) return false;
     for (int i = 0; i < GGML_MAX_SRC; i++)
-        if (packed.count(base(op->src[i]))) return true;
+        if (op->src[i] && op->src[i]->type == GGML_TYPE_Q8_0 && packed.count(base(op->src[i]))) return true;
     return false;
 }
 
@@ -88,13 +94,13 @@ void matrices::pack() {
         const size_t blocks = w->ne[0] / BLOCK;
         rows.resize(ROWS * blocks);
         for (int64_t r = 0; r < w->ne[1]; r += ROWS) {
-            auto * to = (group *) ((char *) w->data + r * w->nb[1]);
-            memcpy((void *) rows.data(), to, rows.size() * sizeof(block));
+            const group to(w, r);
+            memcpy((void *) rows.data(), to.q, rows.size() * sizeof(block));
             for (size_t b = 0; b < blocks; b++) {
                 for (int i = 0; i < ROWS; i++) {
                     const block & from = rows[i * blocks + b];
-                    to[b].d[i] = from.d;
-                    for (int j = 0; j < BLOCK; j++) to[b].q[j / FOUR][i][j % FOUR] = (uint8_t) (from.q[j] + 128);
+                    to.d[b][i] = from.d;
+                    for (int j = 0; j < BLOCK; j++) to.q[b][j / FOUR][i][j % FOUR] = (uint8_t) (from.q[j] + 128);
                 }
             }
         }
@@ -111,11 +117,11 @@ static void get_rows(const ggml_compute_params * cp, ggml_tensor * op) {
     for (int64_t i = cp->ith; i < op->src[1]->ne[0]; i += cp->nth) {
         const int32_t row = ((const int32_t *) op->src[1]->data)[i];
         GGML_ASSERT(row >= 0 && row < w->ne[1]);
-        const auto * from = (const group *) ((const char *) w->data + row / ROWS * ROWS * w->nb[1]);
-        float * to        = (float *) ((char *) op->data + i * op->nb[1]);
+        const group from(w, row / ROWS * ROWS);
+        float * to = (float *) ((char *) op->data + i * op->nb[1]);
         for (int64_t b = 0; b < blocks; b++) {
-            const float d = ggml_fp16_to_fp32(from[b].d[row % ROWS]);
-            for (int j = 0; j < BLOCK; j++) *to++ = d * (from[b].q[j / FOUR][row % ROWS][j % FOUR] - 128);
+            const float d = ggml_fp16_to_fp32(from.d[b][row % ROWS]);
+            for (int j = 0; j < BLOCK; j++) *to++ = d * (from.q[b][j / FOUR][row % ROWS][j % FOUR] - 128);
         }
     }
 }
@@ -134,36 +140,40 @@ bool supported() {
 
 // Rounds n activations to Q8_0, as ggml does.
 static void round_column(const float * x, int64_t n, column * to) {
-    static thread_local std::vector<block> blocks;
-    blocks.resize(n / BLOCK);
-    ggml_get_type_traits_cpu(GGML_TYPE_Q8_0)->from_float(x, blocks.data(), n);
-    for (const block & from : blocks) {
-        int sum = 0;
-        for (int8_t q : from.q) sum += q;
-        to->d      = ggml_fp16_to_fp32(from.d);
-        to->excess = -128 * sum;
-        memcpy(to->q, from.q, BLOCK);
-        to++;
+    const auto round = ggml_get_type_traits_cpu(GGML_TYPE_Q8_0)->from_float;
+    block some[16];
+    while (n > 0) {
+        const int64_t now = std::min<int64_t>(n, sizeof some / sizeof *some * BLOCK);
+        round(x, some, now);
+        for (int b = 0; b < now / BLOCK; b++, to++) {
+            int sum = 0;
+            for (int8_t q : some[b].q) sum += q;
+            to->d      = ggml_fp16_to_fp32(some[b].d);
+            to->excess = -128 * sum;
+            memcpy(to->q, some[b].q, BLOCK);
+        }
+        x += now;
+        n -= now;
     }
 }
 
 // Sixteen rows times C columns; results of a column go to out + c * stride.
 template <int C>
-VNNI static void tile(const group * w, const column * x, int blocks, float * out, int64_t stride) {
+VNNI static void tile(const group & w, const column * x, int blocks, float * out, int64_t stride) {
     __m512 sum[C];
     for (int c = 0; c < C; c++) sum[c] = _mm512_setzero_ps();
     for (int b = 0; b < blocks; b++) {
         __m512i part[C];
         for (int c = 0; c < C; c++) part[c] = _mm512_set1_epi32(x[c * blocks + b].excess);
         for (int i = 0; i < BLOCK / FOUR; i++) {
-            const __m512i a = _mm512_loadu_si512(w[b].q[i]);
+            const __m512i a = _mm512_loadu_si512(w.q[b][i]);
             for (int c = 0; c < C; c++) {
                 int32_t four;
                 memcpy(&four, x[c * blocks + b].q + i * FOUR, FOUR);
                 part[c] = _mm512_dpbusd_epi32(part[c], a, _mm512_set1_epi32(four));
             }
         }
-        const __m512 d = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) w[b].d));
+        const __m512 d = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) w.d[b]));
         for (int c = 0; c < C; c++)
             sum[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(part[c]), _mm512_mul_ps(d, _mm512_set1_ps(x[c * blocks + b].d)), sum[c]);
     }
@@ -171,7 +181,7 @@ VNNI static void tile(const group * w, const column * x, int blocks, float * out
 }
 
 static void multiply(const ggml_compute_params * cp, ggml_tensor * op) {
-    using kernel = void (*)(const group *, const column *, int, float *, int64_t);
+    using kernel = void (*)(const group &, const column *, int, float *, int64_t);
     static const kernel kernels[TILE] = {tile<1>, tile<2>, tile<3>, tile<4>, tile<5>, tile<6>, tile<7>, tile<8>};
 
     const ggml_tensor *w = op->src[0], *x = op->src[1];
@@ -182,7 +192,7 @@ static void multiply(const ggml_compute_params * cp, ggml_tensor * op) {
 
     const int64_t tiles = (n + TILE - 1) / TILE, stride = op->nb[1] / sizeof(float);
     for (int64_t g = groups * cp->ith / cp->nth; g < groups * (cp->ith + 1) / cp->nth; g++) {
-        const auto * rows = (const group *) ((const char *) w->data + g * ROWS * w->nb[1]);
+        const group rows(w, g * ROWS);
         for (int64_t t = 0; t < tiles; t++) {  // of about the same width: one column alone waits for its own sums
             const int64_t c = n * t / tiles, wide = n * (t + 1) / tiles - c;
             kernels[wide - 1](rows, columns + c * blocks, (int) blocks, (float *) op->data + c * stride + g * ROWS, stride);

@@ -38,6 +38,7 @@ func TestTrunksAreWaitedFor(t *testing.T) {
 		"a short beginning": {after(preamble[:48], 5000, 10), false, 0},
 		"a small share":     {after(preamble, 5000, 600), false, 0},
 		"another prefix":    {numbers(9000, 700), false, 0},
+		"a short prefix":    {after(preamble[:290], 5000, 10), false, 0},
 	} {
 		for _, k := range []int{1, 4} {
 			synctest.Test(t, func(t *testing.T) {
@@ -128,6 +129,7 @@ func TestTrunkGivenUp(t *testing.T) {
 // A prefix is computed first where siblings would compute much of it again, and only there.
 func TestTrunkWorthItsRequest(t *testing.T) {
 	trunks, prefix := newTrunks(), numbers(0, 700)
+	trunks.least = minTrunk
 	for _, c := range []struct {
 		held, k  int
 		resident bool
