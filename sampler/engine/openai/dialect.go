@@ -35,11 +35,10 @@ type ask struct {
 	limit    int // most tokens of a continuation; 0 only computes the prefix
 	sampling *sparkd.Sampling
 	seed     uint64
-	top      int    // alternatives per token
-	slot     int    // of llama-server
-	expected int    // how much of the prefix the server is thought to hold
-	arrived  func() // lets those go on who wait for the prefix; of servers with a prefix cache
-	cold     bool   // others can go on from the prefix once it is computed
+	top      int  // alternatives per token
+	slot     int  // of llama-server
+	expected int  // how much of the prefix the server is thought to hold
+	cold     bool // others can go on from the prefix once it is computed
 }
 
 // answer is what came back.

@@ -21,7 +21,7 @@ func TestPlans(t *testing.T) {
 		{situation{dialect: "vllm", k: 1, most: 1}, plan{"single", false, 1, false}},
 		{situation{dialect: "llamacpp", k: 1, most: 4}, plan{"single", false, 1, false}},
 		{situation{dialect: "vllm", k: 8, resident: true, most: 8}, plan{"fan-out", false, 8, false}},
-		{situation{dialect: "vllm", k: 8, most: 8}, plan{"warm, then fan-out", true, 8, false}},
+		{situation{dialect: "vllm", k: 8, most: 8}, plan{"siblings at once", false, 1, true}},
 		{situation{dialect: "sglang", k: 2, resident: true, most: 2}, plan{"fan-out", false, 2, false}},
 		{situation{dialect: "sglang", k: 2, most: 2}, plan{"warm, then fan-out", true, 2, false}},
 		{situation{dialect: "llamacpp", k: 4, most: 5}, plan{"fork", false, 4, false}},
@@ -142,22 +142,22 @@ func TestSlotsAreNeverShared(t *testing.T) {
 func TestTrunks(t *testing.T) {
 	k := newTrunks()
 	a := path(nil, 1, 100)
-	if k.known(a) != 0 || k.whole(a) != 96 {
-		t.Errorf("%d, %d", k.known(a), k.whole(a))
+	if k.holds(a) != 0 || k.whole(a) != 96 {
+		t.Errorf("%d, %d", k.holds(a), k.whole(a))
 	}
 	k.add(a)
 	for n, want := range map[int]int{1: 0, 16: 0, 17: 16, 32: 16, 33: 32, 100: 96} {
-		if got := k.known(a[:n]); got != want {
+		if got := k.holds(a[:n]); got != want {
 			t.Errorf("of the first %d tokens %d are held, want %d", n, got, want)
 		}
 	}
-	if got := k.known(path(a[:50], 2, 50)); got != 48 {
+	if got := k.holds(path(a[:50], 2, 50)); got != 48 {
 		t.Errorf("of a fork behind 50 tokens %d are held", got)
 	}
-	if k.restarted("one") || k.restarted("") || k.known(a) != 96 {
+	if k.restarted("one") || k.restarted("") || k.holds(a) != 96 {
 		t.Error("forgotten without a reason")
 	}
-	if k.restarted("two") || !k.restarted("three") || k.known(a) != 0 {
+	if k.restarted("two") || !k.restarted("three") || k.holds(a) != 0 {
 		t.Error("not forgotten after a restart")
 	}
 	for i := range maxTrunks/1000 + 2 {

@@ -27,9 +27,6 @@ func (e *Engine) learn(ctx context.Context) error {
 	if n, ok := a.Settings["block"].(int); ok {
 		e.trunks.block = n
 	}
-	if _, ok := e.dialect.(*vllm); ok {
-		e.trunks.least = minTrunk // SGLang computes a prefix once, and says of none of it that it was computed
-	}
 	tokenize := e.dialect.tokenize
 	if a.TokenizerHash, err = sparkd.TokenizerHash(ctx, tokenize); err != nil {
 		return err

@@ -5,7 +5,7 @@ type situation struct {
 	dialect  string
 	k        int
 	greedy   bool // all continuations are the same
-	resident bool // the server holds the prefix, as far as is known, or all that is worth a request
+	resident bool // the server holds the prefix, as far as is known
 	most     int  // continuations that the server takes in one request
 	copies   bool // the server copies what it computed for one continuation to others
 }
@@ -30,10 +30,13 @@ var plans = []struct {
 	// compute the same tokens twice.
 	{plan{name: "greedy", each: 1}, func(s situation) bool { return s.greedy }},
 	{plan{name: "single", each: 1}, func(s situation) bool { return s.k == 1 }},
-	// vLLM does not notice that continuations share a prefix that nobody has computed yet,
-	// and computes it k times, which is cheaper than another request where it is short; SGLang notices, but does not say what that cost.
 	{plan{name: "fan-out", each: all}, func(s situation) bool { return s.prefixCache() && s.resident }},
-	{plan{name: "warm, then fan-out", warm: true, each: all}, func(s situation) bool { return s.prefixCache() }},
+	// vLLM gives blocks that one request is about to compute to all that come after it, even in
+	// the same forward, and so computes a prefix once; but of n continuations it says only
+	// what the last one found. Requests of their own say it of each.
+	{plan{name: "siblings at once", each: 1, atOnce: true}, func(s situation) bool { return s.dialect == "vllm" }},
+	// SGLang computes the prefix of n continuations once, too, and says of none that it did.
+	{plan{name: "warm, then fan-out", warm: true, each: all}, func(s situation) bool { return s.dialect == "sglang" }},
 	// The children of n_cmpl leave nothing behind, so that their paths would be computed a
 	// second time at the next step.
 	{plan{name: "warm, then copies", warm: true, each: 1, atOnce: true}, func(s situation) bool { return s.copies }},

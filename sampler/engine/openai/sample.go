@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"sparkd"
 	"sparkd/sampler/engine/remote"
 )
@@ -59,17 +61,17 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 func (e *Engine) situation(ctx context.Context, a *ask, r *sparkd.SampleRequest) (s situation, free func(), err error) {
 	name, _ := e.Dialect()
 	s = situation{dialect: name, k: r.K, greedy: r.Sampling.Temperature == 0, most: r.K}
-	continuations := s.k
-	if s.greedy {
-		continuations = 1
-	}
 	if s.prefixCache() {
-		a.expected, s.resident, a.arrived, err = e.trunks.claim(ctx, r.Prefix, continuations)
-		return s, a.arrived, err
+		a.expected = e.trunks.holds(r.Prefix)
+		s.resident = a.expected == e.trunks.whole(r.Prefix)
 	}
 	l, ok := e.dialect.(*llamacpp)
 	if !ok {
 		return s, func() {}, nil
+	}
+	continuations := s.k
+	if s.greedy {
+		continuations = 1
 	}
 	free, err = l.slots.take(ctx, a, continuations)
 	s.most, s.copies, s.resident = l.slots.most(), l.slots.saves != nil, !a.cold
@@ -94,8 +96,8 @@ func (e *Engine) run(ctx context.Context, p plan, a ask, r *sparkd.SampleRequest
 		return err
 	}
 	for i, got := range answers {
-		if i == 0 && !p.warm {
-			result.CachedTokens = got.cached
+		if !p.warm && (i == 0 || got.cached < result.CachedTokens) {
+			result.CachedTokens = got.cached // the other siblings found what this one computed
 		}
 		result.ComputedTokens += got.computed
 		for j := range got.choices {
@@ -114,13 +116,8 @@ func (e *Engine) warm(ctx context.Context, a ask, seed uint64) (answer, error) {
 	if l, ok := e.dialect.(*llamacpp); ok {
 		return l.trunk(ctx, a)
 	}
-	defer a.arrived()
 	a.n, a.limit, a.top, a.seed = 1, 0, 0, seed
-	got, err := e.dialect.generate(ctx, a)
-	if err == nil {
-		e.trunks.add(a.prefix)
-	}
-	return got, err
+	return e.dialect.generate(ctx, a)
 }
 
 // draw sends the requests for a continuation per seed.
@@ -128,18 +125,31 @@ func (e *Engine) draw(ctx context.Context, p plan, a ask, seeds []uint64) (answe
 	if l, ok := e.dialect.(*llamacpp); ok && p.atOnce {
 		return l.atOnce(ctx, a, seeds)
 	}
-	for len(seeds) > 0 {
-		a.n, a.seed = min(p.each, len(seeds)), seeds[0]
-		got, err := e.dialect.generate(ctx, a)
-		if err != nil {
-			return nil, err
-		}
-		if len(got.choices) != a.n {
-			return nil, sparkd.Errorf(sparkd.CodeEngine, "%s returned %d continuations of %d", e.about.Name, len(got.choices), a.n)
-		}
-		answers, seeds = append(answers, got), seeds[a.n:]
+	answers = make([]answer, (len(seeds)+p.each-1)/p.each)
+	g, ctx := errgroup.WithContext(ctx)
+	if !p.atOnce {
+		g.SetLimit(1)
 	}
-	return answers, nil
+	for i, some := range slices.Collect(slices.Chunk(seeds, p.each)) {
+		g.Go(func() (err error) {
+			answers[i], err = e.several(ctx, a, some)
+			return err
+		})
+	}
+	return answers, g.Wait()
+}
+
+// several sends one request for a continuation per seed, of which the first counts.
+func (e *Engine) several(ctx context.Context, a ask, seeds []uint64) (answer, error) {
+	if err := ctx.Err(); err != nil {
+		return answer{}, err
+	}
+	a.n, a.seed = len(seeds), seeds[0]
+	got, err := e.dialect.generate(ctx, a)
+	if err == nil && len(got.choices) != a.n {
+		err = sparkd.Errorf(sparkd.CodeEngine, "%s returned %d continuations of %d", e.about.Name, len(got.choices), a.n)
+	}
+	return got, err
 }
 
 // read checks a continuation and puts its numbers where they belong: the server reports

@@ -2,49 +2,31 @@ package openai
 
 import (
 	"container/list"
-	"context"
 	"encoding/binary"
 	"hash/maphash"
-	"slices"
 	"sync"
 
 	"sparkd"
 )
 
-const (
-	// maxTrunks bounds how many blocks of prefixes are remembered.
-	maxTrunks = 1 << 16
-	// minTrunk is the number of tokens that siblings must compute again, if they are sent to
-	// vLLM at once, for a request that computes their prefix first to be worth the forward in
-	// which they wait: 30 tokens behind a step are not.
-	minTrunk = 512
-)
+// maxTrunks bounds how many blocks of prefixes are remembered.
+const maxTrunks = 1 << 16
 
 // trunks remembers which prefixes a server has computed, in the blocks of its prefix
 // cache, the least recently used forgotten first. It guesses: the server may have given a
 // block away.
 type trunks struct {
 	block int // tokens of a block; a prefix is cached in whole ones
-	least int // tokens that siblings compute again from which their prefix is computed first
 	seed  maphash.Seed
 
 	mu      sync.Mutex
 	order   *list.List // of hashes of everything up to the end of a block, the latest in front
 	at      map[uint64]*list.Element
 	process string // of the server that computed them
-	coming  []*trunk
-}
-
-// trunk is a prefix that the server is computing, or is about to, for several
-// continuations.
-type trunk struct {
-	prefix []sparkd.Token
-	left   int           // tokens of it that were missing
-	ready  chan struct{} // closed when it is there, or will not be
 }
 
 func newTrunks() *trunks {
-	return &trunks{block: 16, least: 1, seed: maphash.MakeSeed(), order: list.New(), at: map[uint64]*list.Element{}}
+	return &trunks{block: 16, seed: maphash.MakeSeed(), order: list.New(), at: map[uint64]*list.Element{}}
 }
 
 // whole returns how many tokens of a prefix its whole blocks have. The last token is
@@ -66,9 +48,10 @@ func (t *trunks) blocks(prefix []sparkd.Token, f func(hash uint64) bool) {
 	}
 }
 
-// known returns how many of the prefix's first tokens the server has computed before. The
-// caller holds the lock.
-func (t *trunks) known(prefix []sparkd.Token) int {
+// holds returns how many of the prefix's first tokens the server has computed before.
+func (t *trunks) holds(prefix []sparkd.Token) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	n := 0
 	t.blocks(prefix, func(hash uint64) bool {
 		e, ok := t.at[hash]
@@ -96,51 +79,6 @@ func (t *trunks) add(tokens []sparkd.Token) {
 		}
 		return true
 	})
-}
-
-// claim returns how many of the first tokens of a prefix of k continuations the server has
-// computed before. A trunk that another request is having computed is waited for where it has
-// at least half of what is missing, and little else: vLLM computes a prefix once for each request that
-// arrives before it is there. Where the prefix is not resident, it is to be computed first, and
-// others wait for it until arrived is called.
-func (t *trunks) claim(ctx context.Context, prefix []sparkd.Token, k int) (held int, resident bool, arrived func(), err error) {
-	for waits := 0; ; waits++ {
-		t.mu.Lock()
-		held = t.known(prefix)
-		other := t.worthWaiting(prefix, held)
-		if other == nil || waits == maxWaits {
-			break
-		}
-		t.mu.Unlock()
-		select {
-		case <-other.ready:
-		case <-ctx.Done():
-			return 0, false, nil, sparkd.AsError(ctx.Err())
-		}
-	}
-	defer t.mu.Unlock()
-	if (k-1)*(t.whole(prefix)-held) < t.least {
-		return held, true, func() {}, nil
-	}
-	own := &trunk{prefix, t.whole(prefix) - held, make(chan struct{})}
-	t.coming = append(t.coming, own)
-	return held, false, sync.OnceFunc(func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.coming = slices.DeleteFunc(t.coming, func(c *trunk) bool { return c == own })
-		close(own.ready)
-	}), nil
-}
-
-// worthWaiting returns the trunk that has the most of a prefix.
-func (t *trunks) worthWaiting(prefix []sparkd.Token, held int) (best *trunk) {
-	least := max(minCopy, (len(prefix)-held)/2)
-	for _, c := range t.coming {
-		if n := t.whole(prefix[:common(c.prefix, prefix)]) - held; n >= least && c.left <= 2*n {
-			best, least = c, n+1
-		}
-	}
-	return best
 }
 
 // forget drops all prefixes.
