@@ -124,7 +124,7 @@ func beginLlama(t *testing.T, file string, driven bool, flags []string) (*replay
 	return p, func() float64 { return cpuSeconds(s.pid) }
 }
 
-// onVLLM measures a small model of its own: only the two ways to drive it compare.
+// onVLLM measures the model that the server has: only the two ways to drive it compare.
 func onVLLM(t *testing.T, work recorded) {
 	if vllmServer == "" {
 		t.Skip("NOT RUN: vLLM; SPARKD_VLLM_URL names a server")

@@ -13,7 +13,7 @@ matplotlib.use("svg")  # before pyplot: no display is needed
 import matplotlib.pyplot as plt
 import numpy as np
 
-from results import COSTS, Result, difference, equal, first_above, reached, success
+from results import COSTS, Result, difference, equal, first_above, gain, reached, success
 
 BEGIN, END = "<!-- figures: begin, made by train/reproduce.py -->", "<!-- figures: end -->"
 NAMES = {"spark": "SPARK", "grpo": "GRPO (chains, M = N)", "random": "fixed probability", "entropy": "entropy (ARPO)"}
@@ -29,7 +29,7 @@ def figures(finished: list[Result], settings: dict) -> dict:
     return {
         "settings": settings | {"splits": splits, "made": time.strftime("%Y-%m-%d"), "machine": machine()},
         "hours": sum(r.total("eval_seconds") + r.lines[-1]["total_seconds"] for r in finished) / 3600,
-        "cold_start": {s: success(finished[:1], s, 0) for s in splits},
+        "cold_start": {s: success(list({r.seed: r for r in finished}.values()), s, 0) for s in splits},
         "methods": {m: of_method(runs, splits, costs) for m, runs in methods.items()},
         "spark_minus": {m: {s: difference(methods["spark"], methods[m], s) for s in splits} for m in others},
         "equal": costs,
@@ -45,6 +45,7 @@ def of_method(runs: list[Result], splits: list[str], costs: dict[str, float]) ->
 
     return {
         "success": {s: success(runs, s) for s in splits},
+        "gain": {s: gain(runs, s) for s in splits},
         "at_equal": {cost: {s: reached(runs, s, cost, value) for s in splits} for cost, value in costs.items()},
         "steps": mean(r.lines[-1]["step"] for r in runs),
         "tokens": mean(r.total("generated_tokens") for r in runs),
@@ -103,6 +104,18 @@ def table(f: dict) -> list[str]:
         shown = (interval(x["success"][s]) for s in splits)
         lines.append(row(NAMES[m], *shown, drop(x["success"], splits), f"{x['steps']:.0f}", f"{x['trajectories']:,.0f}"))
     return lines
+
+
+def gains(f: dict) -> list[str]:
+    """What training changed, beside the same tasks played by the same seeds before it."""
+    lines = rule("trained minus cold start", *(f"{s}, points" for s in f["settings"]["splits"]))
+    for m, x in f["methods"].items():
+        lines.append(row(NAMES[m], *(interval(g, "+") for g in x["gain"].values())))
+    all_of_them = [g for x in f["methods"].values() for g in x["gain"].values()]
+    better, worse = sum(g[1] > 0 for g in all_of_them), sum(g[2] < 0 for g in all_of_them)
+    rest = len(all_of_them) - better - worse
+    told = f"Of {len(all_of_them)} changes {better} are gains, {worse} are losses, and {rest} cannot be told from none."
+    return [*lines] if f["settings"]["quick"] else [*lines, "", told]
 
 
 def drop(success: dict, splits: list[str]) -> str:
@@ -190,6 +203,6 @@ def write(f: dict, finished: list[Result], template: Path, page: Path) -> None:
     svg = page.with_suffix(".svg")
     draw(finished, svg)
     image = ["![success over generated tokens](" + svg.name + ")"]
-    parts = [plan(f["settings"]), made(f), table(f), claims(f) if f["spark_minus"] else [], image, costs(f)]
+    parts = [plan(f["settings"]), made(f), table(f), gains(f), claims(f) if f["spark_minus"] else [], image, costs(f)]
     page.write_text(before + BEGIN + "\n\n" + "\n\n".join("\n".join(p) for p in parts if p) + "\n\n" + END + after)
     print(f"{page}\n{svg}")

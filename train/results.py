@@ -99,6 +99,15 @@ def difference(a: list[Result], b: list[Result], split: str) -> tuple[float, flo
     return float((wa / ta).mean() - (wb / tb).mean()), *quantiles(spread)
 
 
+def gain(runs: list[Result], split: str) -> tuple[float, float, float]:
+    """Success of a method's runs at the end minus that at their beginning, task by task, and its interval."""
+    (w0, t0), (w1, t1) = rates(runs, split, 0), rates(runs, split, -1)
+    rng = np.random.default_rng(0)
+    seeds, tasks = draws(rng, len(runs)), draws(rng, w1.shape[1])
+    spread = resampled(w1, t1, seeds, tasks) - resampled(w0, t0, seeds, tasks)
+    return float((w1 / t1).mean() - (w0 / t0).mean()), *quantiles(spread)
+
+
 def reached(runs: list[Result], split: str, cost: str, value: float) -> float:
     """Mean success of a method's runs when each had spent so much."""
     return float(np.mean([r.at(split, cost, value) for r in runs]))

@@ -68,8 +68,13 @@ def test_figures(runs):
             mean, low, high = x["success"][split]
             assert mean == pytest.approx(sum(r.evaluations[split][-1]["success"] for r in mine) / 3)
             assert low < mean < high and high - low < 0.35
-    gain, low, high = f["spark_minus"]["grpo"]["l0"]
-    assert 0 < low < gain < high, "0.95 against 0.3 is seen"
+    more, low, high = f["spark_minus"]["grpo"]["l0"]
+    assert 0 < low < more < high, "0.95 against 0.3 is seen"
+    gained, low, high = f["methods"]["spark"]["gain"]["l0"]
+    begun = sum(r.evaluations["l0"][0]["success"] for r in runs if r.method == "spark") / 3
+    assert 0 < low < gained < high and gained == pytest.approx(f["methods"]["spark"]["success"]["l0"][0] - begun)
+    last = [r for r in runs if r.method == "grpo"]
+    assert f["cold_start"]["l0"] == results.success(last, "l0", 0), "one run of each seed, here the last method's"
     assert f["spark_minus"]["grpo"]["l2"][1] < 0 < f["spark_minus"]["grpo"]["l2"][2], "equals are undecided"
     assert f["spark_reaches"]["grpo"]["l0"] < 0.5
     assert f["equal"]["total_generated_tokens"] == 1000
