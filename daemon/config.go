@@ -142,6 +142,7 @@ func (c *Config) Validate() []*sparkd.Error {
 	}
 	oneOf("engine.kind", c.Engine.Kind, "embedded", "remote")
 	oneOf("engine.dialect", c.Engine.Dialect, engine.Dialects()...)
+	check(c.Engine.Kind == "remote" || len(c.Engine.Replicas) == 0, "engine.kind", `set it to "remote", or leave engine.replicas out`, "engine.replicas names servers, and engine.kind is %q, which asks none", c.Engine.Kind)
 	check(c.Engine.Kind != "remote" || len(c.Engine.Replicas) > 0, "engine.replicas", `list addresses, for example ["http://127.0.0.1:8000"]`, "engine.kind is remote and there is no replica")
 	between("engine.inflight", c.Engine.Inflight, 1, 1<<16)
 	check(c.Engine.Timeout > 0, "engine.timeout", `use a duration above zero, for example "10m"`, "a limit of zero lets nothing pass")

@@ -122,6 +122,7 @@ func TestBadConfig(t *testing.T) {
 		{"threads", "", nil, map[string]string{"engine.threads": "0"}, "engine.threads", `neither "auto" nor a number`},
 		{"cells", "", nil, map[string]string{"engine.cells": "0"}, "engine.cells", `neither "auto" nor a number`},
 		{"too few cells", "[engine]\ncells = 15\n", nil, nil, "engine.cells", "15 is out of range (use 16 to 16777216"},
+		{"servers that nobody asks", "[engine]\nreplicas = ['http://127.0.0.1:8000']\n", nil, nil, "engine.kind", `which asks none (set it to "remote"`},
 		{"too many cells", "", nil, map[string]string{"engine.cells": "16777217"}, "engine.cells", "out of range"},
 	}
 	for _, tt := range tests {

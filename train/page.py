@@ -13,7 +13,7 @@ matplotlib.use("svg")  # before pyplot: no display is needed
 import matplotlib.pyplot as plt
 import numpy as np
 
-from results import COSTS, Result, difference, equal, first_above, gain, reached, success
+from results import COSTS, Result, difference, equal, gain, reached, success
 
 BEGIN, END = "<!-- figures: begin, made by train/reproduce.py -->", "<!-- figures: end -->"
 NAMES = {"spark": "SPARK", "grpo": "GRPO (chains, M = N)", "random": "fixed probability", "entropy": "entropy (ARPO)"}
@@ -33,7 +33,6 @@ def figures(finished: list[Result], settings: dict) -> dict:
         "methods": {m: of_method(runs, splits, costs) for m, runs in methods.items()},
         "spark_minus": {m: {s: difference(methods["spark"], methods[m], s) for s in splits} for m in others},
         "equal": costs,
-        "spark_reaches": {m: catch_up(methods["spark"], methods[m], splits) for m in others},
     }
 
 
@@ -56,13 +55,6 @@ def of_method(runs: list[Result], splits: list[str], costs: dict[str, float]) ->
         "forks_per_trajectory": sum(r.total("forks") for r in runs) / sum(r.total("leaves") for r in runs),
         "mixed_trees": mean(x["mixed_trees"] for r in runs for x in r.lines if "loss" in x),
     }
-
-
-def catch_up(spark: list[Result], other: list[Result], splits: list[str]) -> dict[str, float | None]:
-    """Tokens at which SPARK has the success that the other method ends with, as a share of the
-    other's; None where SPARK does not get there."""
-    end = min(r.evaluations[splits[0]][-1][COSTS[0]] for r in other)
-    return {s: (at / end if (at := first_above(spark, s, success(other, s)[0])) is not None else None) for s in splits}
 
 
 def machine() -> str:
@@ -97,12 +89,12 @@ def verdict(x: tuple[float, float, float]) -> str:
 def table(f: dict) -> list[str]:
     """The main table: success on every split, at the end of equal generated tokens."""
     splits = f["settings"]["splits"]
-    lines = rule("method", *(f"{s} success %" for s in splits), f"drop {splits[0]}→{splits[-1]} %", "updates", "trajectories")
+    lines = rule("method", *(f"{s} success %" for s in splits), "steps of rl.py", "trajectories")
     cold = f["cold_start"]
-    lines.append(row("cold start", *(interval(cold[s]) for s in splits), drop(cold, splits), 0, 0))
+    lines.append(row("cold start", *(interval(cold[s]) for s in splits), 0, 0))
     for m, x in f["methods"].items():
         shown = (interval(x["success"][s]) for s in splits)
-        lines.append(row(NAMES[m], *shown, drop(x["success"], splits), f"{x['steps']:.0f}", f"{x['trajectories']:,.0f}"))
+        lines.append(row(NAMES[m], *shown, f"{x['steps']:.0f}", f"{x['trajectories']:,.0f}"))
     return lines
 
 
@@ -118,20 +110,14 @@ def gains(f: dict) -> list[str]:
     return [*lines] if f["settings"]["quick"] else [*lines, "", told]
 
 
-def drop(success: dict, splits: list[str]) -> str:
-    """How much of the first split's success is lost on the last."""
-    first, last = success[splits[0]][0], success[splits[-1]][0]
-    return "–" if first == 0 else percent(1 - last / first).replace("-", "−")
-
-
 def costs(f: dict) -> list[str]:
     """What the runs cost, and success where all have spent the same."""
     splits = f["settings"]["splits"]
-    lines = rule("method", "generated tokens", "environment steps", "hours", "tokens a trajectory", "forks a trajectory", "trees with mixed outcomes %")
+    lines = rule("method", "generated tokens", "environment steps", "hours of rollouts and training", "tokens a trajectory", "forks a trajectory", "trees with mixed outcomes %")
     for m, x in f["methods"].items():
         numbers = (f"{x['tokens']:,.0f}", f"{x['env_steps']:,.0f}", f"{x['hours']:.2f}", f"{x['tokens_per_trajectory']:.0f}")
         lines.append(row(NAMES[m], *numbers, f"{x['forks_per_trajectory']:.2f}", percent(x["mixed_trees"])))
-    lines += ["", "Success % where every run had spent the same, between evaluations on the line through them:", ""]
+    lines += ["", "Success % where every run had spent the same, between evaluations on the line through them; a single evaluation has its noise:", ""]
     lines += rule("method", *(f"{s} at {v:,.0f} {COST_NAMES[c]}" for c, v in f["equal"].items() for s in splits))
     for m, x in f["methods"].items():
         lines.append(row(NAMES[m], *(percent(x["at_equal"][c][s]) for c in f["equal"] for s in splits)))
@@ -141,18 +127,17 @@ def costs(f: dict) -> list[str]:
 def claims(f: dict) -> list[str]:
     """The paper's claims, each with what came out here; a quick run judges none."""
     quick = f["settings"]["quick"]
-    lines = rule("SPARK against", *(f"{s}, points" for s in f["settings"]["splits"]), "tokens to the other's final success %")
+    lines = rule("SPARK against", *(f"{s}, points" for s in f["settings"]["splits"]))
     for m, by_split in f["spark_minus"].items():
-        share = "; ".join(f"{s} {'not reached' if x is None else percent(x)}" for s, x in f["spark_reaches"][m].items())
-        lines.append(row(NAMES[m], *(interval(x, "+") + ("" if quick else f": {verdict(x)}") for x in by_split.values()), share))
+        lines.append(row(NAMES[m], *(interval(x, "+") + ("" if quick else f": {verdict(x)}") for x in by_split.values())))
     if "grpo" in f["methods"] and "spark" in f["methods"]:
         a, b = (f["methods"][m]["tokens_per_trajectory"] for m in ("spark", "grpo"))
-        lines += ["", f"A trajectory of SPARK cost {100 * (a / b - 1):+.1f} % generated tokens beside one of GRPO (paper, ALFWorld: −6.9 %)."]
+        lines += ["", f"A trajectory of SPARK took {100 * abs(a / b - 1):.1f} % {'fewer' if a < b else 'more'} generated tokens than one of GRPO (paper, ALFWorld: 6.9 % fewer)."]
     decided = [x for by_split in f["spark_minus"].values() for x in by_split.values()]
     won, lost = sum(x[1] > 0 for x in decided), sum(x[2] < 0 for x in decided)
     judged = f"Of {len(decided)} comparisons SPARK is better in {won}, worse in {lost}, and {len(decided) - won - lost} are undecided at this size."
     lines += ["", "This size shows that everything works, and nothing about the claims." if quick else judged]
-    return [x.replace("-", "−") if x.startswith("A trajectory") else x for x in lines]
+    return lines
 
 
 def plan(s: dict) -> list[str]:
@@ -171,7 +156,7 @@ def plan(s: dict) -> list[str]:
 
 def made(f: dict) -> list[str]:
     s = f["settings"]
-    return [f"{f['hours']:.1f} hours of runs, {s['parallel']} at a time, on {s['machine']}; {s['made']}."]
+    return [f"{f['hours']:.1f} hours of runs, evaluations and all, {s['parallel']} at a time, on {s['machine']}; {s['made']}."]
 
 
 def draw(finished: list[Result], path: Path) -> None:
@@ -202,7 +187,7 @@ def write(f: dict, finished: list[Result], template: Path, page: Path) -> None:
         raise SystemExit(f"{template} needs the lines {BEGIN} and {END}")
     svg = page.with_suffix(".svg")
     draw(finished, svg)
-    image = ["![success over generated tokens](" + svg.name + ")"]
+    image = ["![success over generated tokens](" + svg.name + ")", "", "Lines are means of the seeds; the shade reaches from the least to the greatest seed, and is no interval."]
     parts = [plan(f["settings"]), made(f), table(f), gains(f), claims(f) if f["spark_minus"] else [], image, costs(f)]
     page.write_text(before + BEGIN + "\n\n" + "\n\n".join("\n".join(p) for p in parts if p) + "\n\n" + END + after)
     print(f"{page}\n{svg}")

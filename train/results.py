@@ -116,12 +116,3 @@ def reached(runs: list[Result], split: str, cost: str, value: float) -> float:
 def equal(results: list[Result], cost: str) -> float:
     """The most that every run has spent of a cost."""
     return min(r.evaluations[s][-1][cost] for r in results for s in list(r.evaluations)[:1])
-
-
-def first_above(runs: list[Result], split: str, level: float) -> float | None:
-    """Generated tokens at which the mean curve of a method's runs first reaches a level; None if it does not."""
-    most = min(r.evaluations[split][-1][COSTS[0]] for r in runs)
-    grid = np.linspace(0, most, 501)
-    curve = np.array([reached(runs, split, COSTS[0], g) for g in grid])
-    at = np.flatnonzero(curve >= level)
-    return float(grid[at[0]]) if len(at) else None

@@ -216,7 +216,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     where.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token")
     where.add_argument("--spawn", metavar="PROGRAM", help="start a daemon for this run instead, with this sparkd")
     where.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="setting of a daemon started by --spawn")
-    where.add_argument("--threads", type=whole(1), default=2, help="of the trainer (%(default)s)")
+    where.add_argument("--threads", type=whole(1), default=1, help="of the trainer (%(default)s)")
     where.add_argument("--keep", type=whole(0), default=2, help="policies to keep, 0 for all (%(default)s)")
     length = p.add_argument_group("how long")
     length.add_argument("--steps", type=whole(0), default=100, help="steps in all (%(default)s)")

@@ -257,7 +257,7 @@ def options(given: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--batch-tokens", type=int, default=4096, help="tokens of a step, padding included (%(default)s)")
     p.add_argument("--observation-weight", type=float, default=0.1, help="loss weight of observation tokens; answers have 1 (%(default)s)")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--threads", type=int, default=1)
     p.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16 (default)")
     for name, value in (("vocabulary", 1024), ("context", 2048), ("hidden", 128), ("layers", 5), ("heads", 4), ("ffn", 384)):
         p.add_argument(f"--{name}", type=int, default=value, help="of a policy from nothing (%(default)s)")

@@ -76,7 +76,6 @@ def test_figures(runs):
     last = [r for r in runs if r.method == "grpo"]
     assert f["cold_start"]["l0"] == results.success(last, "l0", 0), "one run of each seed, here the last method's"
     assert f["spark_minus"]["grpo"]["l2"][1] < 0 < f["spark_minus"]["grpo"]["l2"][2], "equals are undecided"
-    assert f["spark_reaches"]["grpo"]["l0"] < 0.5
     assert f["equal"]["total_generated_tokens"] == 1000
     at = f["methods"]["spark"]["at_equal"]["total_generated_tokens"]["l0"]
     assert at == pytest.approx(f["methods"]["spark"]["success"]["l0"][0])

@@ -150,6 +150,7 @@ int weights(bridge_model & m, const bridge_options & o, std::string & why) {
     auto mp = llama_model_default_params();
     mp.n_gpu_layers = 0;
     mp.use_mmap     = false;
+    mp.check_tensors = true;  // quantised products swallow a scale that is not a number
     mp.progress_callback_user_data = (void *) o.cancel;
     mp.progress_callback = [](float, void * cancel) { return __atomic_load_n((const int32_t *) cancel, __ATOMIC_RELAXED) == 0; };
     m.model = llama_model_load_from_file(o.path, mp);

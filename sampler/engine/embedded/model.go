@@ -103,6 +103,8 @@ func loadError(w weights, code int, why string) error {
 		e.Message, e.Remedy = "not enough memory for "+base, "lower engine.cells or take a smaller model"
 	case code == C.BRIDGE_UNSUPPORTED:
 		e.Message, e.Remedy = base+" needs "+why+", which the embedded engine does not have", "take a model with plain causal attention (Llama, Qwen2, Qwen3, SmolLM2 …)"
+	case strings.Contains(why, "invalid data"):
+		e.Message, e.Remedy = base+" has weights that are not finite: "+firstLine(why), "check the weights: training may have diverged"
 	case strings.Contains(why, "unknown model architecture"):
 		e.Message, e.Remedy = base+" has an architecture that llama.cpp does not know: "+firstLine(why), "take a model that the bundled llama.cpp supports"
 	default:

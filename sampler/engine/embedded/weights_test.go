@@ -212,6 +212,15 @@ func TestReloadRefusesBadFiles(t *testing.T) {
 	before := e.Describe()
 	request := ask(ids(1, 50), 2, 10, 1)
 	want := warm(t, e, request)
+	eight := filepath.Join(dir, "eight.gguf")
+	if err := Quantize(good, eight, "Q8_0"); err != nil {
+		t.Fatal(err)
+	}
+	scale, err := os.ReadFile(eight)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(scale[len(scale)-34:], []byte{0, 0x7e}) // the F16 scale of the last block, of 32 bytes
 	for _, c := range []struct {
 		name    string
 		w       sparkd.Weights
@@ -226,6 +235,7 @@ func TestReloadRefusesBadFiles(t *testing.T) {
 		{"other context", sparkd.Weights{Path: tiny("short.gguf", gguftest.Shape{Context: 1024})}, "context length"},
 		{"unknown architecture", sparkd.Weights{Path: tiny("alien.gguf", gguftest.Shape{Architecture: "alien"})}, "architecture"},
 		{"not a number", sparkd.Weights{Path: tiny("nan.gguf", gguftest.Shape{Scale: math.NaN()})}, "not finite"},
+		{"a scale that is not a number", sparkd.Weights{Path: write("scale.gguf", scale)}, "not finite"},
 		{"a model as an adapter", sparkd.Weights{Path: good, LoRA: true}, "no LoRA adapter"},
 		{"an adapter as a model", sparkd.Weights{Path: adapterFile(t, gguftest.Shape{})}, "cannot load"},
 		{"an adapter of another model", sparkd.Weights{Path: adapterFile(t, gguftest.Shape{Width: 96}), LoRA: true}, "no LoRA adapter"},
