@@ -69,7 +69,7 @@ policy: build ## make the bundled policy anew, from nothing: cold start, trainin
 	$$python train/evaluate.py --spawn ./$(BIN) --model bundled/household.gguf --tasks 200 $(ARGS) && \
 	rm out/policy/recipe && echo 'bundled has the new policy: `make build` puts it into the program, `git checkout bundled` brings the old one back'
 
-reproduce: build ## compare SPARK with chains and other ways to branch, at equal generated tokens (a night; ARGS=--quick: 20 minutes); goes on where it was
+reproduce: build ## compare SPARK with chains and other ways to branch, at equal generated tokens (three hours on two cores; ARGS=--quick: 20 minutes); goes on where it was
 	@python=$$(./scripts/train-python) && $$python train/reproduce.py $(ARGS)
 
 test-envs: ## test the environments beside the real packages and servers, which pip installs once; needs python3 and Java

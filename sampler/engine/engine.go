@@ -39,7 +39,8 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 	}
 	targets := make([]pool.Target, len(o.Replicas))
 	for i, address := range o.Replicas {
-		targets[i] = pool.Target{Name: strings.TrimRight(address, "/"), Connect: func(ctx context.Context) (pool.Member, error) {
+		address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1") // which OpenAI's clients want
+		targets[i] = pool.Target{Name: address, Connect: func(ctx context.Context) (pool.Member, error) {
 			return connect(ctx, address, o)
 		}}
 	}

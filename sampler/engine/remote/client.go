@@ -46,7 +46,7 @@ type Client struct {
 
 // New returns a client; it sends nothing yet.
 func New(o Options) (*Client, error) {
-	u, err := url.Parse(strings.TrimSuffix(strings.TrimRight(o.URL, "/"), "/v1")) // as OpenAI clients want it, or without
+	u, err := url.Parse(strings.TrimRight(o.URL, "/"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
 		return nil, sparkd.Invalid("engine.replicas", `write the address of the server, such as "http://127.0.0.1:8000"`, "cannot use %q", o.URL)
 	}

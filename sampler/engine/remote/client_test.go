@@ -26,7 +26,7 @@ func client(t *testing.T, o Options, h http.HandlerFunc) *Client {
 }
 
 func TestJSON(t *testing.T) {
-	c := client(t, Options{URL: "/base/v1/", Token: "secret"}, func(w http.ResponseWriter, r *http.Request) {
+	c := client(t, Options{URL: "/base/", Token: "secret"}, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/base/x" || r.Header.Get("Authorization") != "Bearer secret" || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 		}
