@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
@@ -86,6 +87,13 @@ def verdict(x: tuple[float, float, float]) -> str:
     return "holds" if x[1] > 0 else "does not hold: the other is better" if x[2] < 0 else "undecided: the interval holds 0"
 
 
+def counts(by_split: Iterable[dict]) -> tuple[int, int, int]:
+    """How many differences lie above 0, below it, and cannot be told from it."""
+    all_of_them = [x for splits in by_split for x in splits.values()]
+    above, below = sum(x[1] > 0 for x in all_of_them), sum(x[2] < 0 for x in all_of_them)
+    return above, below, len(all_of_them) - above - below
+
+
 def table(f: dict) -> list[str]:
     """The main table: success on every split, at the end of equal generated tokens."""
     splits = f["settings"]["splits"]
@@ -103,11 +111,9 @@ def gains(f: dict) -> list[str]:
     lines = rule("trained minus cold start", *(f"{s}, points" for s in f["settings"]["splits"]))
     for m, x in f["methods"].items():
         lines.append(row(NAMES[m], *(interval(g, "+") for g in x["gain"].values())))
-    all_of_them = [g for x in f["methods"].values() for g in x["gain"].values()]
-    better, worse = sum(g[1] > 0 for g in all_of_them), sum(g[2] < 0 for g in all_of_them)
-    rest = len(all_of_them) - better - worse
-    told = f"Of {len(all_of_them)} changes {better} are gains, {worse} are losses, and {rest} cannot be told from none."
-    return [*lines] if f["settings"]["quick"] else [*lines, "", told]
+    more, fewer, rest = counts(x["gain"] for x in f["methods"].values())
+    told = f"Of {more + fewer + rest} changes {more} are gains, {fewer} are losses, and {rest} cannot be told from none."
+    return lines if f["settings"]["quick"] else [*lines, "", told]
 
 
 def costs(f: dict) -> list[str]:
@@ -133,9 +139,8 @@ def claims(f: dict) -> list[str]:
     if "grpo" in f["methods"] and "spark" in f["methods"]:
         a, b = (f["methods"][m]["tokens_per_trajectory"] for m in ("spark", "grpo"))
         lines += ["", f"A trajectory of SPARK took {100 * abs(a / b - 1):.1f} % {'fewer' if a < b else 'more'} generated tokens than one of GRPO (paper, ALFWorld: 6.9 % fewer)."]
-    decided = [x for by_split in f["spark_minus"].values() for x in by_split.values()]
-    won, lost = sum(x[1] > 0 for x in decided), sum(x[2] < 0 for x in decided)
-    judged = f"Of {len(decided)} comparisons SPARK is better in {won}, worse in {lost}, and {len(decided) - won - lost} are undecided at this size."
+    won, lost, rest = counts(f["spark_minus"].values())
+    judged = f"Of {won + lost + rest} comparisons SPARK is better in {won}, worse in {lost}, and {rest} are undecided at this size."
     lines += ["", "This size shows that everything works, and nothing about the claims." if quick else judged]
     return lines
 

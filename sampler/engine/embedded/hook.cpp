@@ -22,7 +22,7 @@ namespace {
 // weights.
 struct op_traits final : ggml::cpu::tensor_traits {
     bool work_size(int, const ggml_tensor * op, size_t & size) override {
-        if (current->what == plan::recording || !current->matrices.touches(op)) return false;
+        if (current->what == plan::recording || op->op == GGML_OP_FLASH_ATTN_EXT) return false;
         size = current->matrices.work_size(op);
         return true;
     }
@@ -56,19 +56,16 @@ struct op_hook final : ggml::cpu::extra_buffer_type {
 }  // namespace
 
 void install() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        // llama.cpp takes the list of buffer types for weights from here once; ours holds no
-        // weights, so the list is taken before ours joins.
-        auto * cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-        auto take  = (ggml_backend_dev_get_extra_bufts_t) ggml_backend_reg_get_proc_address(
-            ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts");
-        if (take) take(cpu);
-        static op_hook hook;
-        static ggml_backend_buffer_type type = {};
-        type.context = &hook;
-        ggml_backend_cpu_get_extra_buffer_types().push_back(&type);
-    });
+    // llama.cpp takes the list of buffer types for weights from here once; ours holds no
+    // weights, so the list is taken before ours joins.
+    auto * cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    auto take  = (ggml_backend_dev_get_extra_bufts_t) ggml_backend_reg_get_proc_address(
+        ggml_backend_dev_backend_reg(cpu), "ggml_backend_dev_get_extra_bufts");
+    if (take) take(cpu);
+    static op_hook hook;
+    static ggml_backend_buffer_type type = {};
+    type.context = &hook;
+    ggml_backend_cpu_get_extra_buffer_types().push_back(&type);
 }
 
 }  // namespace paged

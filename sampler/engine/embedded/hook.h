@@ -5,7 +5,7 @@
 
 namespace paged {
 
-// install puts the hook into ggml's CPU backend; later calls do nothing.
+// install puts the hook into ggml's CPU backend, to be called once.
 void install();
 
 // While it lives, ops are computed as p says. Forwards of all models in the process take

@@ -13,10 +13,15 @@ import (
 	"sparkd/sampler/engine/embedded/gguftest"
 )
 
-// rearranged opens the GGUF at path twice: with rearranged matrices and with ggml's own
+// rearranged opens a random Q8_0 model twice: with rearranged matrices and with ggml's own
 // products.
-func rearranged(t *testing.T, path string) (ours, ggml *model) {
+func rearranged(t *testing.T, shape gguftest.Shape) (ours, ggml *model) {
 	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "q8.gguf")
+	if err := Quantize(tinyFile(t, filepath.Join(dir, "full.gguf"), shape, 3), path, "Q8_0"); err != nil {
+		t.Fatal(err)
+	}
 	for _, to := range []**model{&ours, &ggml} {
 		m, err := openFile(path, modelOptions{threads: 2, blocks: 256, batch: 256, segments: 32, plain: to == &ggml})
 		if err != nil {
@@ -48,15 +53,7 @@ func TestRearrangedProductsAreGgmls(t *testing.T) {
 		"one KV head": {gguftest.Shape{Width: 128, Heads: 16, KVHeads: 1, Layers: 3}, 3 * 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			full, path := filepath.Join(dir, "full.gguf"), filepath.Join(dir, "q8.gguf")
-			if err := gguftest.Write(full, c.shape, 3); err != nil {
-				t.Fatal(err)
-			}
-			if err := Quantize(full, path, "Q8_0"); err != nil {
-				t.Fatal(err)
-			}
-			ours, ggml := rearranged(t, path)
+			ours, ggml := rearranged(t, c.shape)
 			layers := int(ours.facts.layers)
 			if n := ours.about.Settings["rearranged_matrices"]; n != 2+7*layers-c.left {
 				t.Errorf("%v matrices rearranged, want %d", n, 2+7*layers-c.left)
@@ -79,15 +76,7 @@ func TestRearrangedProductsAreGgmls(t *testing.T) {
 // Logits of n continuations of one token each do not depend on n: tiles of all widths sum in the
 // same order.
 func TestRearrangedProductsOfAnyWidth(t *testing.T) {
-	dir := t.TempDir()
-	full, path := filepath.Join(dir, "full.gguf"), filepath.Join(dir, "q8.gguf")
-	if err := gguftest.Write(full, gguftest.Shape{Width: 128, Layers: 3}, 3); err != nil {
-		t.Fatal(err)
-	}
-	if err := Quantize(full, path, "Q8_0"); err != nil {
-		t.Fatal(err)
-	}
-	ours, _ := rearranged(t, path)
+	ours, _ := rearranged(t, gguftest.Shape{Width: 128, Layers: 3})
 	r := rand.New(rand.NewPCG(4, 4))
 	tokens := randomTokens(r, 30, ours.vocabulary())
 	var alone [][]float32

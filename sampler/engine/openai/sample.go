@@ -125,12 +125,13 @@ func (e *Engine) draw(ctx context.Context, p plan, a ask, seeds []uint64) (answe
 	if l, ok := e.dialect.(*llamacpp); ok && p.atOnce {
 		return l.atOnce(ctx, a, seeds)
 	}
-	answers = make([]answer, (len(seeds)+p.each-1)/p.each)
+	requests := slices.Collect(slices.Chunk(seeds, p.each))
+	answers = make([]answer, len(requests))
 	g, ctx := errgroup.WithContext(ctx)
 	if !p.atOnce {
 		g.SetLimit(1)
 	}
-	for i, some := range slices.Collect(slices.Chunk(seeds, p.each)) {
+	for i, some := range requests {
 		g.Go(func() (err error) {
 			answers[i], err = e.several(ctx, a, some)
 			return err
