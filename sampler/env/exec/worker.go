@@ -205,6 +205,12 @@ func (w *worker) serve() (*call, error) {
 			}
 			return nil, breach("it wrote without being asked: " + quote(line))
 		case c := <-w.calls:
+			select {
+			case <-w.asked: // it came in the moment of the end
+				c.done <- result{err: errGone}
+				return nil, nil
+			default:
+			}
 			ok, err := w.exchange(c)
 			var answered *sparkd.Error
 			if err != nil && !errors.As(err, &answered) {
