@@ -46,13 +46,13 @@ test: ## run all tests (fetches SmolLM2 once, where it can)
 	@$(TEST_MODEL); SPARKD_TEST_MODEL="$$model" $(GO) test ./...
 
 test-trainers: ## the real trainer packages load every export format (installs them once, 3 GB); ARGS=trl for one suite
-	@mkdir -p out && $(GO) run ./store/export/fixture out/trainers && python3 trainers/run.py out/trainers $(ARGS)
+	@mkdir -p out && $(GO) run ./export/fixture out/trainers && python3 trainers/run.py out/trainers $(ARGS)
 
 race: ## run all tests under the race detector
 	@$(TEST_MODEL); SPARKD_TEST_MODEL="$$model" $(GO) test -race ./...
 
 test-alfworld: ## play the same games on the real alfworld and on sparkd; pip installs it once; 8 to 20 minutes, needs cmake and g++
-	@GO='$(GO)' ./sampler/env/alfworld/testdata/real/run $(ARGS)
+	@GO='$(GO)' ./env/alfworld/testdata/real/run $(ARGS)
 
 test-train: ## test the training code with a toy policy and real daemons, where PyTorch is installed
 	@python=$$(./scripts/train-python) || { echo "test-train: NOT RUN, see above" >&2; exit 0; }; \
@@ -73,13 +73,13 @@ reproduce: build ## compare SPARK with chains and other ways to branch, at equal
 	@python=$$(./scripts/train-python) && $$python train/reproduce.py $(ARGS)
 
 test-envs: ## test the environments beside the real packages and servers, which pip installs once; needs python3 and Java
-	SPARKD_TEST_ENVS=1 $(GO) test -count=1 -p 1 -timeout 60m ./sampler/env/...
+	SPARKD_TEST_ENVS=1 $(GO) test -count=1 -p 1 -timeout 60m ./env/...
 
 bench: build ## measure, in up to 15 minutes; every figure is one JSON line, kept in out/bench.jsonl
 	@model='$(abspath $(MODEL))'; [ -n "$$model" ] || model=$$(./scripts/fetch-model) || exit 1; \
 	mkdir -p out && rm -f out/bench.ok; \
 	{ SPARKD_BENCH=1 SPARKD_BENCH_MODEL="$$model" $(GO) test -p 1 -run '^TestFigures' -count=1 -timeout 30m -v $(ARGS) \
-		./bench ./sampler/engine/embedded && : > out/bench.ok; } 2>&1 \
+		./bench ./engine/embedded && : > out/bench.ok; } 2>&1 \
 	| tee out/bench.log | grep --line-buffered '^{"figure"' | tee out/bench.jsonl; \
 	[ -f out/bench.ok ] || { grep -v '^{"figure"' out/bench.log | tail -n 40; exit 1; } >&2
 
@@ -99,7 +99,7 @@ bench-engines: ## replay a recorded run through the embedded engine and the serv
 	[ -f out/bench-engines.ok ] || { grep -v '^{"figure"' out/bench-engines.log | tail -n 40; exit 1; } >&2
 
 conformance: ## run the engines' suite against the servers in SPARKD_CONFORMANCE_URL and SPARKD_CONFORMANCE_OLLAMA, and llama-server's copies with SPARKD_LLAMA_SERVER (program) and SPARKD_LLAMA_MODEL
-	$(GO) test -run 'Live$$' -count=1 -p 1 -timeout 30m -v ./sampler/engine/openai ./sampler/engine/ollama
+	$(GO) test -run 'Live$$' -count=1 -p 1 -timeout 30m -v ./engine/openai ./engine/ollama
 
 lint: ## gofmt, vet, staticcheck
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }

@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -11,46 +12,55 @@ import (
 	"testing"
 )
 
-// rooms says which packages of this module the non-test files of a folder may import.
-// The most specific folder counts; what lies inside one room may import each other where
-// the room says so. Arrows point down: nothing here may ever form a circle.
+// rooms says which packages of this module the non-test files of a folder import, neither
+// more nor less. The most specific folder counts; what lies inside one room may import each
+// other. Arrows point down: nothing here may ever form a circle.
 var rooms = map[string][]string{
-	".":                                {},
-	"branching":                        {"."},
-	"branching/advantage":              {"."},
-	"branching/measure":                {".", "branching"},
-	"bundled":                          {"."},
-	"prefixcache":                      {"."},
-	"procgroup":                        {},
-	"sampler":                          {".", "branching", "prefixcache"},
-	"sampler/coldstart":                {".", "sampler", "sampler/engine/remote", "sampler/env/alfworld"},
-	"sampler/engine":                   {".", "sampler/engine/ollama", "sampler/engine/openai", "sampler/engine/pool", "sampler/engine/remote"},
-	"sampler/engine/embedded":          {".", "prefixcache"},
-	"sampler/engine/embedded/gguftest": {},
-	"sampler/engine/remote":            {"."},
-	"sampler/engine/pool":              {".", "prefixcache", "sampler/engine/remote"},
-	"sampler/engine/openai":            {".", "sampler/engine/remote"},
-	"sampler/engine/ollama":            {".", "sampler/engine/remote"},
-	"sampler/engine/enginetest":        {"."},
-	"sampler/env":                      {".", "sampler/env/alfworld", "sampler/env/exec", "sampler/env/openenv", "sampler/env/agentgym", "sampler/env/mcp", "sampler/env/client"},
-	"sampler/env/alfworld":             {".", "sampler/env/near"},
-	"sampler/env/exec":                 {".", "procgroup", "sampler/env/near"},
-	"sampler/env/openenv":              {".", "sampler/env/remote"},
-	"sampler/env/agentgym":             {".", "sampler/env/remote"},
-	"sampler/env/mcp":                  {".", "procgroup", "sampler/env/remote"},
-	"sampler/env/client":               {".", "sampler/env/remote"},
-	"sampler/env/remote":               {"."},
-	"sampler/env/near":                 {},
-	"sampler/env/envtest":              {"."},
-	"store":                            {"."},
-	"store/export":                     {".", "branching", "branching/advantage", "store"},
-	"store/export/reward":              {".", "procgroup"},
-	"api":                              {".", "store/export"},
-	"api/client":                       {".", "api"},
-	"daemon":                           {".", "branching", "branching/advantage", "bundled", "prefixcache", "sampler", "sampler/engine", "sampler/engine/embedded", "sampler/env", "sampler/env/client", "sampler/env/near", "store", "store/export", "api"},
-	"daemon/daemontest":                {".", "daemon"},
-	"bench":                            {},
-	"cmd/sparkd":                       {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "store/export", "store/export/reward", "sampler", "sampler/coldstart", "sampler/env", "sampler/env/alfworld", "sampler/env/near", "sampler/engine/embedded"},
+	".":                   {},
+	"branching":           {"."},
+	"branching/advantage": {"."},
+	"branching/measure":   {"."},
+	"bundled":             {"."},
+	"prefixcache":         {"."},
+	"sampler":             {".", "branching", "prefixcache"},
+	"coldstart":           {".", "sampler", "internal/httpclient", "env/alfworld"},
+
+	"engine":                   {".", "engine/ollama", "engine/openai", "engine/pool", "internal/httpclient"},
+	"engine/embedded":          {".", "prefixcache"},
+	"engine/embedded/gguftest": {},
+	"engine/remote":            {},
+	"engine/pool":              {".", "prefixcache", "internal/httpclient"},
+	"engine/openai":            {".", "engine/remote", "internal/httpclient"},
+	"engine/ollama":            {".", "engine/remote", "internal/httpclient"},
+	"engine/enginetest":        {"."},
+
+	"env":           {".", "env/alfworld", "env/worker", "env/openenv", "env/agentgym", "env/mcp", "env/session"},
+	"env/alfworld":  {".", "internal/suggest"},
+	"env/worker":    {".", "internal/procgroup", "internal/suggest"},
+	"env/openenv":   {".", "env/connector"},
+	"env/agentgym":  {".", "env/connector"},
+	"env/mcp":       {".", "internal/procgroup", "env/connector"},
+	"env/session":   {".", "env/connector"},
+	"env/connector": {"."},
+	"env/envtest":   {"."},
+
+	"internal/httpclient": {"."},
+	"internal/procgroup":  {},
+	"internal/suggest":    {},
+
+	"store":             {"."},
+	"export":            {".", "branching/advantage"},
+	"export/fixture":    {"export", "export/exporttest"},
+	"export/exporttest": {"."},
+	"export/reward":     {".", "internal/procgroup"},
+
+	"api":               {".", "export"},
+	"api/client":        {".", "api"},
+	"daemon":            {".", "branching", "branching/advantage", "bundled", "sampler", "engine", "engine/embedded", "env", "env/session", "internal/suggest", "store", "export", "api"},
+	"daemon/daemontest": {"."},
+	"bench":             {},
+	"cmd/sparkd":        {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "export", "export/reward", "sampler", "coldstart", "env", "env/alfworld", "internal/suggest", "cmd/sparkd/report"},
+	"cmd/sparkd/report": {".", "branching/measure"},
 }
 
 // room returns the entry of rooms that rules folder.
@@ -104,6 +114,7 @@ func goFiles(t *testing.T) []goFile {
 }
 
 func TestImportsKeepTheDirectionOfTheRooms(t *testing.T) {
+	made := map[[2]string]bool{} // from a room, of a package
 	for _, f := range goFiles(t) {
 		r, ok := room(f.folder)
 		if !ok {
@@ -118,16 +129,44 @@ func TestImportsKeepTheDirectionOfTheRooms(t *testing.T) {
 			if p == "sparkd" {
 				inside, mine = ".", true
 			}
-			if !mine || slices.Contains(rooms[r], inside) {
+			if !mine {
 				continue
 			}
-			if to, _ := room(inside); to == r && inside != f.folder {
-				continue // packages of one room
+			made[[2]string{r, inside}] = true
+			if to, _ := room(inside); slices.Contains(rooms[r], inside) || to == r && inside != f.folder {
+				continue
 			}
 			t.Errorf("%s imports %s; %s may import %v", f.name, p, r, rooms[r])
 		}
-		if slices.Contains(f.imports, "C") && f.folder != "sampler/engine/embedded" {
-			t.Errorf("%s uses cgo, which stays inside sampler/engine/embedded", f.name)
+		if slices.Contains(f.imports, "C") && f.folder != "engine/embedded" {
+			t.Errorf("%s uses cgo, which stays inside engine/embedded", f.name)
+		}
+	}
+	for r, may := range rooms {
+		for _, p := range may {
+			if !made[[2]string{r, p}] {
+				t.Errorf("%s may import %s and does not: take it out of rooms", r, p)
+			}
+		}
+	}
+}
+
+// A package's name says which one it is, wherever it is imported.
+func TestPackageNamesAreDistinct(t *testing.T) {
+	folders := map[string]string{}
+	for _, f := range goFiles(t) {
+		if other, ok := folders[f.pkg]; ok && other != f.folder && f.pkg != "main" {
+			t.Errorf("%s and %s are both named %s", other, f.folder, f.pkg)
+		}
+		folders[f.pkg] = f.folder
+	}
+	std, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Name}}", "std").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.FieldsSeq(string(std)) {
+		if folder, ok := folders[name]; ok && name != "main" {
+			t.Errorf("%s is named like the standard library's %s", folder, name)
 		}
 	}
 }

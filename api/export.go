@@ -9,7 +9,7 @@ import (
 	"math"
 
 	"sparkd"
-	exporter "sparkd/store/export"
+	exporter "sparkd/export"
 )
 
 // export streams finished trees as JSON lines. Everything that can be refused is

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 
 	"sparkd"
-	"sparkd/sampler/env/alfworld"
+	"sparkd/env/alfworld"
 )
 
 const vocabulary = 49152 // as many ids as SmolLM2 has

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"sparkd/sampler/engine/embedded"
+	"sparkd/engine/embedded"
 )
 
 // endless makes a Q8_0 copy of a GGUF in which no token ends a text, so that every sample

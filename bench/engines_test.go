@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"sparkd/bench"
-	"sparkd/sampler/engine/embedded"
-	"sparkd/sampler/engine/openai"
+	"sparkd/engine/embedded"
+	"sparkd/engine/openai"
 )
 
 // contender is one way to have a workload sampled. It begins with an empty cache each time.

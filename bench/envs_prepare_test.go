@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sparkd/sampler/env/exec"
+	"sparkd/env/worker"
 )
 
 // notRun skips the figures that need what is not there.
@@ -51,7 +51,7 @@ func venv(t *testing.T, name string, packages ...string) string {
 
 func alfworldPython(t *testing.T) string {
 	t.Helper()
-	python, err := output(t, installing, nil, "../sampler/env/alfworld/testdata/real/python")
+	python, err := output(t, installing, nil, "../env/alfworld/testdata/real/python")
 	if err != nil {
 		notRun(t, "Python with alfworld", err)
 	}
@@ -62,7 +62,7 @@ func alfworldPython(t *testing.T) string {
 func alfworldFolder(t *testing.T, python string) string {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "games")
-	env := []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONHASHSEED=0", "PYTHONPATH=../sampler/env/alfworld/testdata/real"}
+	env := []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONHASHSEED=0", "PYTHONPATH=../env/alfworld/testdata/real"}
 	if _, err := output(t, time.Minute, env, python, "testdata/alfworld_games.py", folder); err != nil {
 		t.Fatal(err)
 	}
@@ -82,9 +82,9 @@ func textWorldGame(t *testing.T, python string) string {
 }
 
 // openExec starts workers; without Java, for example, there are none.
-func openExec(t *testing.T, o exec.Options) *exec.Source {
+func openExec(t *testing.T, o worker.Options) *worker.Source {
 	t.Helper()
-	s, err := exec.Open(t.Context(), "bench", o)
+	s, err := worker.Open(t.Context(), "bench", o)
 	if err != nil {
 		notRun(t, strings.Join(o.Command, " "), err)
 	}
@@ -111,7 +111,7 @@ func uvicorn(t *testing.T, python string) string {
 	listener.Close() // the server has it as its file 3
 	address := "http://" + listener.Addr().String()
 	c := osexec.Command(python, "-m", "uvicorn", "--fd", "3", "--log-level", "warning", "hunt:app")
-	c.Dir, c.Env, c.ExtraFiles = "../sampler/env/openenv/testdata", append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), []*os.File{file}
+	c.Dir, c.Env, c.ExtraFiles = "../env/openenv/testdata", append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), []*os.File{file}
 	c.Stderr = os.Stderr
 	err = c.Start()
 	file.Close()

@@ -9,8 +9,8 @@ import (
 	"sparkd"
 	"sparkd/api"
 	"sparkd/api/client"
-	"sparkd/sampler/env/alfworld"
-	session "sparkd/sampler/env/client"
+	"sparkd/env/alfworld"
+	session "sparkd/env/session"
 )
 
 // overHTTP measures sessions: sparkd's own server and client on this machine, both in

@@ -10,9 +10,9 @@ import (
 
 	"sparkd"
 	"sparkd/bench"
-	"sparkd/sampler/env/alfworld"
-	"sparkd/sampler/env/exec"
-	"sparkd/sampler/env/openenv"
+	"sparkd/env/alfworld"
+	"sparkd/env/openenv"
+	"sparkd/env/worker"
 )
 
 // TestEnvironments measures every kind of environment, one copy at a time and Go on one
@@ -64,7 +64,7 @@ func alfworldGames(t *testing.T) {
 	for _, name := range []string{"0", "1", "2", "3", "4", "5"} {
 		files = append(files, filepath.Join(folder, "train", name, "game.tw-pddl"))
 	}
-	path := "../sampler/env/alfworld/testdata/real"
+	path := "../env/alfworld/testdata/real"
 	beside(t, w, ours, &real{world: "alfworld", label: "memoised", driver: "alfworld_memoised", python: python, path: path, tasks: files, steps: 40, rounds: 3, forks: 2, copies: 3, same: true})
 	beside(t, w, ours, &real{world: "alfworld", label: "as_shipped", driver: "alfworld", python: python, path: path, tasks: files[:3], steps: 20, rounds: 2, forks: 1, copies: 3, same: true})
 }
@@ -88,7 +88,7 @@ func reading(t *testing.T, folder string) {
 
 func scienceWorld(t *testing.T) {
 	python := venv(t, "scienceworld", "scienceworld==1.2.3")
-	text, err := os.ReadFile("../sampler/env/exec/testdata/scienceworld_gold.json")
+	text, err := os.ReadFile("../env/worker/testdata/scienceworld_gold.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func scienceWorld(t *testing.T) {
 	if err := json.Unmarshal(text, &gold); err != nil {
 		t.Fatal(err)
 	}
-	options := exec.Options{Command: []string{python, "-m", "sparkd_env.scienceworld"}, Workers: 2, Memory: 900}
+	options := worker.Options{Command: []string{python, "-m", "sparkd_env.scienceworld"}, Workers: 2, Memory: 900}
 	run := func(name string, rounds int, admissible string) (*world, cost) {
 		options.Options = map[string]string{"simplification": "easy", "admissible": admissible}
 		source := openExec(t, options)
@@ -123,7 +123,7 @@ func scienceWorld(t *testing.T) {
 func textWorld(t *testing.T) {
 	python := venv(t, "textworld", "textworld==1.7.0", "textworld-express==1.1.0")
 	folder := textWorldGame(t, python)
-	source := openExec(t, exec.Options{Command: []string{python, "-m", "sparkd_env.textworld"}, Workers: 1, Options: map[string]string{"games": folder}})
+	source := openExec(t, worker.Options{Command: []string{python, "-m", "sparkd_env.textworld"}, Workers: 1, Options: map[string]string{"games": folder}})
 	w := &world{name: "textworld", open: source.Open, tasks: numbered(1), next: wander(), steps: 40, rounds: 20, forks: 50, copies: 8}
 	beside(t, w, measure(t, w), &real{world: "textworld", label: "as_shipped", driver: "textworld", python: python, tasks: []any{filepath.Join(folder, "simple.z8")},
 		steps: 40, rounds: 20, forks: 10, copies: 8, same: true})
@@ -131,7 +131,7 @@ func textWorld(t *testing.T) {
 
 func textWorldExpress(t *testing.T) {
 	python := venv(t, "textworld", "textworld==1.7.0", "textworld-express==1.1.0")
-	source := openExec(t, exec.Options{Command: []string{python, "-m", "sparkd_env.textworld_express"}, Workers: 2,
+	source := openExec(t, worker.Options{Command: []string{python, "-m", "sparkd_env.textworld_express"}, Workers: 2,
 		Options: map[string]string{"game": "cookingworld", "params": "numLocations=3, numIngredients=2"}})
 	w := &world{name: "textworld_express", open: source.Open, tasks: numbered(4), next: wander(), steps: 40, rounds: 10, forks: 10, copies: 2}
 	beside(t, w, measure(t, w), &real{world: "textworld_express", label: "as_shipped", driver: "textworld_express", python: python, tasks: []any{0, 1, 2, 3},

@@ -11,8 +11,8 @@ import (
 
 	"sparkd"
 	"sparkd/bench"
+	"sparkd/export"
 	"sparkd/store"
-	"sparkd/store/export"
 )
 
 // TestFiguresExport: how fast the trees of a large store are read, credited and written,

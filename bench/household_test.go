@@ -8,7 +8,7 @@ import (
 
 	"sparkd"
 	"sparkd/bench"
-	"sparkd/sampler/env/alfworld"
+	"sparkd/env/alfworld"
 )
 
 // figureHousehold: steps a second on one core, each answered by text and the sorted

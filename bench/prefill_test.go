@@ -8,9 +8,9 @@ import (
 
 	"sparkd"
 	"sparkd/bench"
+	"sparkd/engine/embedded"
+	"sparkd/env/alfworld"
 	"sparkd/sampler"
-	"sparkd/sampler/engine/embedded"
-	"sparkd/sampler/env/alfworld"
 )
 
 // short is a request that two cores afford with a prefill of some hundred tokens a

@@ -6,9 +6,9 @@ import (
 
 	"sparkd"
 	"sparkd/bench"
+	"sparkd/export"
 	"sparkd/sampler"
 	"sparkd/store"
-	"sparkd/store/export"
 )
 
 func openStore(t *testing.T, dir string) *store.Store {

@@ -11,8 +11,8 @@ import (
 	"sparkd/api"
 	"sparkd/branching"
 	"sparkd/branching/advantage"
+	"sparkd/export"
 	"sparkd/store"
-	"sparkd/store/export"
 )
 
 var _ api.Backend = (*Daemon)(nil)

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/engine"
+	"sparkd/env"
 	"sparkd/sampler"
-	"sparkd/sampler/engine"
-	"sparkd/sampler/env"
 )
 
 // Config is the whole configuration; config.toml at the root of the repository holds

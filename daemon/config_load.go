@@ -12,8 +12,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"sparkd"
-	"sparkd/sampler/env"
-	"sparkd/sampler/env/near"
+	"sparkd/env"
+	"sparkd/internal/suggest"
 )
 
 // Loaded is a configuration and where each of its values comes from: "default",
@@ -140,7 +140,7 @@ func (f *file) unknownKeys(keys []key) []*sparkd.Error {
 	var faults []*sparkd.Error
 	unknown := func(field string, line int, word string, known []string) {
 		remedy := "known here: " + strings.Join(known, ", ")
-		if n := near.Name(word, known); n != "" {
+		if n := suggest.Name(word, known); n != "" {
 			remedy = fmt.Sprintf("did you mean %q?", n)
 		}
 		faults = append(faults, sparkd.Invalid(field, remedy, "%s:%d: there is no such setting", f.path, line))
@@ -222,13 +222,13 @@ func refuseVariable(name string, settings []string) *sparkd.Error {
 	if !ours || slices.Contains(otherVariables, name) {
 		return nil
 	}
-	if n := near.Name(name, slices.Concat(settings, otherVariables)); n != "" {
+	if n := suggest.Name(name, slices.Concat(settings, otherVariables)); n != "" {
 		return sparkd.Invalid(name, "did you mean "+n+"?", "unknown environment variable")
 	}
 	section, key, ok := strings.Cut(rest, "_")
 	for _, s := range append(settings, "SPARKD_ENV_") { // also where no environment is configured
 		known, _, _ := strings.Cut(strings.TrimPrefix(s, "SPARKD_"), "_")
-		if edits := near.Distance(section, known); ok && key != "" && edits <= min(2, len(known)/3) {
+		if edits := suggest.Distance(section, known); ok && key != "" && edits <= min(2, len(known)/3) {
 			return sparkd.Invalid(name, "variables are SPARKD_SECTION_KEY, for example SPARKD_DAEMON_TREES; sparkd config lists sections and keys", "unknown environment variable")
 		}
 	}
@@ -245,7 +245,7 @@ func (l *Loaded) readFlags(flags map[string]string, keys []key) []*sparkd.Error 
 		i := slices.Index(names, name)
 		if i < 0 {
 			remedy := "settings are section.key, for example daemon.trees"
-			if n := near.Name(name, names); n != "" {
+			if n := suggest.Name(name, names); n != "" {
 				remedy = fmt.Sprintf("did you mean %q?", n)
 			}
 			faults = append(faults, sparkd.Invalid(name, remedy, "unknown setting"))

@@ -11,8 +11,8 @@ import (
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/env"
 	"sparkd/sampler"
-	"sparkd/sampler/env"
 	"sparkd/store"
 )
 

@@ -10,7 +10,7 @@ import (
 	"sparkd"
 	"sparkd/api/client"
 	"sparkd/daemon"
-	"sparkd/sampler/engine/embedded/gguftest"
+	"sparkd/engine/embedded/gguftest"
 )
 
 // tinyModel is a configuration with a small random model in the embedded engine.

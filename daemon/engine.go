@@ -7,9 +7,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"sparkd/api"
+	"sparkd/engine"
+	"sparkd/engine/embedded"
 	"sparkd/sampler"
-	"sparkd/sampler/engine"
-	"sparkd/sampler/engine/embedded"
 	"sparkd/store"
 )
 

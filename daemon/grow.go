@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/env"
 	"sparkd/sampler"
-	"sparkd/sampler/env"
 )
 
 // errDraining ends the growth of a tree behind a committed round of a shutdown.

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sparkd"
-	"sparkd/sampler/engine/embedded"
+	"sparkd/engine/embedded"
 )
 
 // counting is an engine that keeps totals.

@@ -3,7 +3,7 @@ package daemon
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sparkd/sampler/env"
+	"sparkd/env"
 )
 
 // envMetrics are the totals of the environments that run in workers: what it costs that

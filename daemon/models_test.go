@@ -13,8 +13,8 @@ import (
 
 	"sparkd"
 	"sparkd/daemon"
-	"sparkd/sampler/engine/embedded"
-	"sparkd/sampler/engine/embedded/gguftest"
+	"sparkd/engine/embedded"
+	"sparkd/engine/embedded/gguftest"
 )
 
 // Without a word about models the bundled policy samples, with the prompts that it names.

@@ -8,32 +8,32 @@ import (
 
 	"sparkd"
 	"sparkd/api"
-	"sparkd/sampler/env/client"
+	"sparkd/env/session"
 )
 
 // sessions are the clients that drive the environments of their rollouts, by rollout.
 type sessions struct {
 	mu   sync.Mutex
-	byID map[string]*client.Session
+	byID map[string]*session.Session
 }
 
 // open returns the session of a rollout. One that is new, after a restart for example,
 // waits for its client as long as the timeouts of spec say.
-func (s *sessions) open(id string, spec *sparkd.SessionSpec) (_ *client.Session, begun bool) {
+func (s *sessions) open(id string, spec *sparkd.SessionSpec) (_ *session.Session, begun bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.byID[id]; ok {
 		return c, false
 	}
 	if s.byID == nil {
-		s.byID = map[string]*client.Session{}
+		s.byID = map[string]*session.Session{}
 	}
-	c := client.New(spec)
+	c := session.New(spec)
 	s.byID[id] = c
 	return c, true
 }
 
-func (s *sessions) find(id string) (*client.Session, bool) {
+func (s *sessions) find(id string) (*session.Session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.byID[id]

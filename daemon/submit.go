@@ -7,7 +7,7 @@ import (
 
 	"sparkd"
 	"sparkd/branching"
-	"sparkd/sampler/env"
+	"sparkd/env"
 )
 
 // Submit checks a request, stores it and queues it. A request whose id is known is

@@ -1,6 +1,6 @@
 """Runs the consumer tests, each suite in its trainer's own environment, and prints a table.
 
-    go run ./store/export/fixture out/trainers
+    go run ./export/fixture out/trainers
     python3 trainers/run.py out/trainers [SUITE...]
 
 A suite whose packages cannot be installed here is skipped, with the reason. The exit code

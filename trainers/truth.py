@@ -1,6 +1,6 @@
 """What the fixed trees hold, in the plainest form: the truth that every format is held against.
 
-The fixture is a folder that `go run ./store/export/fixture` wrote; its format `rows` is
+The fixture is a folder that `go run ./export/fixture` wrote; its format `rows` is
 checked in Go, token by token, against the trees. A Sequence is what a trajectory trains:
 its rows are joined as long as a prompt begins with all that came before it. In the append
 context that makes one sequence of a trajectory, in the window context one of every step.

@@ -2,7 +2,7 @@
 python alfworld_games.py FOLDER makes FOLDER/train/N/game.tw-pddl."""
 import json, os, sys
 
-import record  # of sampler/env/alfworld/testdata/real
+import record  # of env/alfworld/testdata/real
 
 for i, specification in enumerate(record.specifications(small=True)[:6]):
     game = record.make(*specification)

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/coldstart"
+	"sparkd/env"
+	"sparkd/env/alfworld"
 	"sparkd/sampler"
-	"sparkd/sampler/coldstart"
-	"sparkd/sampler/env"
-	"sparkd/sampler/env/alfworld"
 )
 
 // coldstartFlags are what the command was told.

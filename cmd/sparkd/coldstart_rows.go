@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/coldstart"
+	"sparkd/export"
 	"sparkd/sampler"
-	"sparkd/sampler/coldstart"
-	"sparkd/store/export"
 )
 
 // coldstartReport is what was written.

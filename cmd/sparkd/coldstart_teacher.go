@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"sparkd"
-	"sparkd/sampler/coldstart"
-	"sparkd/sampler/env"
+	"sparkd/coldstart"
+	"sparkd/env"
 )
 
 // teacherFlags are the flags of reasons that a teacher gives.

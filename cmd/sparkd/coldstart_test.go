@@ -16,7 +16,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"sparkd/sampler/coldstart"
+	"sparkd/coldstart"
 )
 
 func readRows(t *testing.T, text string) (rows []coldstart.Row) {

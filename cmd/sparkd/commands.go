@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"sparkd"
-	"sparkd/sampler/env/near"
+	"sparkd/internal/suggest"
 )
 
 // command is one subcommand. flags declares its flags and returns what it does with
@@ -122,7 +122,7 @@ func unknownFlag(err error) (name string, ok bool) {
 
 // meant asks whether a word was meant to be one of those known, if it nearly is.
 func meant(dashes, word string, known []string) string {
-	if n := near.Name(word, known); n != "" {
+	if n := suggest.Name(word, known); n != "" {
 		return "did you mean " + dashes + n + "? "
 	}
 	return ""

@@ -11,8 +11,8 @@ import (
 	"sparkd"
 	"sparkd/api"
 	"sparkd/api/client"
-	"sparkd/store/export"
-	"sparkd/store/export/reward"
+	"sparkd/export"
+	"sparkd/export/reward"
 )
 
 // exportFlags are the flags that say how lines are made; their names are those of

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"sparkd/api"
-	"sparkd/store/export"
+	"sparkd/export"
 )
 
 func readManifest(t *testing.T, path string) api.Manifest {

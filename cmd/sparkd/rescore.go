@@ -8,8 +8,8 @@ import (
 	"sparkd"
 	"sparkd/api"
 	"sparkd/api/client"
-	"sparkd/store/export"
-	"sparkd/store/export/reward"
+	"sparkd/export"
+	"sparkd/export/reward"
 )
 
 // exportRescored writes finished trees with the rewards of a rule that runs here, beside

@@ -1,0 +1,149 @@
+package coldstart
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/sashabaranov/go-openai"
+
+	"sparkd"
+	"sparkd/internal/httpclient"
+)
+
+// TeacherOptions say which model gives the reasons, and within which limits.
+type TeacherOptions struct {
+	URL       string            // in front of /chat/completions: "http://127.0.0.1:8000/v1"
+	Model     string            // as the server names it
+	Key       string            // bearer token; "" sends none
+	Timeout   time.Duration     // of one request; 0 is 2 minutes
+	MaxTokens int               // of one answer; 0 is 4096
+	Transport http.RoundTripper // nil opens connections of its own
+}
+
+// Teacher gives the reasons for golden paths: any model behind OpenAI's chat completions, at
+// temperature 0. It is safe for concurrent use.
+type Teacher struct {
+	TeacherOptions
+	api              *openai.Client
+	http             *httpclient.Client
+	requests, denied atomic.Int64
+}
+
+// Bounds of what is asked for one path.
+const (
+	asks    = 3 // until an answer is accepted
+	resends = 4 // of requests that failed in a way that may pass; one that took all its time counts threefold
+)
+
+// NewTeacher returns a teacher; it sends nothing yet.
+func NewTeacher(o TeacherOptions) (*Teacher, error) {
+	if o.Model == "" {
+		return nil, sparkd.Invalid("teacher-model", "give the name that the server lists at /v1/models", "no model is named")
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Minute
+	}
+	if o.MaxTokens <= 0 {
+		o.MaxTokens = 4096
+	}
+	c, err := httpclient.New(httpclient.Options{URL: o.URL, Token: o.Key, Timeout: o.Timeout, MaxBody: 4 << 20, Transport: o.Transport})
+	if err != nil {
+		return nil, teacherFlag(err)
+	}
+	config := openai.DefaultConfig(o.Key)
+	config.BaseURL, config.HTTPClient = c.Name(), &wire{c, map[string]any{"temperature": 0, "max_tokens": o.MaxTokens}}
+	return &Teacher{TeacherOptions: o, api: openai.NewClientWithConfig(config), http: c}, nil
+}
+
+// Close closes idle connections.
+func (t *Teacher) Close() { t.http.Close() }
+
+// Answers returns how many answers came, and how many of them were not accepted.
+func (t *Teacher) Answers() (all, denied int) { return int(t.requests.Load()), int(t.denied.Load()) }
+
+// Annotate asks for the reasons of a trajectory's steps and enters them. Its error has the
+// code invalid if no answer was acceptable, unauthorized or not_found where no request can
+// ever succeed, and another one if the server failed.
+func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
+	failures := 0
+	var refusal error
+	for range asks {
+		answer, err := t.ask(ctx, teacherMessages(tr, refusal), &failures)
+		if err != nil {
+			return err
+		}
+		t.requests.Add(1)
+		var reasons []string
+		if reasons, refusal = answer.reasons(tr.Steps); refusal == nil {
+			for i := range tr.Steps {
+				tr.Steps[i].Reason = reasons[i]
+			}
+			return nil
+		}
+		t.denied.Add(1)
+	}
+	return sparkd.Invalid("teacher-model", "a larger model keeps to the form", "%d answers were refused; the last: %v", asks, refusal)
+}
+
+// ask sends one request, again as long as it fails in a way that may pass.
+func (t *Teacher) ask(ctx context.Context, messages []openai.ChatCompletionMessage, failures *int) (*teacherAnswer, error) {
+	for {
+		began := time.Now()
+		r, err := t.api.CreateChatCompletion(ctx, openai.ChatCompletionRequest{Model: t.Model, Messages: messages})
+		if err == nil {
+			return newAnswer(&r), nil
+		}
+		passing, after := passes(err)
+		if time.Since(began) >= t.Timeout {
+			*failures += 2
+		}
+		if *failures++; ctx.Err() != nil || !passing || *failures > resends {
+			return nil, teacherError(err)
+		}
+		if err := pause(ctx, backoff(*failures, after)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Bounds of a pause.
+const (
+	firstPause = time.Second
+	longest    = 2 * time.Minute
+)
+
+// backoff is how long to wait after the n-th failure: twice as long every time, up to half
+// as much again so that many do not come back at once, and as long as the server asks for.
+func backoff(n int, asked time.Duration) time.Duration {
+	wait := firstPause << (n - 1)
+	wait += rand.N(wait/2 + 1)
+	return min(max(wait, asked), longest)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return sparkd.AsError(ctx.Err())
+	}
+}
+
+// newAnswer reads what go-openai decoded.
+func newAnswer(r *openai.ChatCompletionResponse) *teacherAnswer {
+	if len(r.Choices) == 0 {
+		return &teacherAnswer{}
+	}
+	c := &r.Choices[0]
+	a := &teacherAnswer{text: c.Message.Content}
+	if c.FinishReason == openai.FinishReasonLength {
+		a.cutOff = fmt.Sprintf("the answer was cut off after %d tokens", r.Usage.CompletionTokens)
+	}
+	return a
+}

@@ -1,0 +1,24 @@
+package embedded
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"sparkd/engine/embedded/gguftest"
+	"sparkd/engine/enginetest"
+)
+
+// TestConformance runs the suite that every engine has to pass over llama.cpp itself.
+func TestConformance(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tiny.gguf")
+	if err := gguftest.Write(file, gguftest.Shape{Context: 1024, Scale: 0.2}, 7); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(t.Context(), Options{Model: file, Threads: 1, PrefixCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	enginetest.Run(t, e, enginetest.Options{Running: func(context.Context) (int, error) { return e.Stats().Running, nil }})
+}

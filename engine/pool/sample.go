@@ -1,0 +1,149 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"sparkd"
+	"sparkd/internal/httpclient"
+)
+
+// Sample implements sparkd.Engine: all continuations of one prefix come from one replica.
+// Where an attempt fails in a way that may pass, the same request is sent elsewhere; the
+// answer of an attempt that failed is never mixed with that of another.
+func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
+	select {
+	case p.entered <- struct{}{}:
+	case <-ctx.Done():
+		return sparkd.SampleResult{}, ctx.Err()
+	}
+	defer func() { <-p.entered }()
+	var failed *replica
+	for try := 1; ; try++ {
+		at, err := p.place(ctx, &r, failed)
+		if err != nil {
+			return sparkd.SampleResult{}, err
+		}
+		res, err := p.attempt(ctx, at, r)
+		if res.ExpectedTokens > 0 { // the engine knows its server's cache better
+			at.expected = res.ExpectedTokens
+		}
+		p.finish(ctx, at, &r, &res, err)
+		switch {
+		case err == nil:
+			res.ExpectedTokens = at.expected
+			res.Engine = at.on.target.Name
+			return res, nil
+		case ctx.Err() != nil:
+			return res, ctx.Err()
+		case !passing(err) || try >= p.o.Tries:
+			return res, err
+		}
+		failed = at.on
+		if err := pause(ctx, try); err != nil {
+			return res, err
+		}
+	}
+}
+
+func (p *Pool) attempt(ctx context.Context, at place, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, &sparkd.Error{Code: sparkd.CodeDeadline,
+		Message: at.on.target.Name + " gave no answer in time", Remedy: "look at the server, or raise engine.timeout"})
+	defer cancel()
+	res, err := at.engine.Sample(ctx, r)
+	if err != nil && ctx.Err() == context.DeadlineExceeded {
+		err = context.Cause(ctx)
+	}
+	if err == nil && len(res.Samples) != r.K {
+		err = sparkd.Errorf(sparkd.CodeEngine, "%s returned %d samples of %d", at.on.target.Name, len(res.Samples), r.K)
+	}
+	return res, err
+}
+
+// pause waits before the next attempt, longer from attempt to attempt and by chance, so
+// that what failed together does not come back together.
+func pause(ctx context.Context, try int) error {
+	most := 100 * time.Millisecond << try
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(most))))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// finish gives the place back and books what came of it.
+func (p *Pool) finish(ctx context.Context, at place, r *sparkd.SampleRequest, res *sparkd.SampleResult, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	on := at.on
+	on.running--
+	on.load -= at.load
+	switch {
+	case err == nil:
+		on.requests++
+		on.failures = 0
+		p.account(at, r, res)
+	case ctx.Err() != nil || !passing(err): // the caller's doing
+	default:
+		on.failed++
+		p.failure(on, err)
+	}
+	p.signal()
+}
+
+// account notes what the replica has computed and what it says it reused.
+func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResult) {
+	on := at.on
+	on.prompt += len(r.Prefix)
+	if on.info.Capabilities.CachedCounts {
+		on.expected += at.expected
+		on.cached += res.CachedTokens
+		if at.expected >= leastSure && res.CachedTokens == 0 {
+			p.forget(on) // it was restarted, or has given its cache to others
+		}
+	}
+	if on.engine != at.engine || on.moving {
+		return // it lost its cache meanwhile
+	}
+	for i := range res.Samples {
+		s := &res.Samples[i]
+		p.typical += (float64(len(s.Tokens)) - p.typical) / 64
+		if n := len(s.Tokens); n > 0 {
+			path := append(r.Prefix[:len(r.Prefix):len(r.Prefix)], s.Tokens[:n-1]...)
+			p.held.Add(on.target.Name, path)
+			p.known.Add(on.target.Name, path)
+		}
+	}
+}
+
+// forget empties what a replica is thought to hold.
+func (p *Pool) forget(r *replica) {
+	p.held.Drop(r.target.Name)
+	p.known.Drop(r.target.Name)
+}
+
+// leastSure is the expectation, in tokens, whose complete failure says that a cache is
+// empty: caches work in blocks, and a short prefix may fill none.
+const leastSure = 256
+
+// signal lets waiters have what became free and wakes who watches the replicas. p.mu is
+// held.
+func (p *Pool) signal() {
+	p.dispatch()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// retryAfter returns how long a server asked to be left alone.
+func retryAfter(err error) time.Duration {
+	var r *httpclient.Retry
+	if errors.As(err, &r) {
+		return r.After
+	}
+	return 0
+}

@@ -1,0 +1,138 @@
+package agentgym
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"time"
+
+	"sparkd"
+	"sparkd/env/connector"
+)
+
+// closeTimeout bounds how long the end of an environment is waited for.
+const closeTimeout = 5 * time.Second
+
+// Env is one environment of the server, which a Reset creates where there is none.
+type Env struct {
+	source  *Source
+	id      json.RawMessage // nil: none
+	episode connector.Episode
+}
+
+// Reset starts the task whose number at the server is that of its split.
+func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
+	if err := e.episode.Closed(); err != nil {
+		return sparkd.Observation{}, err
+	}
+	return e.episode.Seen(e.reset(ctx, t))
+}
+
+func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
+	s := &e.source.settings
+	number, err := s.splits.Number(t)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = e.fresh(ctx)
+	}
+	if err != nil {
+		return o, err
+	}
+	request := maps.Clone(s.reset)
+	request[s.id], request[s.index] = e.id, number
+	data, err := e.source.post(ctx, "reset", request)
+	if err != nil {
+		return o, err
+	}
+	fields, err := s.fields(data)
+	if err == nil && len(fields) == 0 { // a reset that tells nothing
+		fields, err = e.look(ctx)
+	}
+	if err == nil {
+		o, err = s.observe(fields, true)
+	}
+	if err == nil {
+		o.Goal, err = s.reading.Goal(fields)
+	}
+	return o, err
+}
+
+// fresh makes sure of an environment. One that an error cut off is given up: a step may
+// still be under way in it.
+func (e *Env) fresh(ctx context.Context) (err error) {
+	if e.id != nil && e.episode.Broken() {
+		_ = e.source.remove(ctx, e.id, true) // it may be lost already
+		e.id = nil
+	}
+	if e.id == nil {
+		e.id, err = e.source.create(ctx)
+	}
+	return err
+}
+
+// look asks for the observation.
+func (e *Env) look(ctx context.Context) (map[string]any, error) {
+	data, err := e.source.get(ctx, "observation", e.id)
+	if err != nil {
+		return nil, err
+	}
+	return e.source.settings.fields(data)
+}
+
+// Step sends an action.
+func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
+	if err := e.episode.Stepping(ctx); err != nil {
+		return sparkd.Observation{}, err
+	}
+	return e.episode.Seen(e.step(ctx, action))
+}
+
+func (e *Env) step(ctx context.Context, action string) (o sparkd.Observation, err error) {
+	s := &e.source.settings
+	request := maps.Clone(s.step)
+	request[s.id], request["action"] = e.id, action
+	data, err := e.source.post(ctx, "step", request)
+	if err != nil {
+		return o, err
+	}
+	fields, err := s.fields(data)
+	if err != nil {
+		return o, err
+	}
+	return s.observe(fields, false)
+}
+
+// Close ends the environment and gives its place free.
+func (e *Env) Close() (err error) {
+	if !e.episode.Close() {
+		return nil
+	}
+	defer e.source.places.Free()
+	if e.id == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return e.source.remove(ctx, e.id, e.episode.Broken())
+}
+
+// observe reads the fields of an answer. A reset may leave reward and done out.
+func (s *settings) observe(fields map[string]any, reset bool) (o sparkd.Observation, err error) {
+	value, some := fields[s.reward]
+	reward, err := connector.Number(value)
+	switch {
+	case err != nil:
+		return o, s.garbage("its reward is not finite", err)
+	case !reset && (!some || value == nil):
+		return o, s.garbage("a step without field "+s.reward, errors.New("no reward"))
+	}
+	value, some = fields["done"]
+	done, is := value.(bool)
+	if !is && (some || !reset) {
+		return o, s.garbage("it does not say whether the episode is done", errors.New("no done"))
+	}
+	return s.reading.Observe(fields, reward, done)
+}

@@ -1,0 +1,146 @@
+// Package agentgym plays environments behind HTTP servers of AgentGym
+// (https://github.com/WooooDyy/AgentGym, the agentenv-* folders): create, reset, step,
+// observation and close, with an id for each environment. The servers name the same things
+// differently; options say how. They answer most errors with status 200 and a body
+// {"error": "…"}, which is an error here. None can copy an environment, so states are
+// copied by replay.
+package agentgym
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"sparkd"
+	"sparkd/env/connector"
+)
+
+// Options say where the server is and how it names things.
+type Options struct {
+	URL     string // http or https, with the prefix that all routes share, if any
+	Workers int    // environments at most; 0 is remote.DefaultPlaces
+	// Options holds, all as text:
+	//
+	//	id               field that names the environment in requests (id)
+	//	index            field of a reset that takes the task's number (data_idx)
+	//	create, reset, step  JSON objects that are sent along with every such request
+	//	text             fields of an answer that make the text (observation or state,
+	//	                 whichever is there first, else all as JSON)
+	//	reward           field of the reward of a step (reward)
+	//	splits           which numbers are tasks, "train=1000-, test=0-999" (train: all)
+	//	goal, goal_field the task in words, or the field of a reset's answer that has it
+	//	admissible       field that lists the actions that are accepted now
+	//	success          least reward at the end that is a success (any above 0)
+	//	success_field    field that is compared instead of the reward
+	//	max_steps        steps of an episode, as its description says (100)
+	//	timeout          longest time an answer takes (60s)
+	//	max_message      largest answer, in MiB (16)
+	//	token_env        environment variable that holds a bearer token
+	Options map[string]string
+}
+
+// Source is an AgentGym server.
+type Source struct {
+	name     string
+	settings settings
+	places   *connector.Places
+	client   *http.Client
+
+	mu   sync.Mutex
+	idle []json.RawMessage // ids to use again, where the server cannot close; guarded by mu
+}
+
+// settings are the options, read.
+type settings struct {
+	read      *connector.Settings
+	url       *url.URL
+	id, index string
+	create    map[string]any
+	reset     map[string]any
+	step      map[string]any
+	reward    string
+	splits    connector.Splits
+	reading   connector.Reading
+	maxSteps  int
+	timeout   time.Duration
+}
+
+// Open reads the options. It does not yet connect.
+func Open(_ context.Context, name string, o Options) (*Source, error) {
+	r := connector.Read(name, o.Options)
+	s := settings{
+		read:     r,
+		url:      r.URL(o.URL, "http", "https"),
+		id:       r.Text("id", "id"),
+		index:    r.Text("index", "data_idx"),
+		create:   r.Object("create"),
+		reset:    r.Object("reset"),
+		step:     r.Object("step"),
+		reward:   r.Text("reward", "reward"),
+		splits:   r.Splits(connector.Splits{"train": {First: 0, Count: sparkd.Unbounded}}),
+		reading:  r.Reading("observation", "state"),
+		maxSteps: r.Steps(),
+		timeout:  r.Duration("timeout", time.Minute),
+	}
+	token, most, places := r.Token(), r.MiB("max_message", 16), r.Places(o.Workers)
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	return &Source{name: name, settings: s, places: places, client: connector.Client(s.url, token, most)}, nil
+}
+
+// Info describes the environment.
+func (s *Source) Info() sparkd.EnvInfo {
+	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps,
+		Fork: sparkd.ForkReplay, About: "AgentGym server at " + s.settings.url.Redacted()}
+}
+
+// Open returns a fresh copy as soon as fewer than Workers are open.
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
+	if err := s.places.Take(ctx); err != nil {
+		return nil, err
+	}
+	return &Env{source: s}, nil
+}
+
+// Close frees the connections; no copy is open any more.
+func (s *Source) Close() error {
+	s.client.CloseIdleConnections()
+	return nil
+}
+
+// create returns the id of an environment of the server: one that an earlier copy left,
+// or a new one.
+func (s *Source) create(ctx context.Context) (json.RawMessage, error) {
+	s.mu.Lock()
+	if last := len(s.idle) - 1; last >= 0 {
+		id := s.idle[last]
+		s.idle = s.idle[:last]
+		s.mu.Unlock()
+		return id, nil
+	}
+	s.mu.Unlock()
+	data, err := s.post(ctx, "create", s.settings.create)
+	if err != nil {
+		return nil, err
+	}
+	return s.settings.created(data)
+}
+
+// remove closes an environment of the server. Some servers cannot: there it waits for
+// another copy, which resets it, unless it is broken: a step may still be under way in it.
+func (s *Source) remove(ctx context.Context, id json.RawMessage, broken bool) error {
+	_, err := s.post(ctx, "close", map[string]any{s.settings.id: id})
+	if !noRoute(err) {
+		return err
+	}
+	if !broken {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.idle = append(s.idle, id)
+	}
+	return nil
+}

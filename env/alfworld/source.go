@@ -1,0 +1,184 @@
+package alfworld
+
+import (
+	"cmp"
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"sparkd"
+	"sparkd/internal/suggest"
+)
+
+// Options say where the games are.
+type Options struct {
+	// Data is a folder of games: what alfworld-download made (with train, valid_seen and
+	// valid_unseen, in json_2.1.1 or not), or any folder with game files below it.
+	Data string
+}
+
+// Source is the games of a folder. Its methods are safe for concurrent use.
+type Source struct {
+	name   string
+	splits map[string][]game
+	info   sparkd.EnvInfo
+
+	mu    sync.Mutex
+	ready map[string]*list.Element // by path, of *list.Element with a value of type loaded
+	order *list.List               // the last used first
+}
+
+// loaded is a game made ready to play.
+type loaded struct {
+	path  string
+	world *world
+}
+
+// maxLoaded bounds how many games are kept ready, of about 150 kB each.
+const maxLoaded = 256
+
+// maxSteps is how many steps ALFWorld's own configuration allows an agent.
+const maxSteps = 50
+
+// Open finds the games of a folder. It does not read them: a game that is broken fails
+// the reset of its task.
+func Open(ctx context.Context, name string, o Options) (*Source, error) {
+	field := "env." + name + ".data"
+	const remedy = "give the folder that alfworld-download made ($ALFWORLD_DATA), or any folder with *.tw-pddl games below it"
+	if o.Data == "" {
+		return nil, sparkd.Invalid(field, remedy, "no folder of games is given")
+	}
+	splits, skipped, err := scan(ctx, o.Data)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		e := sparkd.Invalid(field, remedy, "cannot read the games of %s: %v", o.Data, err)
+		e.Err = err
+		return nil, e
+	}
+	count := 0
+	for _, games := range splits {
+		count += len(games)
+	}
+	if count == 0 {
+		return nil, sparkd.Invalid(field, remedy, "%s holds no game that can be played (%d are known to have no solution)", o.Data, skipped)
+	}
+	addLevels(splits)
+	s := &Source{name: name, splits: splits, ready: map[string]*list.Element{}, order: list.New()}
+	s.info = sparkd.EnvInfo{
+		Name: name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative,
+		About: fmt.Sprintf("ALFWorld's own games, %d of them, played natively with the rules and texts of their files", count),
+	}
+	for split, games := range splits {
+		s.info.Splits[split] = len(games)
+	}
+	return s, nil
+}
+
+// Info describes the environment.
+func (s *Source) Info() sparkd.EnvInfo { return s.info }
+
+// Open returns a fresh copy.
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
+	return &Env{open: s.world}, ctx.Err()
+}
+
+// Close does nothing: games are read whole.
+func (s *Source) Close() error { return nil }
+
+// Lookup returns the index of a game by its name, which is its path in the split, or by
+// the last part of that. Where there is none it returns the names nearest to it.
+func (s *Source) Lookup(split, name string) (index int, others []string, ok bool) {
+	games := s.splits[split]
+	name = strings.Trim(strings.TrimSuffix(strings.TrimPrefix(name, split+"/"), gameFile), "/")
+	if i, found := slices.BinarySearchFunc(games, name, func(g game, n string) int { return cmp.Compare(g.name, n) }); found {
+		return i, nil, true
+	}
+	var ends []int
+	for i := range games {
+		if name != "" && strings.HasSuffix(games[i].name, "/"+name) {
+			ends = append(ends, i)
+		}
+	}
+	if len(ends) == 1 {
+		return ends[0], nil, true
+	}
+	names := make([]string, len(games))
+	for i := range games {
+		names[i] = games[i].name
+	}
+	return 0, suggest.Names(name, names, maxNear), false
+}
+
+// maxNear is how many names are listed when one is not found.
+const maxNear = 5
+
+// world returns the game of a task, ready to play.
+func (s *Source) world(t sparkd.Task) (*world, error) {
+	games, ok := s.splits[t.Split]
+	if !ok {
+		return nil, sparkd.Invalid("tasks.split", "use one of "+strings.Join(splitNames(s.splits), ", "), "%s has no split %q", s.name, t.Split)
+	}
+	if t.Index < 0 || t.Index >= len(games) {
+		return nil, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", len(games)-1), "%s/%s has no task %d", s.name, t.Split, t.Index)
+	}
+	g := games[t.Index]
+	if w := s.kept(g.path); w != nil {
+		return w, nil
+	}
+	w, err := loadWorld(g.path)
+	if err != nil {
+		return nil, inGame(g.name, err)
+	}
+	s.keep(g.path, w)
+	return w, nil
+}
+
+func loadWorld(path string) (*world, error) {
+	p, err := loadGame(path)
+	if err != nil {
+		return nil, err
+	}
+	return newWorld(p)
+}
+
+// inGame names the game in an error.
+func inGame(name string, err error) error {
+	var e *sparkd.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Message = "the game " + name + ": " + c.Message
+	return &c
+}
+
+func (s *Source) kept(path string) *world {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.ready[path]
+	if !ok {
+		return nil
+	}
+	s.order.MoveToFront(e)
+	return e.Value.(loaded).world
+}
+
+func (s *Source) keep(path string, w *world) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.ready[path]; ok {
+		return // another copy was as fast
+	}
+	s.ready[path] = s.order.PushFront(loaded{path, w})
+	if s.order.Len() > maxLoaded {
+		last := s.order.Back()
+		delete(s.ready, last.Value.(loaded).path)
+		s.order.Remove(last)
+	}
+}

@@ -1,0 +1,74 @@
+package connector
+
+import (
+	"context"
+
+	"sparkd"
+)
+
+// Episode keeps the order of calls of an environment: a Reset, then steps up to the
+// end, and after a Close nothing more. Its zero value waits for a Reset.
+type Episode struct {
+	state  episodeState
+	closed bool
+}
+
+type episodeState int
+
+const (
+	idle episodeState = iota
+	running
+	over
+	broken
+)
+
+var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
+
+// Closed returns an error after a Close.
+func (e *Episode) Closed() error {
+	if e.closed {
+		return errClosed
+	}
+	return nil
+}
+
+// Stepping returns an error unless a step may come now.
+func (e *Episode) Stepping(ctx context.Context) error {
+	switch {
+	case e.closed:
+		return errClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case e.state == idle:
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no task has been started", Remedy: "call Reset first"}
+	case e.state == over:
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over", Remedy: "call Reset to start another"}
+	case e.state == broken:
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "an error cut the episode off", Remedy: "call Reset to start another"}
+	}
+	return nil
+}
+
+// Seen notes the outcome of a Reset or a step: after an error the state of the server is
+// not known, and only a Reset helps.
+func (e *Episode) Seen(o sparkd.Observation, err error) (sparkd.Observation, error) {
+	switch {
+	case err != nil:
+		e.state = broken
+	case o.Done:
+		e.state = over
+	default:
+		e.state = running
+	}
+	return o, err
+}
+
+// Close ends the environment and reports whether it was still open.
+func (e *Episode) Close() bool {
+	open := !e.closed
+	e.closed = true
+	return open
+}
+
+// Broken says whether an error cut the episode off.
+func (e *Episode) Broken() bool { return e.state == broken }

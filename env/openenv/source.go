@@ -1,0 +1,118 @@
+// Package openenv plays environments of OpenEnv servers
+// (https://github.com/meta-pytorch/OpenEnv). A copy is one WebSocket session of the
+// server's /ws: reset, step, state and close as JSON messages, answered one at a time.
+// The protocol is that of openenv 0.10.0 (openenv/core/env_server, types.py and
+// http_server.py). The server cannot copy a session, so states are copied by replay.
+package openenv
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sparkd"
+	"sparkd/env/connector"
+)
+
+// Options say where the server is and how its messages are to be read.
+type Options struct {
+	URL     string // http, https, ws or wss; the path /ws is added where it is missing
+	Workers int    // sessions at most; 0 is remote.DefaultPlaces
+	// Options holds, all as text:
+	//
+	//	action           field of the step data that takes the agent's action (message)
+	//	action_json      true: the action itself is the step data, as a JSON object
+	//	step, reset      JSON objects that are sent along with every step, every reset
+	//	splits           which seeds are tasks, "train=1000-, test=0-999" (train: all)
+	//	episode_id       true: a reset names the episode after the task
+	//	text             fields of the observation that make the text (text, message or
+	//	                 observation, whichever is there first, else all as JSON)
+	//	goal, goal_field the task in words, or the field of the first observation that has it
+	//	admissible       field that lists the actions that are accepted now
+	//	success          least reward at the end that is a success (any above 0)
+	//	success_field    field that is compared instead of the reward
+	//	execution_error  fail: an exception of the environment ends the branch; observe: the
+	//	                 agent reads it, for environments that raise on a wrong move
+	//	max_steps        steps of an episode, as its description says (100)
+	//	connect_timeout  longest time a connection takes (10s)
+	//	timeout          longest time an answer takes (60s)
+	//	max_message      largest message, in MiB (16)
+	//	token_env        environment variable that holds a bearer token
+	Options map[string]string
+}
+
+// Source is an OpenEnv server.
+type Source struct {
+	name     string
+	settings settings
+	places   *connector.Places
+	client   *http.Client
+}
+
+// settings are the options, read.
+type settings struct {
+	read           *connector.Settings
+	url            *url.URL
+	action         string
+	actionJSON     bool
+	step, reset    map[string]any
+	splits         connector.Splits
+	episodeID      bool
+	reading        connector.Reading
+	observeErrors  bool
+	maxSteps       int
+	connectTimeout time.Duration
+	timeout        time.Duration
+	maxMessage     int64
+}
+
+// Open reads the options. It does not yet connect.
+func Open(_ context.Context, name string, o Options) (*Source, error) {
+	r := connector.Read(name, o.Options)
+	s := settings{
+		read:           r,
+		url:            r.URL(o.URL, "http", "https", "ws", "wss"),
+		action:         r.Text("action", "message"),
+		actionJSON:     r.Bool("action_json"),
+		step:           r.Object("step"),
+		reset:          r.Object("reset"),
+		splits:         r.Splits(connector.Splits{"train": {First: 0, Count: sparkd.Unbounded}}),
+		episodeID:      r.Bool("episode_id"),
+		reading:        r.Reading("text", "message", "observation"),
+		observeErrors:  r.Choice("execution_error", "fail", "observe") == "observe",
+		maxSteps:       r.Steps(),
+		connectTimeout: r.Duration("connect_timeout", 10*time.Second),
+		timeout:        r.Duration("timeout", time.Minute),
+		maxMessage:     r.MiB("max_message", 16),
+	}
+	token, places := r.Token(), r.Places(o.Workers)
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	if !strings.HasSuffix(s.url.Path, "/ws") {
+		s.url = s.url.JoinPath("ws")
+	}
+	return &Source{name: name, settings: s, places: places, client: connector.Client(s.url, token, s.maxMessage)}, nil
+}
+
+// Info describes the environment.
+func (s *Source) Info() sparkd.EnvInfo {
+	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps,
+		Fork: sparkd.ForkReplay, About: "OpenEnv server at " + s.settings.url.Redacted()}
+}
+
+// Open returns a fresh copy as soon as fewer than Workers are open.
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
+	if err := s.places.Take(ctx); err != nil {
+		return nil, err
+	}
+	return &Env{source: s}, nil
+}
+
+// Close frees the connections; no copy is open any more.
+func (s *Source) Close() error {
+	s.client.CloseIdleConnections()
+	return nil
+}

@@ -1,0 +1,254 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sparkd"
+)
+
+// env is a copy of the environment. While it has no call under way its place may be
+// taken; its path is what its state is rebuilt from.
+type env struct {
+	pool *pool
+	path path
+	done bool // the episode is over
+
+	place *place // guarded by pool.mu; nil: its state is nowhere but in path
+}
+
+// path leads to a state: from the reset to the task, or from a snapshot, by actions.
+type path struct {
+	task    sparkd.Task
+	open    bool     // there is a task
+	state   []byte   // snapshot it begins with; nil: a reset
+	first   string   // hash of the reset's observation
+	actions []string // since then
+	hashes  []string // of their observations
+}
+
+// fork returns a path that grows without changing p.
+func (p *path) fork() path {
+	c := *p
+	c.actions, c.hashes = slices.Clip(c.actions), slices.Clip(c.hashes)
+	return c
+}
+
+// attempts bounds how often a call that met only workers at their end is tried again.
+const attempts = 3
+
+// use runs f, one or more calls, with a place of e. loaded says that f needs the state
+// at the end of the path there.
+func (e *env) use(ctx context.Context, loaded bool, f func(w *worker, pl *place) error) error {
+	for try := 1; ; try++ {
+		pl, err := e.pool.take(ctx, e)
+		if err != nil {
+			return err
+		}
+		err = e.in(ctx, pl, loaded, f)
+		err = e.pool.giveBack(pl, err)
+		if err != errGone {
+			return err
+		}
+		if try == attempts {
+			return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Remedy: "see what it wrote to stderr, in the log",
+				Message: fmt.Sprintf("the worker %q ended %d times before it took a call", e.pool.o.Command[0], try)}
+		}
+	}
+}
+
+// in runs f in a place, after bringing the state there.
+func (e *env) in(ctx context.Context, pl *place, loaded bool, f func(w *worker, pl *place) error) error {
+	w, err := e.pool.ready(ctx, pl.host)
+	if err != nil {
+		return err
+	}
+	if loaded && pl.on != w {
+		if err := e.rebuild(ctx, w, pl); err != nil {
+			return err
+		}
+	}
+	pl.on = w
+	return f(w, pl)
+}
+
+// ask is one call to a worker and the reading of its answer, in which a breach of the
+// protocol ends the worker.
+func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration, parse func([]byte) (T, error)) (T, error) {
+	var zero T
+	ok, err := w.call(ctx, r, timeout)
+	if err != nil {
+		return zero, err
+	}
+	v, err := parse(ok)
+	var b breach
+	if errors.As(err, &b) {
+		w.stop()
+		return zero, w.failure(b)
+	}
+	return v, err
+}
+
+func (e *env) observe(ctx context.Context, w *worker, r request) (sparkd.Observation, error) {
+	return ask(ctx, w, r, e.pool.o.CallTimeout, func(ok []byte) (sparkd.Observation, error) { return parseObservation(ok) })
+}
+
+// Reset starts the task.
+func (e *env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
+	var o sparkd.Observation
+	e.path = path{}
+	if err := e.pool.hello.has(t); err != nil {
+		return o, err
+	}
+	err := e.use(ctx, false, func(w *worker, pl *place) (err error) {
+		o, err = e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
+		return err
+	})
+	if err != nil {
+		return sparkd.Observation{}, err
+	}
+	e.begin(t, &o)
+	return o, nil
+}
+
+func (e *env) begin(t sparkd.Task, o *sparkd.Observation) {
+	e.path, e.done = path{task: t, open: true, first: o.Hash()}, o.Done
+}
+
+func (e *env) grow(action string, o *sparkd.Observation) {
+	e.path.actions, e.path.hashes = append(e.path.actions, action), append(e.path.hashes, o.Hash())
+	e.done = o.Done
+}
+
+// playing says what is wrong with stepping or copying this state, if anything.
+func (e *env) playing() error {
+	switch {
+	case !e.path.open:
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no episode has been started", Remedy: "call Reset first"}
+	case e.done:
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over", Remedy: "call Reset to start another"}
+	}
+	return nil
+}
+
+// Step applies an action.
+func (e *env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
+	var o sparkd.Observation
+	if err := e.playing(); err != nil {
+		return o, err
+	}
+	err := e.use(ctx, true, func(w *worker, pl *place) (err error) {
+		o, err = e.observe(ctx, w, request{Op: "step", Session: pl.session, Action: &action})
+		return err
+	})
+	if err != nil {
+		return sparkd.Observation{}, err
+	}
+	e.grow(action, &o)
+	return o, nil
+}
+
+// Replay resets to the task and applies the actions, in one call where the worker can.
+func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
+	var seen []sparkd.Observation
+	e.path = path{}
+	if err := e.pool.hello.has(t); err != nil {
+		return nil, err
+	}
+	err := e.use(ctx, false, func(w *worker, pl *place) (err error) {
+		seen, err = e.replay(ctx, w, pl, t, actions)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.begin(t, &seen[0])
+	for i := range seen[1:] {
+		e.grow(actions[i], &seen[i+1])
+	}
+	return seen, nil
+}
+
+func (e *env) replay(ctx context.Context, w *worker, pl *place, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
+	if w.hello.Replay {
+		r := request{Op: "replay", Session: pl.session, Task: taskOf(t), Actions: append([]string{}, actions...)}
+		timeout := e.pool.o.CallTimeout * time.Duration(len(actions)+1)
+		return ask(ctx, w, r, timeout, func(ok []byte) ([]sparkd.Observation, error) { return parseReplay(ok, len(actions)) })
+	}
+	o, err := e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
+	if err != nil {
+		return nil, err
+	}
+	seen := []sparkd.Observation{o}
+	return e.repeat(ctx, w, pl, seen, actions)
+}
+
+// repeat applies actions one by one, as long as the episode goes on.
+func (e *env) repeat(ctx context.Context, w *worker, pl *place, seen []sparkd.Observation, actions []string) ([]sparkd.Observation, error) {
+	for i := range actions {
+		if len(seen) > 0 && seen[len(seen)-1].Done {
+			break
+		}
+		o, err := e.observe(ctx, w, request{Op: "step", Session: pl.session, Action: &actions[i]})
+		if err != nil {
+			return nil, err
+		}
+		seen = append(seen, o)
+	}
+	return seen, nil
+}
+
+// rebuild brings the state at the end of the path to a place.
+func (e *env) rebuild(ctx context.Context, w *worker, pl *place) error {
+	p := &e.path
+	var seen []sparkd.Observation
+	var err error
+	want := p.hashes
+	if p.state != nil {
+		if err = restore(ctx, e, w, pl, p.task, p.state); err == nil {
+			seen, err = e.repeat(ctx, w, pl, nil, p.actions)
+		}
+	} else {
+		want = append([]string{p.first}, p.hashes...)
+		seen, err = e.replay(ctx, w, pl, p.task, p.actions)
+	}
+	if err != nil {
+		return err
+	}
+	same := slices.EqualFunc(seen, want, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
+	e.pool.rebuilt(len(p.actions), same)
+	if !same {
+		return &sparkd.Error{Code: sparkd.CodeDiverged, Remedy: "make the environment repeat itself, or give it a way to fork",
+			Message: fmt.Sprintf("a state could not be rebuilt: its %d actions gave other observations", len(p.actions))}
+	}
+	return nil
+}
+
+// Close gives the copy's session back.
+func (e *env) Close() error {
+	e.path = path{}
+	p := e.pool
+	p.mu.Lock()
+	pl := e.place
+	if pl == nil {
+		p.mu.Unlock()
+		return nil
+	}
+	pl.busy = true // nobody else's before it is closed
+	w := pl.on
+	p.mu.Unlock()
+	var err error = errGone
+	if w != nil && p.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(p.ctx, p.o.CallTimeout)
+		defer cancel()
+		_, err = w.call(ctx, request{Op: "close", Session: pl.session}, p.o.CallTimeout)
+	}
+	if err == nil {
+		err = errGone // the place is nobody's in any case
+	}
+	_ = p.giveBack(pl, err)
+	return nil
+}

@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// exchange writes a request and reads its answer. An error that is no *sparkd.Error is
+// the end of the worker.
+func (w *worker) exchange(c *call) (json.RawMessage, error) {
+	w.id++
+	c.request.ID = w.id
+	line, err := json.Marshal(c.request)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.NewTimer(c.timeout)
+	defer deadline.Stop()
+	look, rest := w.look()
+	defer rest()
+	wrote, lines := w.write(append(line, '\n')), w.lines
+	var answer []byte
+	for wrote != nil || answer == nil {
+		select {
+		case err := <-wrote:
+			if wrote = nil; err != nil {
+				return nil, errEnded
+			}
+		case l, ok := <-lines:
+			switch {
+			case !ok:
+				return nil, errEnded
+			case l == nil:
+				return nil, breach(fmt.Sprintf("it wrote a line of more than %d MiB", maxLine>>20))
+			}
+			answer, lines = l, nil // more lines would be unasked for
+		case <-look:
+			if size := resident(w.cmd.Process.Pid); size > 2*w.o.Memory<<20 {
+				return nil, huge(size)
+			}
+		case <-deadline.C:
+			return nil, late{c.request.Op, c.timeout}
+		case <-w.asked:
+			return nil, errStopped
+		}
+	}
+	return parseAnswer(answer, w.id)
+}
+
+// write writes a line beside what is read: both pipes may be full. It ends with the worker
+// at the latest.
+func (w *worker) write(line []byte) <-chan error {
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := w.stdin.Write(line)
+		wrote <- err
+	}()
+	return wrote
+}
+
+// look says when to look at the memory during a call: never, if there is no bound.
+func (w *worker) look() (<-chan time.Time, func()) {
+	if w.o.Memory == 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(w.o.look)
+	return t.C, t.Stop
+}
+
+// tooBig looks at the memory after an answer, but not after each of many in a row.
+func (w *worker) tooBig() bool {
+	if w.o.Memory == 0 || time.Since(w.measured) < w.o.look {
+		return false
+	}
+	w.measured = time.Now()
+	return resident(w.cmd.Process.Pid) > w.o.Memory<<20
+}

@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"sparkd"
+)
+
+const (
+	tailLines  = 5    // of stderr that an error shows
+	maxLogLine = 4096 // bytes of a line of stderr; the rest is cut
+)
+
+// Why a worker came to its end; a breach is another reason.
+var (
+	errEnded   = errors.New("it ended") // or at least its stdout
+	errStopped = errors.New("it was stopped")
+	errGrown   = errors.New("it grew beyond its memory")
+)
+
+// late means that an answer took too long.
+type late struct {
+	op      string
+	timeout time.Duration
+}
+
+func (l late) Error() string {
+	return fmt.Sprintf("it gave no answer to %s within %v", l.op, l.timeout)
+}
+
+// huge means that a worker took far more memory than it may while it worked: so many bytes.
+type huge int
+
+func (h huge) Error() string { return fmt.Sprintf("it grew to %d MiB in one call", int(h)>>20) }
+
+// failure words the end of the worker for whoever met it.
+func (w *worker) failure(cause error) *sparkd.Error {
+	e := &sparkd.Error{Code: sparkd.CodeEnv, Err: cause, Message: fmt.Sprintf("the worker %q failed: %v", w.o.Command[0], cause)}
+	switch c := cause.(type) {
+	case late:
+		e.Code, e.Remedy = sparkd.CodeDeadline, "raise the time limit, or find out why it hangs"
+		if c.op == "hello" {
+			e.Field, e.Remedy = w.o.field("command"), "make it answer hello on stdout, as docs/environments.md has it"
+		}
+	case huge:
+		e.Field, e.Remedy = w.o.field("memory"), "raise it, or find out why the worker grows"
+	case breach:
+		e.Field, e.Remedy = w.o.field("command"), "let it write to stdout what docs/environments.md has, and everything else to stderr"
+	default:
+		switch cause {
+		case errEnded:
+			e.Message = fmt.Sprintf("the worker %q ended: %v", w.o.Command[0], w.state)
+			e.Field, e.Remedy = w.o.field("command"), "see what it wrote to stderr, in the log"
+		case errStopped:
+			return errClosed
+		}
+	}
+	if words := w.words.String(); words != "" {
+		e.Message += "; its last words: " + words
+	}
+	return e
+}
+
+// tail keeps the last lines that a worker wrote to stderr.
+type tail struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// follow hands every line to log, cut to maxLogLine, until stderr ends.
+func (t *tail) follow(stderr io.Reader, log func(line string)) {
+	r := bufio.NewReaderSize(stderr, maxLogLine)
+	for {
+		line, more, err := r.ReadLine()
+		if err != nil {
+			return
+		}
+		text := strings.ToValidUTF8(string(line), "�")
+		for more && err == nil {
+			_, more, err = r.ReadLine()
+		}
+		log(text)
+		t.mu.Lock()
+		t.lines = append(t.lines, text)
+		t.lines = t.lines[max(0, len(t.lines)-tailLines):]
+		t.mu.Unlock()
+	}
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return cut(strings.Join(t.lines, " | "))
+}

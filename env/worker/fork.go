@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"sparkd"
+)
+
+// forker is a copy in a worker that forks. Its fork lives in the same worker where that
+// has a place, and is rebuilt on its first use where it has none.
+type forker struct{ *env }
+
+// Fork returns an independent copy of the current state.
+func (f forker) Fork(ctx context.Context) (sparkd.Env, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := f.playing(); err != nil {
+		return nil, err
+	}
+	child := &env{pool: f.pool, path: f.path.fork()}
+	if !f.pool.seated(f.env) {
+		return forker{child}, nil
+	}
+	err := f.use(ctx, true, func(w *worker, pl *place) error {
+		to := f.pool.beside(pl, child)
+		if to == nil {
+			return nil
+		}
+		_, err := w.call(ctx, request{Op: "fork", Session: pl.session, To: to.session}, f.pool.o.CallTimeout)
+		if err == nil {
+			to.on = w
+		}
+		return f.pool.giveBack(to, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return forker{child}, nil
+}
+
+// snapshotter is a copy in a worker that can write states down.
+type snapshotter struct{ *env }
+
+// Snapshot returns the current state.
+func (s snapshotter) Snapshot(ctx context.Context) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.playing(); err != nil {
+		return nil, err
+	}
+	if s.path.state != nil && len(s.path.actions) == 0 {
+		return bytes.Clone(s.path.state), nil
+	}
+	var state []byte
+	err := s.use(ctx, true, func(w *worker, pl *place) (err error) {
+		state, err = ask(ctx, w, request{Op: "snapshot", Session: pl.session}, s.pool.o.CallTimeout, parseState)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.path = path{task: s.path.task, open: true, state: bytes.Clone(state)}
+	return state, nil
+}
+
+func parseState(ok []byte) ([]byte, error) {
+	var r struct {
+		State []byte `json:"state"`
+	}
+	switch err := json.Unmarshal(ok, &r); {
+	case err != nil:
+		return nil, breach("its snapshot cannot be read: " + err.Error())
+	case len(r.State) == 0:
+		return nil, breach("its snapshot is empty")
+	}
+	return r.State, nil
+}
+
+// Restore puts the copy into a state of a task.
+func (s snapshotter) Restore(ctx context.Context, t sparkd.Task, state []byte) error {
+	s.path = path{}
+	if err := s.pool.hello.has(t); err != nil {
+		return err
+	}
+	err := s.use(ctx, false, func(w *worker, pl *place) error { return restore(ctx, s.env, w, pl, t, state) })
+	if err != nil {
+		return err
+	}
+	s.path, s.done = path{task: t, open: true, state: bytes.Clone(state)}, false
+	return nil
+}
+
+func restore(ctx context.Context, e *env, w *worker, pl *place, t sparkd.Task, state []byte) error {
+	_, err := w.call(ctx, request{Op: "restore", Session: pl.session, Task: taskOf(t), State: state}, e.pool.o.CallTimeout)
+	return err
+}

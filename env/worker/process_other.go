@@ -1,0 +1,24 @@
+//go:build !linux
+
+package worker
+
+import (
+	"os"
+
+	"sparkd/internal/procgroup"
+)
+
+// killTree kills a process and its group; what else it started ends when its input does.
+func killTree(pid int) {
+	procgroup.Kill(pid)
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill()
+	}
+}
+
+// descendants and killAll do nothing: they are not known here.
+func descendants(int) []int { return nil }
+func killAll([]int)         {}
+
+// resident is not known here.
+func resident(int) int { return 0 }

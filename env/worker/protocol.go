@@ -1,0 +1,207 @@
+package worker
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"sparkd"
+)
+
+// version of the protocol that is spoken here.
+const version = 1
+
+// Bounds of what a worker may say.
+const (
+	maxLine     = 16 << 20 // bytes of an answer
+	maxSessions = 1024
+	maxWords    = 2000 // bytes of its words that go into an error
+)
+
+// request is one line to a worker. Which fields an op has, docs/environments.md says.
+type request struct {
+	ID       uint64            `json:"id"`
+	Op       string            `json:"op"`
+	Protocol int               `json:"protocol,omitzero"`
+	Options  map[string]string `json:"options,omitzero"`
+	Session  string            `json:"session,omitzero"`
+	To       string            `json:"to,omitzero"`
+	Task     *task             `json:"task,omitzero"`
+	Action   *string           `json:"action,omitzero"`
+	Actions  []string          `json:"actions,omitzero"`
+	State    []byte            `json:"state,omitzero"` // base64
+}
+
+type task struct {
+	Split string `json:"split"`
+	Index int    `json:"index"`
+}
+
+func taskOf(t sparkd.Task) *task { return &task{Split: t.Split, Index: t.Index} }
+
+// breach is an answer that the protocol does not allow. Its worker is not to be trusted
+// any more.
+type breach string
+
+func (b breach) Error() string { return string(b) }
+
+// parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure
+// that it reports.
+func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
+	var a struct {
+		ID    *uint64         `json:"id"`
+		OK    json.RawMessage `json:"ok"`
+		Error *struct {
+			Code, Message, Field, Remedy string
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(line, &a); err != nil {
+		return nil, breach(fmt.Sprintf("it wrote a line that is no answer: %s", quote(line)))
+	}
+	switch {
+	case a.ID == nil || *a.ID != id:
+		return nil, breach(fmt.Sprintf("it wrote an answer without id %d, that of the request: %s", id, quote(line)))
+	case a.Error != nil && a.OK != nil:
+		return nil, breach("its answer has both ok and error: " + quote(line))
+	case a.Error != nil:
+		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: cut(a.Error.Message), Field: cut(a.Error.Field), Remedy: cut(a.Error.Remedy)}
+		if a.Error.Code == string(sparkd.CodeInvalid) {
+			e.Code = sparkd.CodeInvalid
+		}
+		return nil, e
+	case !bytes.HasPrefix(a.OK, []byte("{")):
+		return nil, breach("its answer has neither an ok object nor an error object: " + quote(line))
+	}
+	return a.OK, nil
+}
+
+// observation is what a reset or a step answers.
+type observation struct {
+	Text       *string  `json:"text"`
+	Goal       string   `json:"goal"`
+	Admissible []string `json:"admissible"`
+	Reward     float64  `json:"reward"`
+	Done       bool     `json:"done"`
+	Success    bool     `json:"success"`
+}
+
+func (o *observation) domain() (sparkd.Observation, error) {
+	if o.Text == nil {
+		return sparkd.Observation{}, breach("its observation has no text")
+	}
+	slices.Sort(o.Admissible)
+	return sparkd.Observation{Text: *o.Text, Goal: o.Goal, Admissible: o.Admissible, Reward: o.Reward, Done: o.Done, Success: o.Done && o.Success}, nil
+}
+
+func parseObservation(ok json.RawMessage) (sparkd.Observation, error) {
+	var o observation
+	if err := json.Unmarshal(ok, &o); err != nil {
+		return sparkd.Observation{}, breach("its observation cannot be read: " + err.Error())
+	}
+	return o.domain()
+}
+
+// parseReplay reads the observations of a replay of n actions.
+func parseReplay(ok json.RawMessage, n int) ([]sparkd.Observation, error) {
+	var r struct {
+		Observations []observation `json:"observations"`
+	}
+	if err := json.Unmarshal(ok, &r); err != nil {
+		return nil, breach("its replay cannot be read: " + err.Error())
+	}
+	seen := make([]sparkd.Observation, len(r.Observations))
+	for i := range seen {
+		o, err := r.Observations[i].domain()
+		if err != nil {
+			return nil, err
+		}
+		if seen[i] = o; o.Done && i < len(seen)-1 {
+			return nil, breach("its replay goes on after the end of the episode")
+		}
+	}
+	if len(seen) > n+1 || len(seen) == 0 || len(seen) < n+1 && !seen[len(seen)-1].Done {
+		return nil, breach(fmt.Sprintf("its replay of %d actions has %d observations", n, len(seen)))
+	}
+	return seen, nil
+}
+
+// hello is what a worker says about itself.
+type hello struct {
+	Protocol int                 `json:"protocol"`
+	Name     string              `json:"name"`
+	Version  string              `json:"version"`
+	About    string              `json:"about"`
+	Splits   map[string]int      `json:"splits"`
+	MaxSteps int                 `json:"max_steps"`
+	Fork     string              `json:"fork"`
+	Replay   bool                `json:"replay"`
+	Sessions int                 `json:"sessions"`
+	Names    map[string][]string `json:"names"`
+}
+
+// parseHello reads and checks the answer to hello.
+func parseHello(ok json.RawMessage) (hello, error) {
+	h := hello{Sessions: 1}
+	if err := json.Unmarshal(ok, &h); err != nil {
+		return h, breach("its hello cannot be read: " + err.Error())
+	}
+	switch {
+	case h.Protocol != version:
+		return h, breach(fmt.Sprintf("it speaks protocol %d, not %d", h.Protocol, version))
+	case len(h.Splits) == 0:
+		return h, breach("its hello has no splits")
+	case h.MaxSteps < 1:
+		return h, breach(fmt.Sprintf("its hello has max_steps = %d, which must be at least 1", h.MaxSteps))
+	case h.Sessions < 1 || h.Sessions > maxSessions:
+		return h, breach(fmt.Sprintf("its hello has sessions = %d, which must be from 1 to %d", h.Sessions, maxSessions))
+	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
+		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay", cut(h.Fork)))
+	}
+	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
+		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {
+			return h, breach(fmt.Sprintf("its hello has %d tasks in split %q; a split has a name without a slash and at least one task, or -1 for any number", n, cut(split)))
+		}
+	}
+	for _, split := range slices.Sorted(maps.Keys(h.Names)) {
+		if n := len(h.Names[split]); n != h.Splits[split] {
+			return h, breach(fmt.Sprintf("its hello names %d tasks of split %q, which has %d", n, cut(split), h.Splits[split]))
+		}
+	}
+	return h, nil
+}
+
+// agrees reports whether two workers describe the same environment.
+func (h *hello) agrees(first *hello) bool { return reflect.DeepEqual(h, first) }
+
+// has checks that there is a task.
+func (h *hello) has(t sparkd.Task) error {
+	n, ok := h.Splits[t.Split]
+	switch {
+	case !ok:
+		return sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(h.Splits)), ", "), "%s has no split %q", t.Env, t.Split)
+	case t.Index < 0 || n != sparkd.Unbounded && t.Index >= n:
+		return sparkd.Invalid("tasks.indices", fmt.Sprintf("%s/%s has %d tasks, counted from 0", t.Env, t.Split, n), "there is no task %d", t.Index)
+	}
+	return nil
+}
+
+// cut bounds what others say before it goes into an error.
+func cut(s string) string {
+	if len(s) > maxWords {
+		s = s[:maxWords] + "…"
+	}
+	return strings.ToValidUTF8(s, "�")
+}
+
+// quote shows the beginning of a line.
+func quote(line []byte) string {
+	const most = 120
+	if len(line) > most {
+		return fmt.Sprintf("%q and %d bytes more", line[:most], len(line)-most)
+	}
+	return fmt.Sprintf("%q", line)
+}

@@ -1,0 +1,150 @@
+package httpclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sparkd"
+)
+
+// Retry is the cause of a failure that may pass.
+type Retry struct {
+	After time.Duration // that the server asked for; 0 where it said nothing
+	Err   error
+}
+
+func (r *Retry) Error() string {
+	if r.After > 0 {
+		return fmt.Sprintf("%v; again after %v", r.Err, r.After)
+	}
+	return r.Err.Error()
+}
+
+// Unwrap returns what happened.
+func (r *Retry) Unwrap() error { return r.Err }
+
+// Status is what a server said with a status that is no success.
+type Status struct {
+	Code    int    // of HTTP
+	Kind    string // the server's own name of the error, "" where it has none
+	Param   string // the field that the server names, "" where it names none
+	Message string
+}
+
+func (s *Status) Error() string { return fmt.Sprintf("status %d: %s", s.Code, s.Message) }
+
+// IsPassing reports whether err may pass, so that the same request can be sent again.
+func IsPassing(err error) bool {
+	var r *Retry
+	return errors.As(err, &r)
+}
+
+// ErrRestarted is the cause of the error of an engine's Probe when its server was started
+// anew since the last look: it answers, and its cache is empty.
+var ErrRestarted = errors.New("the server was started anew")
+
+// errSlow ends a request that took all the time it may take.
+var errSlow = errors.New("no answer in time")
+
+// maxRetryAfter bounds what a server can ask for.
+const maxRetryAfter = time.Hour
+
+// transportError says why there is no whole answer. A deadline of the caller is the
+// caller's; the client's own limit is a server that hangs.
+func (c *Client) transportError(ctx, limited context.Context, err error) error {
+	if ctx.Err() != nil {
+		return sparkd.AsError(ctx.Err())
+	}
+	message, remedy := fmt.Sprintf("%s cannot be reached or broke off: %v", c.Name(), err), "check that the server runs and its address is right"
+	if context.Cause(limited) == errSlow {
+		message, remedy = fmt.Sprintf("%s gave no answer within %v", c.Name(), c.limit), "check the server's load, or lower sampling.max_tokens"
+		err = errSlow
+	}
+	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: message, Remedy: remedy, Err: &Retry{Err: err}}
+}
+
+// statusError reads a status that is no success.
+func (c *Client) statusError(path string, w *http.Response, body []byte) error {
+	s := readStatus(w.StatusCode, body)
+	e := &sparkd.Error{Code: sparkd.CodeEngine, Message: fmt.Sprintf("%s answers with %v", c.Base(path), s), Err: s}
+	switch s.Code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		e.Code, e.Remedy = sparkd.CodeUnavailable, "it is busy or starting; try again"
+		e.Err = &Retry{After: retryAfter(w.Header.Get("Retry-After"), time.Now()), Err: s}
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+		e.Code, e.Field = sparkd.CodeInvalid, s.Param
+		e.Remedy = "the server refuses the request as it is"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		e.Field, e.Remedy = "engine.api_key_file", "give the key that the server wants"
+	case http.StatusNotFound:
+		e.Field, e.Remedy = "engine.served_model", "check the address of the server and the name of its model"
+	}
+	return e
+}
+
+// readStatus finds the message of the servers known here: {"error": {"message", "type",
+// "param"}} of OpenAI, vLLM and llama-server, {"error": {"message"}} or {"error": "…"} of
+// SGLang and Ollama, {"detail": "…"} of FastAPI, {"object": "error", "message"} of older
+// vLLM; else the start of the body.
+func readStatus(code int, body []byte) *Status {
+	s := &Status{Code: code, Message: Excerpt(body)}
+	type inner struct {
+		Message, Type string
+		Param         any
+	}
+	var outer struct {
+		inner
+		Error  json.RawMessage
+		Detail any
+	}
+	if json.Unmarshal(body, &outer) != nil {
+		return s
+	}
+	in := outer.inner
+	if text := ""; json.Unmarshal(outer.Error, &text) == nil {
+		in.Message = text
+	} else {
+		_ = json.Unmarshal(outer.Error, &in)
+	}
+	if text, ok := outer.Detail.(string); ok && in.Message == "" {
+		in.Message = text
+	}
+	if in.Message != "" {
+		s.Message = Excerpt([]byte(in.Message))
+	}
+	s.Kind = in.Type
+	s.Param, _ = in.Param.(string)
+	return s
+}
+
+// retryAfter reads the header of that name: seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	after := time.Duration(0)
+	if n, err := strconv.ParseFloat(value, 64); err == nil && n == n {
+		after = time.Duration(min(max(n, 0), maxRetryAfter.Seconds()) * float64(time.Second))
+	} else if at, err := http.ParseTime(value); err == nil {
+		after = at.Sub(now)
+	}
+	return min(max(after, 0), maxRetryAfter)
+}
+
+// Excerpt returns the start of what a server sent, fit for a message.
+func Excerpt(body []byte) string {
+	const most = 300
+	text := strings.ToValidUTF8(strings.TrimSpace(string(body[:min(len(body), 4*most)])), "\uFFFD")
+	if text == "" {
+		return "(nothing)"
+	}
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
+}
