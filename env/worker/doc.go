@@ -1,5 +1,5 @@
 // Package worker plays environments that run in other programs, in any language: workers
-// that answer lines of JSON on stdin and stdout. docs/environments.md has the protocol on
+// that answer lines of JSON on stdin and stdout. docs/environments-reference.md has the protocol on
 // one page, with a complete session.
 //
 //	source.go    what the configuration says and what the worker says: Open, Info, Lookup

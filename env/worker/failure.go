@@ -46,12 +46,12 @@ func (w *worker) failure(cause error) *sparkd.Error {
 	case late:
 		e.Code, e.Remedy = sparkd.CodeDeadline, "raise the time limit, or find out why it hangs"
 		if c.op == "hello" {
-			e.Field, e.Remedy = w.o.field("command"), "make it answer hello on stdout, as docs/environments.md has it"
+			e.Field, e.Remedy = w.o.field("command"), "make it answer hello on stdout, as docs/environments-reference.md has it"
 		}
 	case huge:
 		e.Field, e.Remedy = w.o.field("memory"), "raise it, or find out why the worker grows"
 	case breach:
-		e.Field, e.Remedy = w.o.field("command"), "let it write to stdout what docs/environments.md has, and everything else to stderr"
+		e.Field, e.Remedy = w.o.field("command"), "let it write to stdout what docs/environments-reference.md has, and everything else to stderr"
 	default:
 		switch cause {
 		case errEnded:

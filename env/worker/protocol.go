@@ -22,7 +22,7 @@ const (
 	maxWords    = 2000 // bytes of its words that go into an error
 )
 
-// request is one line to a worker. Which fields an op has, docs/environments.md says.
+// request is one line to a worker. Which fields an op has, docs/environments-reference.md says.
 type request struct {
 	ID       uint64            `json:"id"`
 	Op       string            `json:"op"`

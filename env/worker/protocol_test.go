@@ -110,7 +110,7 @@ func TestHellos(t *testing.T) {
 
 // The answers of the session in the documentation are read without complaint.
 func TestDocumentedSession(t *testing.T) {
-	page, err := os.ReadFile("../../docs/environments.md")
+	page, err := os.ReadFile("../../docs/environments-reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}

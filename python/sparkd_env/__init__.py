@@ -1,7 +1,7 @@
 """Makes a Python text environment a worker of the sparkd daemon.
 
 A worker is a program that sparkd starts and talks to in lines of JSON over stdin and
-stdout (protocol 1, docs/environments.md). Subclass Env and serve it:
+stdout (protocol 1, docs/environments-reference.md). Subclass Env and serve it:
 
     import random
     import sparkd_env

@@ -1,4 +1,4 @@
-"""The worker's side of the exec protocol, version 1 (docs/environments.md)."""
+"""The worker's side of the exec protocol, version 1 (docs/environments-reference.md)."""
 
 from __future__ import annotations
 
