@@ -47,7 +47,8 @@ func Path(ctx context.Context) (string, error) {
 	}
 	err := errors.Join(errs...)
 	return "", &sparkd.Error{Code: sparkd.CodeModel, Field: "engine.model", Err: err,
-		Message: "the bundled policy cannot be written to a file: " + err.Error(), Remedy: "name a folder that can be written by SPARKD_CACHE"}
+		Message: "the bundled policy cannot be written to a file: " +
+			err.Error(), Remedy: "name a folder that can be written by SPARKD_CACHE"}
 }
 
 // CacheDir is where sparkd keeps models: models in $SPARKD_CACHE, else in sparkd in the

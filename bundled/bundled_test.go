@@ -113,7 +113,8 @@ func TestPathElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Path(t.Context())
-	if e := sparkd.AsError(err); err == nil || e.Code != sparkd.CodeModel || e.Field != "engine.model" || !strings.Contains(e.Remedy, "SPARKD_CACHE") {
+	if e := sparkd.AsError(err); err == nil || e.Code != sparkd.CodeModel || e.Field != "engine.model" ||
+		!strings.Contains(e.Remedy, "SPARKD_CACHE") {
 		t.Errorf("%+v", e)
 	}
 	ended, cancel := context.WithCancel(t.Context())

@@ -42,7 +42,8 @@ type Catalog struct{ sources map[string]Source }
 // absence shows when it is first needed. limit is how long their callers wait for one
 // call. log gets the lines that workers write to stderr,
 // with the name of their environment; it is called by several goroutines.
-func Open(ctx context.Context, configured map[string]Config, limit time.Duration, log func(name, line string)) (*Catalog, error) {
+func Open(ctx context.Context, configured map[string]Config, limit time.Duration,
+	log func(name, line string)) (*Catalog, error) {
 	c := &Catalog{map[string]Source{alfworld.Name: alfworld.Household{}, sparkd.EnvClient: session.Remote{}}}
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
 		s, err := open(ctx, name, configured[name], limit, func(line string) { log(name, line) })
@@ -63,13 +64,15 @@ func open(ctx context.Context, name string, c Config, limit time.Duration, log f
 		s, err = alfworld.Open(ctx, name, alfworld.Options{Data: c.Data})
 	case "exec":
 		// A worker that hangs is found in half the time, so that calls that wait for it have the other half.
-		s, err = worker.Open(ctx, name, worker.Options{Command: c.Command, Workers: c.Workers, Memory: c.Memory, Options: c.Options, CallTimeout: limit / 2, Log: log})
+		s, err = worker.Open(ctx, name, worker.Options{Command: c.Command, Workers: c.Workers, Memory: c.Memory,
+			Options: c.Options, CallTimeout: limit / 2, Log: log})
 	case "openenv":
 		s, err = openenv.Open(ctx, name, openenv.Options{URL: c.URL, Workers: c.Workers, Options: c.Options})
 	case "agentgym":
 		s, err = agentgym.Open(ctx, name, agentgym.Options{URL: c.URL, Workers: c.Workers, Options: c.Options})
 	case "mcp":
-		s, err = mcp.Open(ctx, name, mcp.Options{Command: c.Command, URL: c.URL, Workers: c.Workers, Options: c.Options, Log: log})
+		s, err = mcp.Open(ctx, name, mcp.Options{Command: c.Command, URL: c.URL, Workers: c.Workers,
+			Options: c.Options, Log: log})
 	}
 	return s, at("env."+name, err)
 }
@@ -84,7 +87,8 @@ func (c *Config) Check(name string) error {
 	case name == alfworld.Name || name == sparkd.EnvClient:
 		return sparkd.Invalid(field, "choose another name", "%s is built in", name)
 	case !nameForm.MatchString(name):
-		return sparkd.Invalid(field, "use letters, digits, - and _, a letter first", "%q cannot name an environment", name)
+		return sparkd.Invalid(field, "use letters, digits, - and _, a letter first",
+			"%q cannot name an environment", name)
 	case !slices.Contains(Kinds(), c.Kind):
 		return sparkd.Invalid(field+".kind", "one of "+strings.Join(Kinds(), ", "), "unknown kind %q", c.Kind)
 	case c.Workers < 0 || c.Workers > 4096:
@@ -139,7 +143,8 @@ func (c *Catalog) Source(name string) (Source, error) {
 	}
 	// Nobody who may ask for the environment of sessions names another.
 	known := slices.DeleteFunc(c.Names(), func(n string) bool { return n == sparkd.EnvClient })
-	return nil, sparkd.Invalid("tasks.env", "use "+strings.Join(known, " or ")+", or configure it as [env."+name+"] in the file that -c names", "unknown environment %q", name)
+	return nil, sparkd.Invalid("tasks.env", "use "+strings.Join(known, " or ")+", or configure it as [env."+name+
+		"] in the file that -c names", "unknown environment %q", name)
 }
 
 // Close closes all environments.

@@ -92,7 +92,8 @@ func TestRefusals(t *testing.T) {
 		{resolve(func(t *sparkd.Tasks) { t.Names = []string{"a"} }), "tasks.names", "tasks.indices"},
 	} {
 		var e *sparkd.Error
-		if !errors.As(tt.err, &e) || e.Code != sparkd.CodeInvalid || e.Field != tt.field || !strings.Contains(e.Remedy, tt.remedy) || e.Remedy == "" {
+		if !errors.As(tt.err, &e) || e.Code != sparkd.CodeInvalid || e.Field != tt.field ||
+			!strings.Contains(e.Remedy, tt.remedy) || e.Remedy == "" {
 			t.Errorf("%v, want %s with the remedy %q", tt.err, tt.field, tt.remedy)
 		}
 	}

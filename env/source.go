@@ -33,7 +33,8 @@ func Resolve(s Source, t sparkd.Tasks) (sparkd.Tasks, error) {
 	about := s.Info()
 	size, ok := about.Splits[t.Split]
 	if !ok {
-		return t, sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(about.Splits)), ", "), "%s has no split %q", t.Env, t.Split)
+		return t, sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(about.Splits)), ", "),
+			"%s has no split %q", t.Env, t.Split)
 	}
 	if len(t.Names) > 0 {
 		return byName(s, t)
@@ -57,7 +58,8 @@ func inRange(t *sparkd.Tasks, size int) error {
 	case t.From >= size:
 		return sparkd.Invalid("tasks.from", remedy, "there is no task %d", t.From)
 	case t.Count > size-t.From:
-		return sparkd.Invalid("tasks.count", remedy, "there are %d tasks from %d on, not %d", size-t.From, t.From, t.Count)
+		return sparkd.Invalid("tasks.count", remedy, "there are %d tasks from %d on, not %d",
+			size-t.From, t.From, t.Count)
 	}
 	return nil
 }
@@ -74,11 +76,13 @@ func byName(s Source, t sparkd.Tasks) (sparkd.Tasks, error) {
 		index, near, ok := n.Lookup(t.Split, name)
 		switch {
 		case !ok && len(near) > 0:
-			return t, sparkd.Invalid(field, "near it: "+strings.Join(near, ", "), "%s/%s has no task %q", t.Env, t.Split, name)
+			return t, sparkd.Invalid(field, "near it: "+strings.Join(near, ", "),
+				"%s/%s has no task %q", t.Env, t.Split, name)
 		case !ok:
 			return t, sparkd.Invalid(field, "use tasks.indices", "%s/%s has no task %q", t.Env, t.Split, name)
 		case seen[index]:
-			return t, sparkd.Invalid(field, "name each task once; more trajectories of a task are more roots or leaves", "task %q is listed twice", name)
+			return t, sparkd.Invalid(field, "name each task once; more trajectories of a task are more roots or leaves",
+				"task %q is listed twice", name)
 		}
 		seen[index], indices[i] = true, index
 	}

@@ -42,13 +42,15 @@ func TestGrowWindow(t *testing.T) {
 		if n.Depth > 0 {
 			want := "', Action " + string(rune('0'+n.Depth)) + ": '" + n.Action + "']"
 			before := "'" + observed(path[n.Depth-1])
-			if !strings.Contains(last.Text, before+want) || !strings.Contains(last.Text, "observe: "+observed(n)+"\n") || !strings.Contains(last.Text, tree.Goal) {
+			if !strings.Contains(last.Text, before+want) ||
+				!strings.Contains(last.Text, "observe: "+observed(n)+"\n") || !strings.Contains(last.Text, tree.Goal) {
 				t.Errorf("node %d: the prompt is %q", n.ID, last.Text)
 			}
 		}
 	}
 	for _, r := range b.engine.asked {
-		if !slices.ContainsFunc(tree.Nodes, func(n *sparkd.Node) bool { return slices.Equal(tree.Tokens(n.ID), r.Prefix) }) {
+		if !slices.ContainsFunc(tree.Nodes,
+			func(n *sparkd.Node) bool { return slices.Equal(tree.Tokens(n.ID), r.Prefix) }) {
 			t.Error("the engine was asked for a prompt that is no node's")
 		}
 	}
@@ -80,7 +82,8 @@ func TestResumeWindow(t *testing.T) {
 
 // A window keeps the prompt short where the whole path would outgrow the model.
 func TestWindowOutlivesAppend(t *testing.T) {
-	for mode, want := range map[string]sparkd.Outcome{sparkd.ContextAppend: sparkd.OutcomeContext, sparkd.ContextWindow: sparkd.OutcomeStepLimit} {
+	for mode, want := range map[string]sparkd.Outcome{sparkd.ContextAppend: sparkd.OutcomeContext,
+		sparkd.ContextWindow: sparkd.OutcomeStepLimit} {
 		b := windowed(1)
 		b.spec.Context.Mode, b.world.goal, b.engine.info.ContextLength = mode, 100, 2700
 		tree := b.grow(t)
@@ -130,7 +133,8 @@ func TestGrowForkInsideAStep(t *testing.T) {
 		if n.Failed() || n.Parent != of.Parent || n.Decision.Of != of.ID || n.Decision.SharedTokens != k {
 			t.Fatalf("node %d: %+v, error %v", n.ID, n.Decision, n.Error)
 		}
-		if !slices.Equal(m.Tokens[:k], of.Model().Tokens[:k]) || !slices.Equal(m.Logprobs[:k], of.Model().Logprobs[:k]) || m.Validate() != nil {
+		if !slices.Equal(m.Tokens[:k], of.Model().Tokens[:k]) ||
+			!slices.Equal(m.Logprobs[:k], of.Model().Logprobs[:k]) || m.Validate() != nil {
 			t.Errorf("node %d does not begin with the shared tokens", n.ID)
 		}
 		if text, _ := b.engine.Detokenize(t.Context(), of.Model().Tokens[:k]); !strings.HasPrefix(m.Text, text) {
@@ -139,12 +143,14 @@ func TestGrowForkInsideAStep(t *testing.T) {
 		generated += len(m.Tokens) - k
 	}
 	s := tree.Stats
-	if s.GeneratedTokens-before.GeneratedTokens != generated || s.Leaves-before.Leaves != 3 || s.Forks-before.Forks != 3 || s.UniqueTokens != before.UniqueTokens || s.ReplaySteps == before.ReplaySteps {
+	if s.GeneratedTokens-before.GeneratedTokens != generated || s.Leaves-before.Leaves != 3 ||
+		s.Forks-before.Forks != 3 || s.UniqueTokens != before.UniqueTokens || s.ReplaySteps == before.ReplaySteps {
 		t.Errorf("before %+v\nafter %+v, generated %d", before, s, generated)
 	}
 	seeds := map[uint64]bool{}
 	for _, r := range b.engine.asked {
-		if most := b.spec.Sampling.MaxTokens - len(r.Prefix) + len(tree.Tokens(of.Parent)); r.Sampling.MaxTokens != most {
+		if most := b.spec.Sampling.MaxTokens - len(r.Prefix) +
+			len(tree.Tokens(of.Parent)); r.Sampling.MaxTokens != most {
 			t.Errorf("up to %d tokens were asked for, %d are left", r.Sampling.MaxTokens, most)
 		}
 		for _, seed := range r.Seeds {

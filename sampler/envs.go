@@ -30,12 +30,14 @@ type env struct {
 }
 
 func newEnvs(d Deps) *envs {
-	return &envs{opener: d.OpenEnv, timeout: d.EnvTimeout, slots: make(chan struct{}, d.Parallel), open: map[*env]struct{}{}}
+	return &envs{opener: d.OpenEnv, timeout: d.EnvTimeout, slots: make(chan struct{}, d.Parallel),
+		open: map[*env]struct{}{}}
 }
 
 // call runs f, one call of an environment, within the deadline. drop receives what f
 // returns too late.
-func call[T any](ctx context.Context, s *envs, what string, f func(context.Context) (T, error), drop func(T)) (T, error) {
+func call[T any](ctx context.Context, s *envs, what string, f func(context.Context) (T, error),
+	drop func(T)) (T, error) {
 	var zero T
 	select {
 	case s.slots <- struct{}{}:
@@ -124,11 +126,13 @@ func (s *envs) start(ctx context.Context, t sparkd.Task) (*env, sparkd.Observati
 }
 
 func (c *env) reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	return use(ctx, c, "reset", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Reset(ctx, t) }, nil)
+	return use(ctx, c, "reset", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Reset(ctx, t) },
+		nil)
 }
 
 func (c *env) step(ctx context.Context, action string) (sparkd.Observation, error) {
-	return use(ctx, c, "step", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Step(ctx, action) }, nil)
+	return use(ctx, c, "step", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Step(ctx, action) },
+		nil)
 }
 
 func (c *env) fork(ctx context.Context, f sparkd.Forker) (*env, error) {
@@ -142,7 +146,8 @@ func (c *env) fork(ctx context.Context, f sparkd.Forker) (*env, error) {
 // replay rebuilds the state at the end of a path, from a reset and the actions of its
 // nodes. Every observation must be the one that the path recorded; the first that is
 // not ends the replay with CodeDiverged. It returns the steps it took in any case.
-func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (c *env, o sparkd.Observation, steps int, err error) {
+func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (c *env,
+	o sparkd.Observation, steps int, err error) {
 	raw, err := call(ctx, s, "open", s.opener, closeRaw)
 	if err != nil {
 		return nil, o, 0, err
@@ -160,7 +165,8 @@ func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (
 	return c, o, steps, nil
 }
 
-func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int, err error) {
+func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int,
+	err error) {
 	for i, n := range path {
 		if i == 0 {
 			o, err = c.reset(ctx, t)
@@ -178,12 +184,16 @@ func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.
 	return o, steps, nil
 }
 
-func (c *env) replayAtOnce(ctx context.Context, r sparkd.Replayer, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int, err error) {
+func (c *env) replayAtOnce(ctx context.Context, r sparkd.Replayer, t sparkd.Task,
+	path []*sparkd.Node) (o sparkd.Observation, steps int, err error) {
 	actions := make([]string, len(path)-1)
 	for i, n := range path[1:] {
 		actions[i] = n.Action
 	}
-	seen, err := use(ctx, c, "replay", func(ctx context.Context) ([]sparkd.Observation, error) { return r.Replay(ctx, t, actions) }, nil)
+	seen, err := use(ctx, c, "replay", func(ctx context.Context) ([]sparkd.Observation,
+		error) {
+		return r.Replay(ctx, t, actions)
+	}, nil)
 	if err != nil {
 		return o, 0, err
 	}
@@ -196,7 +206,8 @@ func (c *env) replayAtOnce(ctx context.Context, r sparkd.Replayer, t sparkd.Task
 }
 
 func diverged(step, of int) error {
-	return &sparkd.Error{Code: sparkd.CodeDiverged, Remedy: "make the environment repeat itself, or give it a way to fork",
+	return &sparkd.Error{Code: sparkd.CodeDiverged,
+		Remedy:  "make the environment repeat itself, or give it a way to fork",
 		Message: fmt.Sprintf("a replay gave another observation at step %d of %d", step, of)}
 }
 
@@ -217,9 +228,13 @@ func (s *envs) restore(ctx context.Context, t sparkd.Task, state []byte) (*env, 
 	into, ok := raw.(sparkd.Snapshotter)
 	if !ok {
 		c.close()
-		return nil, sparkd.Errorf(sparkd.CodeEnv, "a copy of the environment cannot take the state that another wrote down")
+		return nil, sparkd.Errorf(sparkd.CodeEnv,
+			"a copy of the environment cannot take the state that another wrote down")
 	}
-	_, err = use(ctx, c, "restore", func(ctx context.Context) (struct{}, error) { return struct{}{}, into.Restore(ctx, t, state) }, nil)
+	_, err = use(ctx, c, "restore", func(ctx context.Context) (struct{}, error) {
+		return struct{}{},
+			into.Restore(ctx, t, state)
+	}, nil)
 	if err != nil {
 		c.close()
 		return nil, err

@@ -42,7 +42,8 @@ func (x *expansion) run(ctx context.Context) {
 	for i := range x.children {
 		x.children[i].node = &sparkd.Node{
 			Parent: x.Node, Depth: g.tree.Nodes[x.Node].Depth + 1, Round: g.tree.Round, Started: x.started,
-			Decision: sparkd.Decision{K: x.K, Index: i, Reason: x.Reason, Score: x.Score, Of: x.Of, SharedTokens: x.Shared},
+			Decision: sparkd.Decision{K: x.K, Index: i, Reason: x.Reason, Score: x.Score, Of: x.Of,
+				SharedTokens: x.Shared},
 		}
 	}
 	path := g.tree.Path(x.Node)
@@ -93,7 +94,8 @@ func (c *child) fail(err *sparkd.Error) {
 // may pass. The seeds are the same then, and so is the tree.
 func (x *expansion) sample(ctx context.Context) error {
 	g := x.g
-	r := sparkd.SampleRequest{Prefix: x.parent.tokens, K: x.K, Sampling: g.spec.Sampling, Tree: g.tree.ID, Seeds: make([]uint64, x.K)}
+	r := sparkd.SampleRequest{Prefix: x.parent.tokens, K: x.K, Sampling: g.spec.Sampling, Tree: g.tree.ID,
+		Seeds: make([]uint64, x.K)}
 	if x.Shared > 0 {
 		if err := x.share(ctx, &r); err != nil {
 			return err
@@ -105,14 +107,16 @@ func (x *expansion) sample(ctx context.Context) error {
 	}
 	var err error
 	for range 2 {
-		x.result, err = within(ctx, g.SampleTimeout, func(ctx context.Context) (sparkd.SampleResult, error) { return g.Engine.Sample(ctx, r) }, nil)
+		x.result, err = within(ctx, g.SampleTimeout,
+			func(ctx context.Context) (sparkd.SampleResult, error) { return g.Engine.Sample(ctx, r) }, nil)
 		if code := sparkd.CodeOf(err); ctx.Err() != nil || code != sparkd.CodeEngine && code != sparkd.CodeUnavailable {
 			break
 		}
 	}
 	switch {
 	case err == context.DeadlineExceeded && ctx.Err() == nil:
-		return &sparkd.Error{Code: sparkd.CodeDeadline, Remedy: "raise the time limit of a sample, or lower sampling.max_tokens", Err: err,
+		return &sparkd.Error{Code: sparkd.CodeDeadline,
+			Remedy: "raise the time limit of a sample, or lower sampling.max_tokens", Err: err,
 			Message: fmt.Sprintf("the engine gave no answer within %v", g.SampleTimeout)}
 	case err != nil:
 		return err

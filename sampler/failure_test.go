@@ -40,12 +40,17 @@ func TestGrowWithoutAnEngine(t *testing.T) {
 		code  sparkd.Code
 		calls int64 // of Sample, in each try of the policy
 	}{
-		"down":      {func(e *fakeEngine) { e.fault = fails(sparkd.Errorf(sparkd.CodeEngine, "no")) }, sparkd.CodeEngine, 2},
-		"shut down": {func(e *fakeEngine) { e.fault = fails(sparkd.Errorf(sparkd.CodeUnavailable, "no")) }, sparkd.CodeUnavailable, 2},
-		"capacity":  {func(e *fakeEngine) { e.fault = fails(sparkd.Errorf(sparkd.CodeCapacity, "no")) }, sparkd.CodeCapacity, 1},
-		"untyped":   {func(e *fakeEngine) { e.fault = fails(errors.New("no")) }, sparkd.CodeEngine, 1},
-		"panics":    {func(e *fakeEngine) { e.fault = func(context.Context, sparkd.SampleRequest) error { panic("no") } }, sparkd.CodeEngine, 1},
-		"too few":   {func(e *fakeEngine) { e.spoil = func(r *sparkd.SampleResult) { r.Samples = r.Samples[1:] } }, sparkd.CodeEngine, 1},
+		"down": {func(e *fakeEngine) { e.fault = fails(sparkd.Errorf(sparkd.CodeEngine, "no")) },
+			sparkd.CodeEngine, 2},
+		"shut down": {func(e *fakeEngine) { e.fault = fails(sparkd.Errorf(sparkd.CodeUnavailable, "no")) },
+			sparkd.CodeUnavailable, 2},
+		"capacity": {func(e *fakeEngine) { e.fault = fails(sparkd.Errorf(sparkd.CodeCapacity, "no")) },
+			sparkd.CodeCapacity, 1},
+		"untyped": {func(e *fakeEngine) { e.fault = fails(errors.New("no")) }, sparkd.CodeEngine, 1},
+		"panics": {func(e *fakeEngine) { e.fault = func(context.Context, sparkd.SampleRequest) error { panic("no") } },
+			sparkd.CodeEngine, 1},
+		"too few": {func(e *fakeEngine) { e.spoil = func(r *sparkd.SampleResult) { r.Samples = r.Samples[1:] } },
+			sparkd.CodeEngine, 1},
 		"not a number": {func(e *fakeEngine) {
 			e.spoil = func(r *sparkd.SampleResult) {
 				spoilAll(r, func(s *sparkd.Sample) { s.Logprobs[0] = float32(math.NaN()) })
@@ -57,7 +62,10 @@ func TestGrowWithoutAnEngine(t *testing.T) {
 			}
 		}, sparkd.CodeEngine, 1},
 		"lengths": {func(e *fakeEngine) {
-			e.spoil = func(r *sparkd.SampleResult) { spoilAll(r, func(s *sparkd.Sample) { s.Logprobs = s.Logprobs[1:] }) }
+			e.spoil = func(r *sparkd.SampleResult) {
+				spoilAll(r,
+					func(s *sparkd.Sample) { s.Logprobs = s.Logprobs[1:] })
+			}
 		}, sparkd.CodeEngine, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +84,8 @@ func TestGrowWithoutAnEngine(t *testing.T) {
 			if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != c.code {
 				t.Errorf("state %s, error %v", tree.State, tree.Error)
 			}
-			if want := branching.MaxTries * b.spec.Policy.Roots; tree.Stats.Failed != want || len(tree.Nodes) != want+1 || tree.Stats.Leaves != 0 {
+			if want := branching.MaxTries * b.spec.Policy.Roots; tree.Stats.Failed != want ||
+				len(tree.Nodes) != want+1 || tree.Stats.Leaves != 0 {
 				t.Errorf("stats %+v, want %d failed", tree.Stats, want)
 			}
 			if want := branching.MaxTries * c.calls; calls.Load() != want {
@@ -99,10 +108,13 @@ func spoilAll(r *sparkd.SampleResult, spoil func(*sparkd.Sample)) {
 // A copy of the environment that breaks costs one branch; the others go on.
 func TestGrowWithABreakingEnvironment(t *testing.T) {
 	for name, fault := range map[string]func() error{
-		"error":   func() error { return errors.New("the roof fell in") },
-		"panic":   func() error { panic("the roof fell in") },
-		"typed":   func() error { return sparkd.Errorf(sparkd.CodeEnv, "the roof fell in") },
-		"own end": func() error { return sparkd.Errorf(sparkd.CodeEnv, "the roof fell in: %v", context.DeadlineExceeded) },
+		"error": func() error { return errors.New("the roof fell in") },
+		"panic": func() error { panic("the roof fell in") },
+		"typed": func() error { return sparkd.Errorf(sparkd.CodeEnv, "the roof fell in") },
+		"own end": func() error {
+			return sparkd.Errorf(sparkd.CodeEnv, "the roof fell in: %v",
+				context.DeadlineExceeded)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench()
@@ -120,7 +132,8 @@ func TestGrowWithABreakingEnvironment(t *testing.T) {
 				if !n.Failed() {
 					continue
 				}
-				if n.Parent != 1 || n.Error.Code != sparkd.CodeEnv || !strings.Contains(n.Error.Message, "the roof fell in") {
+				if n.Parent != 1 || n.Error.Code != sparkd.CodeEnv ||
+					!strings.Contains(n.Error.Message, "the roof fell in") {
 					t.Errorf("failed node %+v, error %v", n, n.Error)
 				}
 				if siblings := tree.Children()[n.Parent]; len(siblings) < 2 || tree.Nodes[siblings[1]].Failed() {
@@ -134,7 +147,12 @@ func TestGrowWithABreakingEnvironment(t *testing.T) {
 // The world that cannot be opened, reset or rebuilt fails the tree before it has nodes.
 func TestGrowWithoutAnEnvironment(t *testing.T) {
 	for name, set := range map[string]func(*bench){
-		"open":  func(b *bench) { b.OpenEnv = func(context.Context) (sparkd.Env, error) { return nil, errors.New("no") } },
+		"open": func(b *bench) {
+			b.OpenEnv = func(context.Context) (sparkd.Env,
+				error) {
+				return nil, errors.New("no")
+			}
+		},
 		"panic": func(b *bench) { b.OpenEnv = func(context.Context) (sparkd.Env, error) { panic("no") } },
 		"nil":   func(b *bench) { b.OpenEnv = func(context.Context) (sparkd.Env, error) { return nil, nil } },
 		"reset": func(b *bench) { b.world.resetFault = func() error { return errors.New("no") } },
@@ -143,8 +161,10 @@ func TestGrowWithoutAnEnvironment(t *testing.T) {
 			b := newBench()
 			set(b)
 			tree := b.grow(t)
-			if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != sparkd.CodeEnv || len(tree.Nodes) != 0 || len(b.commits) != 1 {
-				t.Errorf("state %s, error %v, %d nodes, %d commits", tree.State, tree.Error, len(tree.Nodes), len(b.commits))
+			if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != sparkd.CodeEnv ||
+				len(tree.Nodes) != 0 || len(b.commits) != 1 {
+				t.Errorf("state %s, error %v, %d nodes, %d commits", tree.State, tree.Error,
+					len(tree.Nodes), len(b.commits))
 			}
 		})
 	}

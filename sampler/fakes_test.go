@@ -102,7 +102,8 @@ func (e *fakeEngine) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd
 	if answer == nil {
 		answer = wander
 	}
-	res := sparkd.SampleResult{Engine: "fake", PolicyVersion: "v1", PromptTokens: len(r.Prefix), Samples: make([]sparkd.Sample, r.K)}
+	res := sparkd.SampleResult{Engine: "fake", PolicyVersion: "v1", PromptTokens: len(r.Prefix),
+		Samples: make([]sparkd.Sample, r.K)}
 	for i := range res.Samples {
 		s := &res.Samples[i]
 		s.Text, s.Finish = answer(r.Seeds[i])
@@ -114,7 +115,8 @@ func (e *fakeEngine) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd
 			s.Tokens, s.Finish = s.Tokens[:most], sparkd.FinishLength
 			s.Text, _ = e.Detokenize(ctx, s.Tokens)
 		}
-		s.Logprobs, s.Entropies, s.Margins = make([]float32, len(s.Tokens)), make([]float32, len(s.Tokens)), make([]float32, len(s.Tokens))
+		s.Logprobs, s.Entropies, s.Margins = make([]float32, len(s.Tokens)), make([]float32,
+			len(s.Tokens)), make([]float32, len(s.Tokens))
 		for j, id := range s.Tokens {
 			s.Logprobs[j], s.Entropies[j], s.Margins[j] = -float32(id)/100, float32(id%7)/4, float32(id%5)
 		}
@@ -192,7 +194,8 @@ func (w *world) open(context.Context) (sparkd.Env, error) {
 }
 
 func (c *counter) observe() sparkd.Observation {
-	o := sparkd.Observation{Text: fmt.Sprintf("%sYou are at %d after %d steps.", c.text, c.at, c.step), Admissible: []string{"down", "up"}}
+	o := sparkd.Observation{Text: fmt.Sprintf("%sYou are at %d after %d steps.", c.text, c.at, c.step),
+		Admissible: []string{"down", "up"}}
 	if c.diverges && c.copy > 1 && c.step >= 2 {
 		o.Text += fmt.Sprintf(" This is copy %d.", c.copy)
 	}

@@ -135,7 +135,8 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 		}
 	}
 	d.Prompt.Tag = spec.Policy.Tag
-	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, leaves: map[int]*leaf{}, begun: d.Clock(), spent: growingTime(t)}
+	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, leaves: map[int]*leaf{},
+		begun: d.Clock(), spent: growingTime(t)}
 	g.envs = newEnvs(d)
 	if g.chat, err = newChat(ctx, d.Engine, d.Template); err != nil {
 		return nil, err
@@ -176,7 +177,8 @@ func (g *grower) open(ctx context.Context) error {
 	if err != nil {
 		return g.fail(ctx, envError(err))
 	}
-	n := &sparkd.Node{Parent: -1, ObsHash: o.Hash(), Valid: true, Admissible: true, Started: started, EnvTime: g.Clock().Sub(started)}
+	n := &sparkd.Node{Parent: -1, ObsHash: o.Hash(), Valid: true, Admissible: true, Started: started,
+		EnvTime: g.Clock().Sub(started)}
 	g.tree.Goal = o.Goal
 	prompt, err := g.prompt(ctx, g.Prompt.Opening(&o))
 	if ctx.Err() != nil {
@@ -186,11 +188,13 @@ func (g *grower) open(ctx context.Context) error {
 		return g.fail(ctx, engineError(err))
 	}
 	if g.chat.full(len(prompt.Tokens)) {
-		return g.fail(ctx, &sparkd.Error{Code: sparkd.CodeContext, Remedy: "use a model with a longer context, or list fewer actions (sampler.admissible)",
+		return g.fail(ctx, &sparkd.Error{Code: sparkd.CodeContext,
+			Remedy:  "use a model with a longer context, or list fewer actions (sampler.admissible)",
 			Message: "the task's opening is longer than the model's context"})
 	}
 	if g.window != nil { // what later prompts will quote
-		n.Spans = []sparkd.Span{{Source: sparkd.SourceEnv, Text: strings.TrimSpace(o.Text), TokenExact: prompt.TokenExact}}
+		n.Spans = []sparkd.Span{{Source: sparkd.SourceEnv, Text: strings.TrimSpace(o.Text),
+			TokenExact: prompt.TokenExact}}
 	}
 	n.Spans = append(n.Spans, prompt)
 	if err := g.commit(ctx, []*sparkd.Node{n}, sparkd.Stats{}); err != nil {
@@ -204,7 +208,8 @@ func (g *grower) open(ctx context.Context) error {
 func (g *grower) prompt(ctx context.Context, user string) (sparkd.Span, error) {
 	parts := g.Template.Opening(g.Prompt.System(), user, g.Prompt.Examples()...)
 	tokens, err := g.chat.opening(ctx, parts)
-	return sparkd.Span{Source: sparkd.SourcePrompt, Tokens: tokens, Text: spell(parts), Turns: turns(parts), TokenExact: g.chat.info.Capabilities.TokenExact}, err
+	return sparkd.Span{Source: sparkd.SourcePrompt, Tokens: tokens, Text: spell(parts), Turns: turns(parts),
+		TokenExact: g.chat.info.Capabilities.TokenExact}, err
 }
 
 // spell returns the text of parts, as the model reads it.

@@ -20,7 +20,8 @@ func BenchmarkGrow(b *testing.B) {
 	}
 	engine.answer = func(seed uint64) (string, sparkd.FinishReason) { return texts[seed%64], sparkd.FinishStop }
 	spec := sparkd.DefaultSpec()
-	d := Deps{Engine: engine, Template: chatML, OpenEnv: w.open, Commit: func(context.Context, *sparkd.Tree, int) error { return nil }}
+	d := Deps{Engine: engine, Template: chatML, OpenEnv: w.open,
+		Commit: func(context.Context, *sparkd.Tree, int) error { return nil }}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {

@@ -43,7 +43,8 @@ func (p Prompt) System() string {
 	return p.tagged(`You act in a text world, one command per turn, until your task is done.
 
 Begin each answer with one short sentence inside exactly one of two tags:
-<explore>…</explore> when the last result surprised you or you miss something: name several places, objects or actions worth a try.
+<explore>…</explore> when the last result surprised you or you miss something: ` +
+		`name several places, objects or actions worth a try.
 <think>…</think> in every other case: say what is done and what comes next.
 Then give one of the possible actions, word for word, inside <action>…</action>. Write nothing else.`)
 }
@@ -61,14 +62,17 @@ func (p Prompt) Examples() []Exchange {
 		return p.Step(&sparkd.Observation{Text: text, Admissible: admissible})
 	}
 	return []Exchange{{
-		step("You are in the middle of a room. Looking quickly around you, you see a bed 1, a desk 1, and a shelf 1.\n\nYour task is to: put a book in bed.",
+		step("You are in the middle of a room. Looking quickly around you, you see a bed 1, a desk 1, and a shelf "+
+			"1.\n\nYour task is to: put a book in bed.",
 			"go to bed 1", "go to desk 1", "go to shelf 1", "look"),
 		p.tagged("<explore>The book may be on desk 1 or on shelf 1.</explore>\n<action>go to desk 1</action>"),
 	}, {
-		step("You arrive at desk 1. On the desk 1, you see a pen 1.", "go to bed 1", "go to shelf 1", "take pen 1 from desk 1"),
+		step("You arrive at desk 1. On the desk 1, you see a pen 1.", "go to bed 1", "go to shelf 1",
+			"take pen 1 from desk 1"),
 		p.tagged("<explore>No book here, it may be on shelf 1.</explore>\n<action>go to shelf 1</action>"),
 	}, {
-		step("You arrive at shelf 1. On the shelf 1, you see a book 2.", "go to bed 1", "go to desk 1", "take book 2 from shelf 1"),
+		step("You arrive at shelf 1. On the shelf 1, you see a book 2.", "go to bed 1", "go to desk 1",
+			"take book 2 from shelf 1"),
 		"<think>I found the book.</think>\n<action>take book 2 from shelf 1</action>",
 	}}
 }
@@ -108,7 +112,8 @@ func (p Prompt) Window(goal string, past []Quoted, last int, o *sparkd.Observati
 	}
 	for i := taken - last; i < taken; i++ {
 		n := strconv.Itoa(i + 1)
-		b.WriteString("\n[Observation " + n + ": '" + past[i].Observation + "', Action " + n + ": '" + past[i].Action + "']")
+		b.WriteString("\n[Observation " + n + ": '" + past[i].Observation + "', Action " + n +
+			": '" + past[i].Action + "']")
 	}
 	b.WriteString("\n\nYou are at step " + strconv.Itoa(taken+1) + " and observe: ")
 	p.observe(&b, o)

@@ -9,23 +9,34 @@ import (
 )
 
 func TestPrompt(t *testing.T) {
-	o := &sparkd.Observation{Text: "You see a desk 1.\n", Goal: "find a pen", Admissible: []string{"a", "b", "c", "d", "e"}}
+	o := &sparkd.Observation{Text: "You see a desk 1.\n", Goal: "find a pen",
+		Admissible: []string{"a", "b", "c", "d", "e"}}
 	for _, c := range []struct {
 		name string
 		got  string
 		want string
 	}{
-		{"opening", Prompt{Terse: true}.Opening(o), "Your task: find a pen\n\nYou see a desk 1.\nPossible actions: a, b, c, d, e"},
-		{"goal told by the environment", Prompt{Terse: true}.Opening(&sparkd.Observation{Text: "Task: find a pen.", Goal: "find a pen"}), "Task: find a pen."},
+		{"opening", Prompt{Terse: true}.Opening(o),
+			"Your task: find a pen\n\nYou see a desk 1.\nPossible actions: a, b, c, d, e"},
+		{"goal told by the environment",
+			Prompt{Terse: true}.Opening(&sparkd.Observation{Text: "Task: find a pen.", Goal: "find a pen"}),
+			"Task: find a pen."},
 		{"step", Prompt{Terse: true}.Step(o), "You see a desk 1.\nPossible actions: a, b, c, d, e"},
-		{"short list", Prompt{Admissible: 2, Terse: true}.Step(o), "You see a desk 1.\nPossible actions (2 of 5): a, c"},
-		{"list of the right length", Prompt{Admissible: 5, Terse: true}.Step(o), "You see a desk 1.\nPossible actions: a, b, c, d, e"},
-		{"form", Prompt{Tag: "doubt"}.Step(&sparkd.Observation{Text: "Hm."}), "Hm.\nAnswer with <doubt>…</doubt> or <think>…</think>, then <action>…</action>."},
+		{"short list", Prompt{Admissible: 2, Terse: true}.Step(o),
+			"You see a desk 1.\nPossible actions (2 of 5): a, c"},
+		{"list of the right length", Prompt{Admissible: 5, Terse: true}.Step(o),
+			"You see a desk 1.\nPossible actions: a, b, c, d, e"},
+		{"form", Prompt{Tag: "doubt"}.Step(&sparkd.Observation{Text: "Hm."}),
+			"Hm.\nAnswer with <doubt>…</doubt> or <think>…</think>, then <action>…</action>."},
 		{"compact opening", Prompt{Style: StyleCompact}.Opening(o), "Your task: find a pen\n\nYou see a desk 1."},
-		{"compact, goal told by the environment", Prompt{Style: StyleCompact}.Opening(&sparkd.Observation{Text: "Task: find a pen.", Goal: "find a pen"}), "Task: find a pen."},
+		{"compact, goal told by the environment",
+			Prompt{Style: StyleCompact}.Opening(&sparkd.Observation{Text: "Task: find a pen.", Goal: "find a pen"}),
+			"Task: find a pen."},
 		{"compact step", Prompt{Style: StyleCompact, Admissible: 2}.Step(o), "You see a desk 1."},
-		{"compact window", Prompt{Style: StyleCompact}.Window("find a pen", []Quoted{{"Hm.", "look"}}, 3, o), "Your task: find a pen\n\n" +
-			"Steps taken so far: 1. The last of them:\n[Observation 1: 'Hm.', Action 1: 'look']\n\nYou are at step 2 and observe: You see a desk 1."},
+		{"compact window", Prompt{Style: StyleCompact}.Window("find a pen", []Quoted{{"Hm.", "look"}}, 3, o),
+			"Your task: find a pen\n\n" +
+				"Steps taken so far: 1. The last of them:\n[Observation 1: 'Hm.', Action 1: 'look']\n\nYou are at " +
+				"step 2 and observe: You see a desk 1."},
 		{"compact rules", Prompt{Style: StyleCompact}.System(), ""},
 		{"no list", Prompt{Terse: true}.Step(&sparkd.Observation{Text: "Nothing happens."}), "Nothing happens."},
 	} {

@@ -118,7 +118,8 @@ func TestResumeMidRound(t *testing.T) {
 				t.Fatalf("%s %d: error %v", where, call, err)
 			}
 			if tree.Round != len(b.commits) || tree.State != sparkd.TreeGrowing {
-				t.Errorf("%s %d: the tree stands at round %d, %d are committed", where, call, tree.Round, len(b.commits))
+				t.Errorf("%s %d: the tree stands at round %d, %d are committed", where, call,
+					tree.Round, len(b.commits))
 			}
 			if got := b.resume(t); !same(t, got, want) {
 				t.Errorf("%s %d: the resumed tree differs", where, call)
@@ -164,7 +165,8 @@ func TestResumeInAnotherWorld(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.check(t, tree)
-	if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != sparkd.CodeDiverged || tree.Stats.Diverged == 0 || tree.Stats.Diverged != tree.Stats.Failed {
+	if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != sparkd.CodeDiverged ||
+		tree.Stats.Diverged == 0 || tree.Stats.Diverged != tree.Stats.Failed {
 		t.Errorf("state %s, error %v, stats %+v", tree.State, tree.Error, tree.Stats)
 	}
 	if len(b.engine.asked) != asked {

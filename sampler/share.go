@@ -14,7 +14,8 @@ import (
 func (x *expansion) share(ctx context.Context, r *sparkd.SampleRequest) error {
 	g := x.g
 	of := g.tree.Nodes[x.Of].Model()
-	if of == nil || g.tree.Nodes[x.Of].Parent != x.Node || x.Shared >= len(of.Tokens) || x.Shared >= r.Sampling.MaxTokens {
+	if of == nil || g.tree.Nodes[x.Of].Parent != x.Node || x.Shared >= len(of.Tokens) ||
+		x.Shared >= r.Sampling.MaxTokens {
 		return sparkd.Errorf(sparkd.CodeInternal, "node %d has no first %d tokens to share", x.Of, x.Shared)
 	}
 	text, err := g.Engine.Detokenize(ctx, of.Tokens[:x.Shared])

@@ -16,8 +16,9 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	n.SampleTime, n.PolicyVersion, n.Engine, n.Finish = x.sampled, x.result.PolicyVersion, x.result.Engine, s.Finish
 	n.ReplaySteps += p.replay
 	if i == 0 {
-		n.PromptTokens, n.CachedTokens, n.ComputedTokens = x.result.PromptTokens, x.result.CachedTokens, x.result.ComputedTokens
-		n.ExpectedTokens = x.result.ExpectedTokens
+		r := x.result
+		n.PromptTokens, n.CachedTokens = r.PromptTokens, r.CachedTokens
+		n.ComputedTokens, n.ExpectedTokens = r.ComputedTokens, r.ExpectedTokens
 	}
 	c.leaf.env = p.env
 	c.stats.ReplaySteps += p.replay
@@ -29,8 +30,9 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	n.Admissible = slices.Contains(x.parent.admissible, answer.Action)
 	n.Signals = signals(s, g.chat.info.Vocabulary)
 	n.Signals.Tags = answer.Tags
-	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: s.Tokens, Logprobs: s.Logprobs, SampledLogprobs: s.SampledLogprobs,
-		Entropies: s.Entropies, Text: s.Text, TokenExact: g.chat.info.Capabilities.TokenExact}}
+	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: s.Tokens, Logprobs: s.Logprobs,
+		SampledLogprobs: s.SampledLogprobs,
+		Entropies:       s.Entropies, Text: s.Text, TokenExact: g.chat.info.Capabilities.TokenExact}}
 	if err := wellFormed(n); err != nil {
 		c.fail(sparkd.Errorf(sparkd.CodeEngine, "the engine returned a malformed sample: %v", err))
 		return
@@ -69,7 +71,8 @@ func (x *expansion) observe(ctx context.Context, i int, o *sparkd.Observation) e
 	g, c := x.g, &x.children[i]
 	n := c.node
 	n.Reward, n.ObsHash = o.Reward, o.Hash()
-	seen := sparkd.Span{Source: sparkd.SourceEnv, Text: g.Prompt.Step(o), TokenExact: g.chat.info.Capabilities.TokenExact}
+	seen := sparkd.Span{Source: sparkd.SourceEnv, Text: g.Prompt.Step(o),
+		TokenExact: g.chat.info.Capabilities.TokenExact}
 	if g.window != nil {
 		seen.Text = strings.TrimSpace(o.Text)
 	}

@@ -41,7 +41,8 @@ func ModelStyle(chatTemplate string) (Style, error) {
 		case !ok:
 			return "", badMark("the model's chat template says %q to sparkd, which is not prompt_style=NAME", setting)
 		case !slices.Contains(Styles(), name):
-			return "", badMark("the model's chat template names the prompt style %q, which this sparkd does not know", name)
+			return "", badMark("the model's chat template names the prompt style %q, which this sparkd does not know",
+				name)
 		case i > 0 && Style(name) != style:
 			return "", badMark("the model's chat template names two prompt styles, %s and %s", style, name)
 		}
@@ -51,5 +52,6 @@ func ModelStyle(chatTemplate string) (Style, error) {
 }
 
 func badMark(format string, args ...any) error {
-	return sparkd.Invalid("sampler.prompt", "set sampler.prompt to one of "+strings.Join(Styles(), ", ")+", or correct the template", format, args...)
+	return sparkd.Invalid("sampler.prompt", "set sampler.prompt to one of "+strings.Join(Styles(), ", ")+
+		", or correct the template", format, args...)
 }

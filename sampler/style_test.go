@@ -22,7 +22,8 @@ func TestModelStyle(t *testing.T) {
 		{"{#sparkd:prompt_style=compact#}", StyleCompact, ""},
 		{"{#-\n  sparkd: prompt_style=compact\n-#}", StyleCompact, ""},
 		{"{#- sparkd: prompt_style=compact -#}{#- sparkd: prompt_style=compact -#}", StyleCompact, ""},
-		{"{#- sparkd: prompt_style=compact -#}{#- sparkd: prompt_style=paper -#}", "", "two prompt styles, compact and paper"},
+		{"{#- sparkd: prompt_style=compact -#}{#- sparkd: prompt_style=paper -#}", "",
+			"two prompt styles, compact and paper"},
 		{"{#- sparkd: prompt_style=terse -#}", "", `"terse", which this sparkd does not know`},
 		{"{#- sparkd: prompt_style=Compact -#}", "", `"Compact", which`},
 		{"{#- sparkd: prompt_style= -#}", "", `"", which`},
@@ -38,7 +39,8 @@ func TestModelStyle(t *testing.T) {
 			continue
 		}
 		e := sparkd.AsError(err)
-		if e.Field != "sampler.prompt" || !strings.Contains(e.Error(), c.says) || !strings.Contains(e.Remedy, "paper, compact") {
+		if e.Field != "sampler.prompt" || !strings.Contains(e.Error(), c.says) ||
+			!strings.Contains(e.Remedy, "paper, compact") {
 			t.Errorf("%q: %v", c.template, err)
 		}
 	}
@@ -76,7 +78,8 @@ func TestGrowCompact(t *testing.T) {
 		tree := b.grow(t)
 		for _, n := range tree.Nodes {
 			for _, s := range n.Spans {
-				if strings.Contains(s.Text, "Possible actions") || strings.Contains(s.Text, "Answer with") || strings.Contains(s.Text, "text world") {
+				if strings.Contains(s.Text, "Possible actions") || strings.Contains(s.Text, "Answer with") ||
+					strings.Contains(s.Text, "text world") {
 					t.Errorf("%s: node %d reads %q", mode, n.ID, s.Text)
 				}
 				if s.Source != sparkd.SourcePrompt {
@@ -86,7 +89,8 @@ func TestGrowCompact(t *testing.T) {
 					t.Fatalf("%s: turns %+v", mode, s.Turns)
 				}
 				said := s.Text[s.Turns[0].From:s.Turns[0].To]
-				if strings.Contains(s.Text, "system") || !strings.HasPrefix(said, "Your task: ") && n.Depth > 0 || strings.TrimSpace(said) != said {
+				if strings.Contains(s.Text, "system") || !strings.HasPrefix(said, "Your task: ") && n.Depth > 0 ||
+					strings.TrimSpace(said) != said {
 					t.Errorf("%s: the prompt is %q, the message %q", mode, s.Text, said)
 				}
 			}
@@ -96,11 +100,14 @@ func TestGrowCompact(t *testing.T) {
 
 // The system turn of a template is there where there is a system text, and only there.
 func TestOpeningWithoutSystem(t *testing.T) {
-	demanding := "{% if messages[0].role != 'system' %}{{ raise_exception('no system message') }}{% endif %}{% for m in messages %}{{ m.content }};{% endfor %}"
+	demanding := "{% if messages[0].role != 'system' %}{{ raise_exception('no system message') }}{% endif %}{% " +
+		"for m in messages %}{{ m.content }};{% endfor %}"
 	for _, c := range []struct{ source, with, without string }{
 		{demanding, "S;U;", ";U;"},
 		{templateSource(t, "bundled"), "<|user|>S<|user|>U<|assistant|>", "<|user|>U<|assistant|>"},
-		{templateSource(t, "chatml"), "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n", "<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"},
+		{templateSource(t, "chatml"),
+			"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n",
+			"<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"},
 	} {
 		got := NewTemplate(c.source, "", "", false)
 		if text := spell(got.Opening("S", "U")); text != c.with || got.Warning != "" {

@@ -38,9 +38,10 @@ type Template struct {
 // <|im_end|>; plain is for models without any.
 var (
 	chatML = Template{Name: "chatml", system: true,
-		opening: [3]string{"<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"},
-		bare:    [2]string{"<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"},
-		next:    [2]string{"<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"}}
+		opening: [3]string{"<|im_start|>system\n", "<|im_end|>\n<|im_start|>user\n",
+			"<|im_end|>\n<|im_start|>assistant\n"},
+		bare: [2]string{"<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"},
+		next: [2]string{"<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"}}
 	plain = Template{Name: "plain",
 		bare: [2]string{"User:\n", "\n\nAssistant:"},
 		next: [2]string{"\n\nUser:\n", "\n\nAssistant:"}}
@@ -97,9 +98,12 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 		warning string
 	}{
 		{true, reasonedAnswer, ""},
-		{false, reasonedAnswer, "the model's chat template takes no system message at the front; the rules open the first user message"},
-		{true, plainAnswer, "the model's chat template rewrites the reasoning of earlier answers; they are kept as they were sampled"},
-		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the reasoning of earlier answers; " +
+		{false, reasonedAnswer,
+			"the model's chat template takes no system message at the front; the rules open the first user message"},
+		{true, plainAnswer, "the model's chat template rewrites the reasoning of earlier answers; they are kept " +
+			"as they were sampled"},
+		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the " +
+			"reasoning of earlier answers; " +
 			"the rules open the first user message and answers are kept as they were sampled"},
 	} {
 		t, err := j.pieces(try.system, try.answer)
@@ -112,7 +116,8 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 			first = err
 		}
 	}
-	fallback.Warning = fmt.Sprintf("the model's chat template cannot be appended to: %v; using %s", first, fallback.Name)
+	fallback.Warning = fmt.Sprintf("the model's chat template cannot be appended to: %v; using %s", first,
+		fallback.Name)
 	return fallback
 }
 

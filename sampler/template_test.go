@@ -35,12 +35,14 @@ func TestTemplates(t *testing.T) {
 			if (got.Warning == "") != (c.warning == "") || !strings.Contains(got.Warning, c.warning) {
 				t.Errorf("warning %q, want %q", got.Warning, c.warning)
 			}
-			appended := spell(got.Opening("Rules.", "First.")) + c.blank + c.answer + spell(got.Turn("Second.")) + c.blank + c.answer + spell(got.Turn("Third."))
+			appended := spell(got.Opening("Rules.", "First.")) + c.blank + c.answer + spell(got.Turn("Second.")) +
+				c.blank + c.answer + spell(got.Turn("Third."))
 			conversation := []message{{"system", "Rules."}, {"user", "First."}}
 			if !c.system {
 				conversation = []message{{"user", "Rules.\n\nFirst."}}
 			}
-			conversation = append(conversation, message{"assistant", c.answer}, message{"user", "Second."}, message{"assistant", c.answer}, message{"user", "Third."})
+			conversation = append(conversation, message{"assistant", c.answer}, message{"user", "Second."},
+				message{"assistant", c.answer}, message{"user", "Third."})
 			j, err := parseJinja(source, "<s>", "</s>")
 			if err != nil {
 				t.Fatal(err)
@@ -64,19 +66,22 @@ func TestTemplateFallbacks(t *testing.T) {
 		want      string
 		warning   string
 	}{
-		"none":              {"", true, "chatml", "no chat template"},
-		"none, no ChatML":   {"", false, "plain", "no chat template"},
-		"syntax":            {"{% for %}", true, "chatml", "cannot be read"},
-		"raises":            {"{{ raise_exception('never') }}", false, "plain", "never"},
-		"drops messages":    {"hello", false, "plain", "missing"},
-		"unknown tag":       {"{% generation %}{% endgeneration %}", false, "plain", "cannot be read"},
-		"forced reasoning":  {templateSource(t, "deepseek-r1"), false, "plain", "cannot be appended to"},
-		"counts messages":   {"{{ messages | length }}{% for m in messages %}{{ m.content }}\n{% endfor %}", false, "plain", "does not begin"},
-		"later turns alter": {"{% for m in messages %}{{ loop.index }}{{ m.content }}\n{% endfor %}", false, "plain", "does not begin"},
+		"none":             {"", true, "chatml", "no chat template"},
+		"none, no ChatML":  {"", false, "plain", "no chat template"},
+		"syntax":           {"{% for %}", true, "chatml", "cannot be read"},
+		"raises":           {"{{ raise_exception('never') }}", false, "plain", "never"},
+		"drops messages":   {"hello", false, "plain", "missing"},
+		"unknown tag":      {"{% generation %}{% endgeneration %}", false, "plain", "cannot be read"},
+		"forced reasoning": {templateSource(t, "deepseek-r1"), false, "plain", "cannot be appended to"},
+		"counts messages": {"{{ messages | length }}{% for m in messages %}{{ m.content }}\n{% endfor %}", false,
+			"plain", "does not begin"},
+		"later turns alter": {"{% for m in messages %}{{ loop.index }}{{ m.content }}\n{% endfor %}", false,
+			"plain", "does not begin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := NewTemplate(c.source, "<s>", "</s>", c.hasChatML)
-			if got.Name != c.want || !strings.Contains(got.Warning, c.warning) || !strings.Contains(got.Warning, "using "+c.want) {
+			if got.Name != c.want || !strings.Contains(got.Warning, c.warning) ||
+				!strings.Contains(got.Warning, "using "+c.want) {
 				t.Errorf("got %+v, want %s with a warning of %q", got, c.want, c.warning)
 			}
 		})

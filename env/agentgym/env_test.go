@@ -23,8 +23,9 @@ import (
 // dialects are the options for servers that name things differently.
 var dialects = map[string]map[string]string{
 	"textcraft": {"success_field": "score", "success": "3"},
-	"alfworld":  {"index": "game", "reset": `{"world_type": "Text"}`, "admissible": "available_actions", "goal_field": "task_type"},
-	"webshop":   {"id": "env_idx", "index": "session_id", "text": "state,observation", "goal": "Count."},
+	"alfworld": {"index": "game", "reset": `{"world_type": "Text"}`, "admissible": "available_actions",
+		"goal_field": "task_type"},
+	"webshop": {"id": "env_idx", "index": "session_id", "text": "state,observation", "goal": "Count."},
 }
 
 func open(t *testing.T, url string, workers int, options map[string]string) *Source {
@@ -52,8 +53,10 @@ func begin(t *testing.T, s *Source, index int) (sparkd.Env, sparkd.Observation, 
 func wantError(t *testing.T, err error, code sparkd.Code, field, word string) {
 	t.Helper()
 	var e *sparkd.Error
-	if !errors.As(err, &e) || e.Code != code || e.Field != field || e.Remedy == "" || !strings.Contains(e.Error(), word) {
-		t.Errorf("%v (code %q), want code %q of field %q with a remedy and %q", err, sparkd.CodeOf(err), code, field, word)
+	if !errors.As(err, &e) || e.Code != code || e.Field != field || e.Remedy == "" ||
+		!strings.Contains(e.Error(), word) {
+		t.Errorf("%v (code %q), want code %q of field %q with a remedy and %q", err,
+			sparkd.CodeOf(err), code, field, word)
 	}
 }
 
@@ -62,8 +65,9 @@ func TestConformance(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			s := serve(t, dialect)
 			envtest.Run(t, envtest.Options{
-				Source:  func(t *testing.T) envtest.Source { return open(t, s.URL+"/game", 0, options) },
-				Tasks:   []sparkd.Task{{Env: "count", Split: "train", Index: 3}, {Env: "count", Split: "train", Index: 1 << 30}},
+				Source: func(t *testing.T) envtest.Source { return open(t, s.URL+"/game", 0, options) },
+				Tasks: []sparkd.Task{{Env: "count", Split: "train", Index: 3},
+					{Env: "count", Split: "train", Index: 1 << 30}},
 				Actions: countOn,
 				Finish:  func(*testing.T, sparkd.Task) []string { return []string{"look", "quit"} },
 			})
@@ -155,7 +159,8 @@ func TestErrorBodies(t *testing.T) {
 
 // What a server can answer to a route, and what comes of it.
 func TestFaults(t *testing.T) {
-	fine := map[string]string{"create": `{"id": 1}`, "reset": `{"observation": "a"}`, "step": `{"observation": "b", "reward": 1, "done": false}`, "close": "true"}
+	fine := map[string]string{"create": `{"id": 1}`, "reset": `{"observation": "a"}`,
+		"step": `{"observation": "b", "reward": 1, "done": false}`, "close": "true"}
 	for _, tt := range []struct {
 		name, route, answer string
 		status              int
@@ -163,23 +168,36 @@ func TestFaults(t *testing.T) {
 		code                sparkd.Code
 		field, word         string
 	}{
-		{name: "a create that fails", route: "create", answer: `{"error": "no java"}`, code: sparkd.CodeEnv, word: "no java"},
+		{name: "a create that fails", route: "create", answer: `{"error": "no java"}`,
+			code: sparkd.CodeEnv, word: "no java"},
 		{name: "a create without id", route: "create", answer: `{"env": 1}`, code: sparkd.CodeEnv, word: "without id"},
-		{name: "a create with a strange id", route: "create", answer: `{"id": [1]}`, code: sparkd.CodeEnv, word: "without id"},
-		{name: "status 500", route: "reset", answer: "Internal Server Error", status: 500, code: sparkd.CodeEnv, word: "Internal Server Error (status 500)"},
-		{name: "status 422", route: "reset", answer: `{"detail": "field required"}`, status: 422, code: sparkd.CodeEnv, word: "field required"},
+		{name: "a create with a strange id", route: "create", answer: `{"id": [1]}`,
+			code: sparkd.CodeEnv, word: "without id"},
+		{name: "status 500", route: "reset", answer: "Internal Server Error", status: 500, code: sparkd.CodeEnv,
+			word: "Internal Server Error (status 500)"},
+		{name: "status 422", route: "reset", answer: `{"detail": "field required"}`, status: 422, code: sparkd.CodeEnv,
+			word: "field required"},
 		{name: "no JSON", route: "step", answer: "<html>", code: sparkd.CodeEnv, word: "<html>"},
 		{name: "a number", route: "step", answer: "7", code: sparkd.CodeEnv, word: "neither"},
-		{name: "no reward", route: "step", answer: `{"observation": "b", "done": true}`, code: sparkd.CodeEnv, word: "without field reward"},
-		{name: "a null reward", route: "step", answer: `{"observation": "b", "reward": null, "done": true}`, code: sparkd.CodeEnv, word: "without field reward"},
-		{name: "an infinite reward", route: "step", answer: `{"observation": "b", "reward": 1e999, "done": true}`, code: sparkd.CodeEnv, word: "finite"},
-		{name: "NaN", route: "step", answer: `{"observation": "b", "reward": NaN, "done": true}`, code: sparkd.CodeEnv, word: "not JSON"},
-		{name: "no done", route: "step", answer: `{"observation": "b", "reward": 1}`, code: sparkd.CodeEnv, word: "done"},
-		{name: "done in words", route: "step", answer: `{"observation": "b", "reward": 1, "done": "no"}`, code: sparkd.CodeEnv, word: "done"},
+		{name: "no reward", route: "step", answer: `{"observation": "b", "done": true}`, code: sparkd.CodeEnv,
+			word: "without field reward"},
+		{name: "a null reward", route: "step", answer: `{"observation": "b", "reward": null, "done": true}`,
+			code: sparkd.CodeEnv, word: "without field reward"},
+		{name: "an infinite reward", route: "step", answer: `{"observation": "b", "reward": 1e999, "done": true}`,
+			code: sparkd.CodeEnv, word: "finite"},
+		{name: "NaN", route: "step", answer: `{"observation": "b", "reward": NaN, "done": true}`,
+			code: sparkd.CodeEnv, word: "not JSON"},
+		{name: "no done", route: "step", answer: `{"observation": "b", "reward": 1}`,
+			code: sparkd.CodeEnv, word: "done"},
+		{name: "done in words", route: "step", answer: `{"observation": "b", "reward": 1, "done": "no"}`,
+			code: sparkd.CodeEnv, word: "done"},
 		{name: "empty", route: "step", answer: "", code: sparkd.CodeEnv, word: "not JSON"},
-		{name: "oversized", route: "step", answer: `"` + strings.Repeat("x", 1<<20) + `"`, options: map[string]string{"max_message": "1"}, code: sparkd.CodeEnv, field: "env.count.options.max_message", word: "too large"},
+		{name: "oversized", route: "step", answer: `"` + strings.Repeat("x", 1<<20) + `"`,
+			options: map[string]string{"max_message": "1"}, code: sparkd.CodeEnv,
+			field: "env.count.options.max_message", word: "too large"},
 		{name: "closes", route: "step", answer: "hang up", code: sparkd.CodeEnv, field: "env.count.url", word: "EOF"},
-		{name: "silent", route: "step", answer: "silence", options: map[string]string{"timeout": "30ms"}, code: sparkd.CodeDeadline, field: "env.count.options.timeout", word: "30ms"},
+		{name: "silent", route: "step", answer: "silence", options: map[string]string{"timeout": "30ms"},
+			code: sparkd.CodeDeadline, field: "env.count.options.timeout", word: "30ms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -273,7 +291,8 @@ func TestOpenRefuses(t *testing.T) {
 func TestRealTextCraft(t *testing.T) {
 	address := os.Getenv("SPARKD_TEST_TEXTCRAFT")
 	if address == "" {
-		t.Skip("NOT RUN: the test against AgentGym's own TextCraft needs SPARKD_TEST_TEXTCRAFT=http://… of a running server (agentenv-textcraft in its repository)")
+		t.Skip("NOT RUN: the test against AgentGym's own TextCraft needs SPARKD_TEST_TEXTCRAFT=http://… of a " +
+			"running server (agentenv-textcraft in its repository)")
 	}
 	recipe := regexp.MustCompile(`craft \d+ [a-z ]+ using [^\n]+`)
 	ingredient := regexp.MustCompile(`\d+ [a-z ]+`)
@@ -303,7 +322,8 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`"a"`))
 	f.Add([]byte(`{"id": 3}`))
 	f.Add([]byte(`{"error": "e"}`))
-	source, err := Open(context.Background(), "x", Options{URL: "http://localhost", Options: map[string]string{"admissible": "available_actions"}})
+	source, err := Open(context.Background(), "x",
+		Options{URL: "http://localhost", Options: map[string]string{"admissible": "available_actions"}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -96,14 +96,16 @@ func (s *Source) lost(ctx, limit context.Context, route string, err error) error
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limit.Err() != nil:
-		e.Code, e.Field, e.Remedy = sparkd.CodeDeadline, s.settings.read.Field("timeout"), "raise it, or look at the server"
+		e.Code, e.Field, e.Remedy = sparkd.CodeDeadline, s.settings.read.Field("timeout"), "raise it, or look at "+
+			"the server"
 		e.Message = fmt.Sprintf("the AgentGym server gave no answer to %s within %v", route, s.settings.timeout)
 	case errors.Is(err, connector.ErrTooLarge):
 		e.Field, e.Remedy = s.settings.read.Field("max_message"), "raise it"
 		e.Message = "the AgentGym server's answer to " + route + " is too large"
 	default:
 		e.Field, e.Remedy = s.settings.read.Section("url"), "start it, or correct the address"
-		e.Message = connector.Excerpt(fmt.Sprintf("no AgentGym server at %s: %v", s.settings.url.Redacted(), errors.Unwrap(err)))
+		e.Message = connector.Excerpt(fmt.Sprintf("no AgentGym server at %s: %v",
+			s.settings.url.Redacted(), errors.Unwrap(err)))
 	}
 	return e
 }

@@ -112,7 +112,8 @@ func (s *server) reset(body map[string]any) any {
 	case "webshop":
 		return []any{text, nil}
 	case "alfworld":
-		return map[string]any{"id": body["id"], "observation": text, "available_actions": g.actions(), "task_type": "counting"}
+		return map[string]any{"id": body["id"], "observation": text, "available_actions": g.actions(),
+			"task_type": "counting"}
 	}
 	return map[string]any{"id": body["id"], "observation": text, "done": false, "reward": 0}
 }

@@ -26,7 +26,9 @@ const maxVariables = 12
 const goalField = problemField + " (:goal)"
 
 func badGoal(format string, args ...any) error {
-	return sparkd.Invalid(goalField, "want a goal as in ALFWorld's goal_library.py: and, or, not, exists, forall over the facts of alfred.pddl", format, args...)
+	return sparkd.Invalid(goalField,
+		"want a goal as in ALFWorld's goal_library.py: and, or, not, exists, forall over the facts of "+
+			"alfred.pddl", format, args...)
 }
 
 // predicate reads a fact of the entities a and b.
@@ -41,14 +43,20 @@ var predicates = map[string]predicate{
 	"receptacletype":       {true, func(f *facts, r, t int16) bool { return f.receptacles[r].kind == t }},
 	"receptacleatlocation": {true, func(f *facts, r, at int16) bool { return f.receptacles[r].location == at }},
 	"openable":             {true, func(f *facts, r, _ int16) bool { return f.receptacles[r].openable }},
-	"cancontain":           {true, func(f *facts, r, o int16) bool { return r >= 0 && o >= 0 && f.fits[int(r)*len(f.types.object)+int(o)] }},
-	"inreceptacleobject":   {true, func(f *facts, o, box int16) bool { return slices.Contains(f.objects[box].holds, o) }},
-	"atlocation":           {false, func(f *facts, a, at int16) bool { return f.at(f.s, a) == at || f.relaxed && f.canGo(f.s, a, at) }},
-	"opened":               {false, func(f *facts, r, _ int16) bool { return f.opened(f.s).has(r) }},
-	"inreceptacle":         {false, func(f *facts, o, r int16) bool { return f.in(f.s, r).has(o) }},
-	"objectatlocation":     {false, func(f *facts, o, at int16) bool { return f.near(f.s, at).has(o) }},
-	"holds":                {false, func(f *facts, a, o int16) bool { return f.held(f.s, a).has(o) }},
-	"holdsany":             {false, func(f *facts, a, _ int16) bool { return f.busy(f.s, a) }},
+	"cancontain": {true, func(f *facts, r, o int16) bool {
+		return r >= 0 && o >= 0 &&
+			f.fits[int(r)*len(f.types.object)+int(o)]
+	}},
+	"inreceptacleobject": {true, func(f *facts, o, box int16) bool { return slices.Contains(f.objects[box].holds, o) }},
+	"atlocation": {false, func(f *facts, a, at int16) bool {
+		return f.at(f.s, a) == at ||
+			f.relaxed && f.canGo(f.s, a, at)
+	}},
+	"opened":           {false, func(f *facts, r, _ int16) bool { return f.opened(f.s).has(r) }},
+	"inreceptacle":     {false, func(f *facts, o, r int16) bool { return f.in(f.s, r).has(o) }},
+	"objectatlocation": {false, func(f *facts, o, at int16) bool { return f.near(f.s, at).has(o) }},
+	"holds":            {false, func(f *facts, a, o int16) bool { return f.held(f.s, a).has(o) }},
+	"holdsany":         {false, func(f *facts, a, _ int16) bool { return f.busy(f.s, a) }},
 }
 
 func findPredicate(name string) (predicate, bool) {
@@ -208,7 +216,8 @@ func (b *builder) declare(list *expr) ([]slot, error) {
 
 // all lists the entities of a kind.
 func (b *builder) all(k kind) []int16 {
-	n := map[kind]int{agentKind: len(b.agents), locationKind: len(b.locations), receptacleKind: len(b.receptacles), objectKind: len(b.objects)}[k]
+	n := map[kind]int{agentKind: len(b.agents), locationKind: len(b.locations), receptacleKind: len(b.receptacles),
+		objectKind: len(b.objects)}[k]
 	list := make([]int16, n)
 	for i := range list {
 		list[i] = int16(i)
@@ -308,7 +317,8 @@ func (b *builder) term(name string, want kind, e *expr) (func(*facts) int16, err
 	}
 	if x < 0 {
 		return nil, sparkd.Invalid(goalField, "nothing can reach this goal: generate the game again, or leave it out",
-			"%s: the problem has no %s %q", e, map[kind]string{objectType: "object of the type", receptacleType: "receptacle of the type"}[want], name)
+			"%s: the problem has no %s %q", e, map[kind]string{objectType: "object of the type",
+				receptacleType: "receptacle of the type"}[want], name)
 	}
 	return func(*facts) int16 { return x }, nil
 }

@@ -88,7 +88,8 @@ func TestDifferential(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	fmt.Printf(`{"figure":"alfworld_differences","value":0,"detail":{"games":%d,"walks":%d,"steps":%d,"inadmissible":%d,"refused_by_both":%d}}`+"\n",
+	fmt.Printf(`{"figure":"alfworld_differences","value":0,"detail":{"games":%d,"walks":%d,"steps":%d,`+
+		`"inadmissible":%d,"refused_by_both":%d}}`+"\n",
 		n.Games, n.Walks, n.Steps, n.Inadmissible, n.Refused)
 }
 
@@ -223,9 +224,11 @@ func compareWalk(t *testing.T, name string, e *Env, steps []answered, n *counts)
 		case got.Text != want.text:
 			t.Errorf("%s, step %d, %q:\n got %q\nwant %q", name, i, want.action, got.Text, want.text)
 		case got.Done != want.done || got.Success != want.done || got.Reward != want.score:
-			t.Errorf("%s, step %d, %q: done %v, reward %v, want %v, %v", name, i, want.action, got.Done, got.Reward, want.done, want.score)
+			t.Errorf("%s, step %d, %q: done %v, reward %v, want %v, %v", name, i, want.action, got.Done,
+				got.Reward, want.done, want.score)
 		case !slices.Equal(got.Admissible, admissible):
-			t.Errorf("%s, step %d, %q: admissible actions\n got %q\nwant %q", name, i, want.action, got.Admissible, admissible)
+			t.Errorf("%s, step %d, %q: admissible actions\n got %q\nwant %q", name, i, want.action,
+				got.Admissible, admissible)
 		default:
 			continue
 		}

@@ -48,7 +48,9 @@ func sections(text string) (map[string]expr, error) {
 }
 
 func anotherDomain(format string, args ...any) error {
-	return sparkd.Invalid(domainField, "sparkd plays the rules of alfworld 0.2 to 0.4 (alfred.pddl); run alfworld-generate with that domain, or drive the game through exec", format, args...)
+	return sparkd.Invalid(domainField,
+		"sparkd plays the rules of alfworld 0.2 to 0.4 (alfred.pddl); run alfworld-generate with that domain, or "+
+			"drive the game through exec", format, args...)
 }
 
 // readDomain checks that a game's domain is ALFWorld's. Games up to 2.1.1 lack the action

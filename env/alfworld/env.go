@@ -70,9 +70,11 @@ func (e *Env) Step(ctx context.Context, text string) (sparkd.Observation, error)
 	case ctx.Err() != nil:
 		return sparkd.Observation{}, ctx.Err()
 	case e.world == nil:
-		return sparkd.Observation{}, &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started", Remedy: "call Reset first"}
+		return sparkd.Observation{}, &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started",
+			Remedy: "call Reset first"}
 	case e.done:
-		return sparkd.Observation{}, &sparkd.Error{Code: sparkd.CodeEnv, Message: "the game is over", Remedy: "call Reset to start another"}
+		return sparkd.Observation{}, &sparkd.Error{Code: sparkd.CodeEnv, Message: "the game is over",
+			Remedy: "call Reset to start another"}
 	}
 	return e.step(text), nil
 }

@@ -76,7 +76,8 @@ func TestRandomWalks(t *testing.T) {
 				t.Fatalf("%v, walk seed %d, step %d: not sorted or not unique: %q", task, n, i, commands)
 			}
 			before := e.StateHash()
-			if o := step(t, e, "dance with fridge 1"); o.Text != nothingHappens || e.StateHash() != before || !slices.Equal(o.Admissible, commands) {
+			if o := step(t, e, "dance with fridge 1"); o.Text != nothingHappens || e.StateHash() != before ||
+				!slices.Equal(o.Admissible, commands) {
 				t.Fatalf("%v, walk seed %d, step %d: inadmissible text: %q", task, n, i, o.Text)
 			}
 			command := commands[rng.IntN(len(commands))]

@@ -16,7 +16,8 @@ func Expert(e *Env) ([]string, error) {
 	p := planner{env: e.fork()}
 	for !p.env.done {
 		if !p.advance() {
-			return nil, sparkd.Errorf(sparkd.CodeEnv, "the expert finds no way to the goal %q", e.world.wording.sentence)
+			return nil, sparkd.Errorf(sparkd.CodeEnv, "the expert finds no way to the goal %q",
+				e.world.wording.sentence)
 		}
 	}
 	return p.plan, nil
@@ -75,7 +76,8 @@ func (p *planner) advance() bool {
 	if p.hand() < 0 {
 		o := p.find(func(o int16) bool {
 			can := Pickupable | goal.able
-			return w.objects[o].kind == goal.object && w.objects[o].can&can == can && !(p.where(o) == into && p.meets(o))
+			return w.objects[o].kind == goal.object && w.objects[o].can&can == can &&
+				!(p.where(o) == into && p.meets(o))
 		})
 		if into < 0 || o < 0 || !p.fetch(o) {
 			return false
@@ -177,7 +179,8 @@ func (p *planner) drop() bool {
 	w, s := p.env.world, p.env.state
 	to := int16(-1)
 	for r := range int16(len(w.receptacles)) {
-		if w.receptacles[r].location >= 0 && w.holds(r, p.hand()) && (to < 0 || w.reachable(s, r) && !w.reachable(s, to)) {
+		if w.receptacles[r].location >= 0 && w.holds(r, p.hand()) &&
+			(to < 0 || w.reachable(s, r) && !w.reachable(s, to)) {
 			to = r
 		}
 	}

@@ -59,7 +59,8 @@ func win(t *testing.T, e *Env, plan []string, what any) {
 		o := step(t, e, command)
 		last := i == len(plan)-1
 		if o.Text == nothingHappens || o.Done != last || o.Success != last || (o.Reward == 1) != last {
-			t.Fatalf("%v: step %d of %d, %q: %q, done %v, reward %v", what, i+1, len(plan), command, o.Text, o.Done, o.Reward)
+			t.Fatalf("%v: step %d of %d, %q: %q, done %v, reward %v", what, i+1, len(plan), command,
+				o.Text, o.Done, o.Reward)
 		}
 	}
 }

@@ -103,7 +103,8 @@ func isFolder(path string) bool {
 }
 
 func isSplits(root string) bool {
-	return slices.ContainsFunc([]string{trainSplit, seenSplit, unseenSplit}, func(s string) bool { return isFolder(filepath.Join(root, s)) })
+	return slices.ContainsFunc([]string{trainSplit, seenSplit, unseenSplit},
+		func(s string) bool { return isFolder(filepath.Join(root, s)) })
 }
 
 // scanner collects the games of one split.

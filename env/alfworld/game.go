@@ -91,7 +91,8 @@ func readState(state, traj []byte) (*Problem, error) {
 		sentence = longer[t.Type+map[bool]string{true: "_slice"}[t.Params.Sliced]]
 	}
 	if sentence == "" {
-		return nil, sparkd.Invalid("task_type", "ALFWorld has six task types, and pick_and_place_with_movable_recep", "unknown task type %q", t.Type)
+		return nil, sparkd.Invalid("task_type", "ALFWorld has six task types, and pick_and_place_with_movable_recep",
+			"unknown task type %q", t.Type)
 	}
 	p, err := readProblem(string(state), "alfred")
 	if err != nil {
@@ -135,7 +136,8 @@ func readFile(path string) ([]byte, error) {
 		return nil, unreadable(path, err)
 	}
 	if len(b) > maxGame {
-		return nil, sparkd.Invalid(filepath.Base(path), "ALFWorld's own games have about 100 kB", "the file is larger than %d MiB", maxGame>>20)
+		return nil, sparkd.Invalid(filepath.Base(path), "ALFWorld's own games have about 100 kB",
+			"the file is larger than %d MiB", maxGame>>20)
 	}
 	return b, nil
 }
@@ -145,7 +147,9 @@ func unreadable(path string, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		why = e.Err
 	}
-	e := sparkd.Invalid(filepath.Base(path), "see to it that sparkd may read the file, and that it was not moved since sparkd started", "cannot read the file: %v", why)
+	e := sparkd.Invalid(filepath.Base(path),
+		"see to it that sparkd may read the file, and that it was not moved since sparkd started", "cannot read "+
+			"the file: %v", why)
 	e.Err = err
 	return e
 }

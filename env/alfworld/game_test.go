@@ -61,7 +61,8 @@ func TestGameFilesOfGeneratedGames(t *testing.T) {
 func TestInitialState(t *testing.T) {
 	p := kitchenette(PickHeat)
 	read, err := readState([]byte(p.pddl()), []byte(`{"task_type": "pick_heat_then_place_in_recep",
-		"pddl_params": {"object_target": "Apple", "parent_target": "GarbageCan", "toggle_target": "", "mrecep_target": "", "object_sliced": false}}`))
+		"pddl_params": {"object_target": "Apple", "parent_target": "GarbageCan",
+		"toggle_target": "", "mrecep_target": "", "object_sliced": false}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,41 +116,66 @@ func TestBadGames(t *testing.T) {
 		{"no grammar", whole(`"grammar"`, `"gramma"`), grammarField, "no such text"},
 		{"no domain", whole(`"pddl_domain"`, `"domain"`), domainField, "no such text"},
 		{"unsolvable", whole(`"solvable":true`, `"solvable":false`), "solvable", "no solution"},
-		{"a domain of blocks", change(domainField, domainText, "(define (domain blocks) (:predicates (on ?x ?y)) (:action stack :parameters (?x) :effect (on ?x ?x)))"), domainField, "another domain"},
+		{"a domain of blocks", change(domainField, domainText,
+			"(define (domain blocks) (:predicates (on ?x ?y)) (:action stack :parameters (?x) :effect (on ?x ?x)))"),
+			domainField, "another domain"},
 		{"no domain at all", change(domainField, domainText, "hello"), domainField, "one expression"},
-		{"a changed rule", change(domainField, "(not (isHot ?o))", "(isHot ?o)"), domainField, "coolobject is not as in ALFWorld's"},
+		{"a changed rule", change(domainField, "(not (isHot ?o))", "(isHot ?o)"), domainField,
+			"coolobject is not as in ALFWorld's"},
 		{"a missing rule", change(domainField, ":action look", ":action peer"), domainField, "another domain"},
-		{"a problem of another domain", change(problemField, "(:domain alfred)", "(:domain put_task)"), problemField, `"put_task"`},
+		{"a problem of another domain", change(problemField, "(:domain alfred)", "(:domain put_task)"),
+			problemField, `"put_task"`},
 		{"a problem without a goal", change(problemField, "(:goal", "(:gaol"), problemField, "no section (:goal"},
 		{"an open parenthesis", change(problemField, "(:init", "(:init ("), problemField, "not closed"},
 		{"a parenthesis too many", change(problemField, "(:init", ") (:init"), problemField, "too many (line"},
 		{"no ASCII", change(problemField, "agent1 -", "agent\u00e9 -"), problemField, "ASCII (line 4)"},
 		{"an unknown type", change(problemField, "agent1 - agent", "agent1 - robot"), problemField, `"robot"`},
-		{"declared twice", change(problemField, "agent1 - agent", "agent1 agent1 - agent"), problemField, "declared twice"},
+		{"declared twice", change(problemField, "agent1 - agent", "agent1 agent1 - agent"),
+			problemField, "declared twice"},
 		{"not declared", change(problemField, apple+" - object", ""), problemField, "does not declare"},
-		{"a fact of the wrong kind", change(problemField, "(openable ", "(opened agent1) (openable "), problemField, "of the type agent"},
-		{"two places", change(problemField, "(atLocation agent1 ", "(atLocation agent1 loc_bar_0_bar_0_bar_0_bar_30) (atLocation agent1 "), problemField, "another location already"},
-		{"an agent in no fact", change(problemField, "agent1 - agent", "agent1 agent2 - agent"), problemField, `"agent2"`},
-		{"two agents of one name", change(problemField, "agent1 - agent", "agent1 agent2 - agent", "(atLocation agent1 ", "(atLocation agent2 loc_bar_0_bar_0_bar_0_bar_30) (atLocation agent1 "), grammarField, "2 agents share"},
-		{"a goal of no receptacle", change(problemField, "(receptacleType ?r GarbageCanType)", "(receptacleType ?r SafeType)"), goalField, `receptacle of the type "safetype"`},
-		{"a goal of no object", change(problemField, "(objectType ?o AppleType)", "(objectType ?o VaseType)"), goalField, `object of the type "vasetype"`},
-		{"a goal out of reach", change(problemField, "(pickupable "+apple+")", "", "(pickupable Apple_bar__plus_02_dot_00_bar__plus_00_dot_00_bar__plus_01_dot_00)", ""), goalField, "no sequence of actions"},
+		{"a fact of the wrong kind", change(problemField, "(openable ", "(opened agent1) (openable "),
+			problemField, "of the type agent"},
+		{"two places", change(problemField, "(atLocation agent1 ",
+			"(atLocation agent1 loc_bar_0_bar_0_bar_0_bar_30) (atLocation agent1 "), problemField,
+			"another location already"},
+		{"an agent in no fact", change(problemField, "agent1 - agent", "agent1 agent2 - agent"),
+			problemField, `"agent2"`},
+		{"two agents of one name", change(problemField, "agent1 - agent", "agent1 agent2 - agent",
+			"(atLocation agent1 ", "(atLocation agent2 loc_bar_0_bar_0_bar_0_bar_30) (atLocation agent1 "),
+			grammarField, "2 agents share"},
+		{"a goal of no receptacle", change(problemField, "(receptacleType ?r GarbageCanType)",
+			"(receptacleType ?r SafeType)"), goalField, `receptacle of the type "safetype"`},
+		{"a goal of no object", change(problemField, "(objectType ?o AppleType)", "(objectType ?o VaseType)"),
+			goalField, `object of the type "vasetype"`},
+		{"a goal out of reach", change(problemField, "(pickupable "+apple+")", "",
+			"(pickupable Apple_bar__plus_02_dot_00_bar__plus_00_dot_00_bar__plus_01_dot_00)", ""), goalField,
+			"no sequence of actions"},
 		{"a goal that is none", change(problemField, "(inReceptacle ?o ?r)", "(smells ?o ?r)"), goalField, "smells"},
-		{"a goal with a free variable", change(problemField, "(inReceptacle ?o ?r)", "(inReceptacle ?x ?r)"), goalField, "?x"},
-		{"a goal of too many things", change(problemField, "(exists (?r - receptacle)", "(exists (?a ?b ?c ?d ?e ?f ?g ?h ?i - object ?r - receptacle)"), goalField, "combinations"},
+		{"a goal with a free variable", change(problemField, "(inReceptacle ?o ?r)", "(inReceptacle ?x ?r)"), goalField,
+			"?x"},
+		{"a goal of too many things", change(problemField, "(exists (?r - receptacle)",
+			"(exists (?a ?b ?c ?d ?e ?f ?g ?h ?i - object ?r - receptacle)"), goalField, "combinations"},
 		{"a grammar that is none", change(grammarField, "grammar ::", "grammar"), grammarField, "cannot read"},
 		{"rules that are not JSON", change(grammarField, `"intro":`, `"intro"`), grammarField, "not JSON"},
 		{"an unknown condition", change(grammarField, "holdsany(a:agent)", "sings(a:agent)"), grammarField, "sings"},
-		{"an unknown gap", change(grammarField, "You close the {r.name}.", "You close the {r.colour}."), grammarField, "r.colour"},
-		{"a gap of another action", change(grammarField, "You close the {r.name}.", "You close the {o.name}."), grammarField, "o.name"},
-		{"an unknown list", change(grammarField, "holds(a:agent, o:object)", "holds(o:object, a:agent)"), grammarField, "list"},
-		{"a symbol for itself", change(grammarField, "You close the {r.name}.", "#CloseObject.feedback#"), grammarField, "stands for itself"},
-		{"a symbol without end", change(grammarField, "You close the {r.name}.", strings.Repeat("#x#", 9)+`"}], "x": [{"rhs": "`+strings.Repeat("#y#", 99)+`"}], "y": [{"rhs": "`+strings.Repeat("#help.feedback#", 99)), grammarField, "parts"},
-		{"an action without a template", change(grammarField, "action help", "action assist"), grammarField, `"help" has no template`},
+		{"an unknown gap", change(grammarField, "You close the {r.name}.", "You close the {r.colour}."),
+			grammarField, "r.colour"},
+		{"a gap of another action", change(grammarField, "You close the {r.name}.", "You close the {o.name}."),
+			grammarField, "o.name"},
+		{"an unknown list", change(grammarField, "holds(a:agent, o:object)", "holds(o:object, a:agent)"), grammarField,
+			"list"},
+		{"a symbol for itself", change(grammarField, "You close the {r.name}.", "#CloseObject.feedback#"),
+			grammarField, "stands for itself"},
+		{"a symbol without end", change(grammarField, "You close the {r.name}.",
+			strings.Repeat("#x#", 9)+`"}], "x": [{"rhs": "`+strings.Repeat("#y#", 99)+`"}], "y": [{"rhs": "`+
+				strings.Repeat("#help.feedback#", 99)), grammarField, "parts"},
+		{"an action without a template", change(grammarField, "action help", "action assist"), grammarField,
+			`"help" has no template`},
 	} {
 		_, err := readAndMake(c.game)
 		var e *sparkd.Error
-		if !errors.As(err, &e) || e.Code != sparkd.CodeInvalid || e.Field != c.field || e.Remedy == "" || !strings.Contains(e.Message, c.message) {
+		if !errors.As(err, &e) || e.Code != sparkd.CodeInvalid || e.Field != c.field || e.Remedy == "" ||
+			!strings.Contains(e.Message, c.message) {
 			t.Errorf("%s: %v\nwant an error of %s that says %q, with a remedy", c.name, err, c.field, c.message)
 		}
 	}
@@ -173,10 +199,12 @@ func TestTooLargeAndMissingFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, message := range map[string]string{
-		large: "larger than 4 MiB", filepath.Join(dir, "gone"+gameSuffix): "cannot read the file", dir: "cannot read the file",
+		large: "larger than 4 MiB", filepath.Join(dir, "gone"+gameSuffix): "cannot read the file",
+		dir: "cannot read the file",
 	} {
 		_, err := loadGame(path)
-		if e := sparkd.AsError(err); e.Code != sparkd.CodeInvalid || e.Field == "" || e.Remedy == "" || !strings.Contains(e.Message, message) {
+		if e := sparkd.AsError(err); e.Code != sparkd.CodeInvalid || e.Field == "" || e.Remedy == "" ||
+			!strings.Contains(e.Message, message) {
 			t.Errorf("%s: %v, want %q", path, err, message)
 		}
 	}
@@ -191,8 +219,10 @@ func TestTooLargeAndMissingFiles(t *testing.T) {
 // Whatever stands in a problem, it is refused with a typed error, or it can be played.
 func FuzzProblem(f *testing.F) {
 	f.Add(kitchenette(LookInLight).pddl())
-	f.Add("(define (problem p) (:domain alfred) (:objects a - agent l - location) (:init (atLocation a l)) (:goal (atLocation a l)))")
-	f.Add("(define (problem p) (:domain alfred) (:objects a - agent o - object) (:init (holds a o)) (:goal (forall (?x - object) (or (holds a ?x) (not (= ?x ?x))))))")
+	f.Add("(define (problem p) (:domain alfred) (:objects a - agent l - location) (:init (atLocation a l)) (:goal " +
+		"(atLocation a l)))")
+	f.Add("(define (problem p) (:domain alfred) (:objects a - agent o - object) (:init (holds a o)) (:goal " +
+		"(forall (?x - object) (or (holds a ?x) (not (= ?x ?x))))))")
 	f.Add("(define ; cut off")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := readProblem(text, "alfred")
@@ -217,7 +247,8 @@ func FuzzProblem(f *testing.F) {
 // The same for grammars, with the rules of 0.4.2.
 func FuzzGrammar(f *testing.F) {
 	f.Add(grammarText)
-	f.Add(`grammar :: """{"intro": [{"rhs": "#task#"}], "task": [{"rhs": "x"}]}"""; action look { template :: "look"; feedback :: "[{r.name | x}]"; }`)
+	f.Add(`grammar :: """{"intro": [{"rhs": "#task#"}], "task": [{"rhs": "x"}]}"""; action look { template :: ` +
+		`"look"; feedback :: "[{r.name | x}]"; }`)
 	f.Add(`action help { template :: "{a.name}"; feedback :: "`)
 	d, err := readDomain(domainText)
 	if err != nil {

@@ -83,7 +83,8 @@ func (g *generator) drawGoal(kind TaskType, stock []string) Goal {
 	var pairs [][2]string
 	for _, o := range stock {
 		for _, r := range g.kinds {
-			if suits(kind, o, r) && slices.ContainsFunc(g.kinds, func(from string) bool { return from != r && fits[from][o] }) {
+			if suits(kind, o, r) && slices.ContainsFunc(g.kinds,
+				func(from string) bool { return from != r && fits[from][o] }) {
 				pairs = append(pairs, [2]string{o, r})
 			}
 		}

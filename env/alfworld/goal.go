@@ -101,7 +101,8 @@ func (g *Goal) recognise() {
 		template, err := parseLisp(goalField, goals[kind])
 		found := map[string]string{}
 		if err == nil && matches(&template, &g.Condition, found) {
-			g.Type, g.Object, g.Receptacle, g.Lamp = kind, found["{obj}type"], found["{recep}type"], found["{toggle}type"]
+			g.Type, g.Object = kind, found["{obj}type"]
+			g.Receptacle, g.Lamp = found["{recep}type"], found["{toggle}type"]
 			return
 		}
 	}
@@ -145,12 +146,14 @@ func (w *world) setGoal(g *Goal, entities map[string]entity) error {
 		return err
 	}
 	if !w.goal(&facts{world: w, s: w.reach(), relaxed: true}) {
-		return sparkd.Invalid(goalField, "generate the game again, or leave it out", "no sequence of actions can reach the goal %s", &condition)
+		return sparkd.Invalid(goalField, "generate the game again, or leave it out",
+			"no sequence of actions can reach the goal %s", &condition)
 	}
 	if g.Type == "" {
 		return nil
 	}
-	w.target = target{object: kindIndex(w.types.object, g.Object), receptacle: kindIndex(w.types.receptacle, g.Receptacle), lamp: kindIndex(w.types.object, g.Lamp), count: 1}
+	w.target = target{object: kindIndex(w.types.object, g.Object),
+		receptacle: kindIndex(w.types.receptacle, g.Receptacle), lamp: kindIndex(w.types.object, g.Lamp), count: 1}
 	switch g.Type {
 	case PickClean:
 		w.target.needs, w.target.able = Clean, Cleanable

@@ -76,7 +76,8 @@ type reader struct {
 const problemField = "pddl_problem"
 
 func badProblem(format string, args ...any) error {
-	return sparkd.Invalid(problemField, "it must be an initial state of ALFWorld's domain; download or generate the game again", format, args...)
+	return sparkd.Invalid(problemField,
+		"it must be an initial state of ALFWorld's domain; download or generate the game again", format, args...)
 }
 
 // readProblem reads an initial_state.pddl of the domain. It leaves out entities that no
@@ -86,7 +87,8 @@ func readProblem(text, domain string) (*Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{Problem: &Problem{Fits: map[string]map[string]bool{}}, declared: map[string]kind{}, index: map[string]int{}}
+	r := reader{Problem: &Problem{Fits: map[string]map[string]bool{}}, declared: map[string]kind{},
+		index: map[string]int{}}
 	if e.head() != "define" {
 		return nil, badProblem("it does not start with (define (problem …")
 	}
@@ -103,7 +105,8 @@ func readProblem(text, domain string) (*Problem, error) {
 		}
 	}
 	if got := seen[":domain"].list[1].String(); got != domain {
-		return nil, sparkd.Invalid(problemField, "sparkd plays the domain alfred of ALFWorld only", "the problem is of the domain %q, not of %q", got, domain)
+		return nil, sparkd.Invalid(problemField, "sparkd plays the domain alfred of ALFWorld only",
+			"the problem is of the domain %q, not of %q", got, domain)
 	}
 	if err := r.declare(seen[":objects"]); err != nil {
 		return nil, err
@@ -199,7 +202,8 @@ func (r *reader) name(name string, fact *expr) error {
 		n, r.Objects = len(r.Objects), append(r.Objects, Object{ID: name})
 	}
 	if n >= maxEntities {
-		return sparkd.Invalid(problemField, "ALFWorld's own games have below 200", "more than %d entities of the kind %s", maxEntities, k)
+		return sparkd.Invalid(problemField, "ALFWorld's own games have below 200",
+			"more than %d entities of the kind %s", maxEntities, k)
 	}
 	r.index[name] = n
 	return nil

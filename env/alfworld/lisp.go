@@ -66,7 +66,8 @@ func (e *expr) String() string {
 // with ";", a "?" starts a word, only ASCII. field names the text in errors.
 func parseLisp(field, text string) (expr, error) {
 	bad := func(line int, format string, args ...any) (expr, error) {
-		e := sparkd.Invalid(field, "it must be PDDL as ALFWorld writes it; download or generate the game again", format, args...)
+		e := sparkd.Invalid(field, "it must be PDDL as ALFWorld writes it; download or generate the game again", format,
+			args...)
 		e.Message += " (line " + strconv.Itoa(line) + ")"
 		return expr{}, e
 	}

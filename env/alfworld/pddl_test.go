@@ -41,7 +41,8 @@ func (p *Problem) pddl() string {
 	}
 	say(")\n(:init\n(atLocation agent1 %s)", location(p.Agents[0].Location))
 	for _, r := range p.Receptacles {
-		say("(receptacleType %s %sType)\n(receptacleAtLocation %s %s)", id(r.ID), r.Type, id(r.ID), location(r.Location))
+		say("(receptacleType %s %sType)\n(receptacleAtLocation %s %s)", id(r.ID), r.Type,
+			id(r.ID), location(r.Location))
 		if r.Openable {
 			say("(openable %s)", id(r.ID))
 		}

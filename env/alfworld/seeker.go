@@ -48,7 +48,8 @@ func (s *Seeker) Tell(command string) {
 		s.at = a.receptacle
 		s.seen[s.at] = s.seen[s.at] || s.env.world.reachable(s.env.state, s.at)
 	case doOpen, doExamineReceptacle:
-		s.seen[a.receptacle] = s.seen[a.receptacle] || a.verb == doOpen || s.env.world.reachable(s.env.state, a.receptacle)
+		s.seen[a.receptacle] = s.seen[a.receptacle] || a.verb == doOpen ||
+			s.env.world.reachable(s.env.state, a.receptacle)
 	}
 }
 
@@ -214,7 +215,8 @@ func (s *Seeker) reasonToGo(r int16) Reason {
 	place := &w.receptacles[r]
 	held := p.hand()
 	switch {
-	case held >= 0 && place.appliance != verbs && treatments[place.appliance].makes&w.target.needs != 0 && !p.placed(held) && !w.made(s.env.state, w.target.needs).has(held):
+	case held >= 0 && place.appliance != verbs && treatments[place.appliance].makes&w.target.needs != 0 &&
+		!p.placed(held) && !w.made(s.env.state, w.target.needs).has(held):
 		return Reason{Text: fmt.Sprintf("%s %s in %s", w.treats(place.appliance), w.objects[held].name, place.name)}
 	case held >= 0 && w.objects[held].kind != w.target.object:
 		return Reason{Text: fmt.Sprintf("put %s away at %s", w.objects[held].name, place.name)}

@@ -54,7 +54,8 @@ func (k *told) check(r Reason, action string) error {
 	}
 	_, list, _ := strings.Cut(strings.TrimSuffix(r.Text, "?"), ": ")
 	places := strings.Split(list, ", ")
-	if len(places) < 2 || len(places) > named || len(slices.Compact(slices.Sorted(slices.Values(places)))) != len(places) {
+	if len(places) < 2 || len(places) > named ||
+		len(slices.Compact(slices.Sorted(slices.Values(places)))) != len(places) {
 		return fmt.Errorf("%d candidates", len(places))
 	}
 	if !slices.Contains(places, strings.TrimPrefix(action, "go to ")) {
@@ -70,7 +71,8 @@ func (k *told) check(r Reason, action string) error {
 
 // seek plays a game to its end or for most steps, by next (nil: the seeker's own), and
 // returns the actions and the reasons.
-func seek(t *testing.T, e *Env, o sparkd.Observation, seed uint64, most int, next func() string) (actions []string, reasons []Reason) {
+func seek(t *testing.T, e *Env, o sparkd.Observation, seed uint64, most int,
+	next func() string) (actions []string, reasons []Reason) {
 	t.Helper()
 	s, err := NewSeeker(e, rand.New(rand.NewPCG(seed, 1)))
 	if err != nil {
@@ -85,7 +87,8 @@ func seek(t *testing.T, e *Env, o sparkd.Observation, seed uint64, most int, nex
 		action := next()
 		reason := s.Reason(action)
 		if err := known.check(reason, action); err != nil {
-			t.Fatalf("seed %d, after %q: %v\nreason %+v\naction %q\nobservation %q", seed, actions, err, reason, action, o.Text)
+			t.Fatalf("seed %d, after %q: %v\nreason %+v\naction %q\nobservation %q", seed, actions,
+				err, reason, action, o.Text)
 		}
 		actions, reasons = append(actions, action), append(reasons, reason)
 		s.Tell(action)

@@ -48,7 +48,8 @@ const maxSteps = 50
 // the reset of its task.
 func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	field := "env." + name + ".data"
-	const remedy = "give the folder that alfworld-download made ($ALFWORLD_DATA), or any folder with *.tw-pddl games below it"
+	const remedy = "give the folder that alfworld-download made ($ALFWORLD_DATA), or any folder with *.tw-pddl " +
+		"games below it"
 	if o.Data == "" {
 		return nil, sparkd.Invalid(field, remedy, "no folder of games is given")
 	}
@@ -66,13 +67,15 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		count += len(games)
 	}
 	if count == 0 {
-		return nil, sparkd.Invalid(field, remedy, "%s holds no game that can be played (%d are known to have no solution)", o.Data, skipped)
+		return nil, sparkd.Invalid(field, remedy,
+			"%s holds no game that can be played (%d are known to have no solution)", o.Data, skipped)
 	}
 	addLevels(splits)
 	s := &Source{name: name, splits: splits, ready: map[string]*list.Element{}, order: list.New()}
 	s.info = sparkd.EnvInfo{
 		Name: name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative,
-		About: fmt.Sprintf("ALFWorld's own games, %d of them, played natively with the rules and texts of their files", count),
+		About: fmt.Sprintf("ALFWorld's own games, %d of them, played natively with the rules and texts of their files",
+			count),
 	}
 	for split, games := range splits {
 		s.info.Splits[split] = len(games)
@@ -96,7 +99,8 @@ func (s *Source) Close() error { return nil }
 func (s *Source) Lookup(split, name string) (index int, others []string, ok bool) {
 	games := s.splits[split]
 	name = strings.Trim(strings.TrimSuffix(strings.TrimPrefix(name, split+"/"), gameFile), "/")
-	if i, found := slices.BinarySearchFunc(games, name, func(g game, n string) int { return cmp.Compare(g.name, n) }); found {
+	if i, found := slices.BinarySearchFunc(games, name,
+		func(g game, n string) int { return cmp.Compare(g.name, n) }); found {
 		return i, nil, true
 	}
 	var ends []int
@@ -122,10 +126,12 @@ const maxNear = 5
 func (s *Source) world(t sparkd.Task) (*world, error) {
 	games, ok := s.splits[t.Split]
 	if !ok {
-		return nil, sparkd.Invalid("tasks.split", "use one of "+strings.Join(splitNames(s.splits), ", "), "%s has no split %q", s.name, t.Split)
+		return nil, sparkd.Invalid("tasks.split", "use one of "+strings.Join(splitNames(s.splits), ", "),
+			"%s has no split %q", s.name, t.Split)
 	}
 	if t.Index < 0 || t.Index >= len(games) {
-		return nil, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", len(games)-1), "%s/%s has no task %d", s.name, t.Split, t.Index)
+		return nil, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", len(games)-1), "%s/%s has no task %d",
+			s.name, t.Split, t.Index)
 	}
 	g := games[t.Index]
 	if w := s.kept(g.path); w != nil {

@@ -66,7 +66,8 @@ func downloaded(t testing.TB) map[string]string {
 		files[fmt.Sprintf("json_2.1.1/train/%s-Sliced-%d/trial_T9/%s", kind, i, stateFile)] = p.pddl()
 		files[fmt.Sprintf("json_2.1.1/train/%s-Sliced-%d/trial_T9/%s", kind, i, trajectoryFile)] = "{}"
 	}
-	files["json_2.1.1/train/pick_and_place_simple-A-None-B-1/trial_T1/"+gameFile] = `{"pddl_domain": "\"solvable\": true", "solvable": false, "walkthrough": null}`
+	files["json_2.1.1/train/pick_and_place_simple-A-None-B-1/trial_T1/"+
+		gameFile] = `{"pddl_domain": "\"solvable\": true", "solvable": false, "walkthrough": null}`
 	return files
 }
 
@@ -76,7 +77,8 @@ func TestSplits(t *testing.T) {
 	for _, data := range []string{root, filepath.Join(root, "json_2.1.1")} {
 		s := open(t, data)
 		info := s.Info()
-		if !maps.Equal(info.Splits, want) || info.Fork != sparkd.ForkNative || info.Name != "alf" || info.MaxSteps != 50 {
+		if !maps.Equal(info.Splits, want) || info.Fork != sparkd.ForkNative ||
+			info.Name != "alf" || info.MaxSteps != 50 {
 			t.Errorf("%s: %+v, want the splits %v", data, info, want)
 		}
 		for split, games := range s.splits {
@@ -103,15 +105,18 @@ func TestSplits(t *testing.T) {
 func TestFlatFolders(t *testing.T) {
 	p := kitchenette(PickHeat)
 	game := string(gameBytes(t, p))
-	traj := `{"task_type": "pick_heat_then_place_in_recep", "pddl_params": {"object_target": "Apple", "parent_target": "GarbageCan"}}`
+	traj := `{"task_type": "pick_heat_then_place_in_recep", "pddl_params": {"object_target": "Apple", ` +
+		`"parent_target": "GarbageCan"}}`
 	for _, c := range []struct {
 		files map[string]string
 		names []string
 	}{
-		{map[string]string{"games/b/game.tw-pddl": game, "games/a/x/game.tw-pddl": game, "games/note.txt": ""}, []string{"a/x", "b"}},
+		{map[string]string{"games/b/game.tw-pddl": game, "games/a/x/game.tw-pddl": game, "games/note.txt": ""},
+			[]string{"a/x", "b"}},
 		{map[string]string{"games/one.tw-pddl": game, "games/two.tw-pddl": game}, []string{"one", "two"}},
 		{map[string]string{"games/game.tw-pddl": game}, []string{"games"}},
-		{map[string]string{"games/a/initial_state.pddl": p.pddl(), "games/a/traj_data.json": traj, "games/b/initial_state.pddl": p.pddl()}, []string{"a"}},
+		{map[string]string{"games/a/initial_state.pddl": p.pddl(), "games/a/traj_data.json": traj,
+			"games/b/initial_state.pddl": p.pddl()}, []string{"a"}},
 	} {
 		s := open(t, filepath.Join(write(t, c.files), "games"))
 		if len(s.splits) != 1 {
@@ -126,7 +131,8 @@ func TestFlatFolders(t *testing.T) {
 				t.Fatal(err)
 			}
 			o, err := e.Reset(t.Context(), sparkd.Task{Env: "alf", Split: "games", Index: i})
-			if err != nil || o.Goal != p.Goal.Sentence && o.Goal != "put a hot apple in garbagecan" || len(o.Admissible) < 8 {
+			if err != nil || o.Goal != p.Goal.Sentence && o.Goal != "put a hot apple in garbagecan" ||
+				len(o.Admissible) < 8 {
 				t.Errorf("%q: %q: %+v, %v", c.names, name, o, err)
 			}
 			if err := e.Close(); err != nil {
@@ -141,8 +147,10 @@ func TestFlatFolders(t *testing.T) {
 
 // What is no file is no game, and a file that cannot be read fails its own task alone.
 func TestOddFiles(t *testing.T) {
-	root := write(t, map[string]string{"games/a/game.tw-pddl": string(gameBytes(t, kitchenette(PickHeat))), "games/c.tw-pddl/note": ""})
-	if err := errors.Join(os.Mkdir(filepath.Join(root, "games/b"), 0o755), os.Symlink("moved", filepath.Join(root, "games/b/game.tw-pddl")),
+	root := write(t, map[string]string{"games/a/game.tw-pddl": string(gameBytes(t, kitchenette(PickHeat))),
+		"games/c.tw-pddl/note": ""})
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "games/b"), 0o755),
+		os.Symlink("moved", filepath.Join(root, "games/b/game.tw-pddl")),
 		os.Symlink("/dev/null", filepath.Join(root, "games/d.tw-pddl"))); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +231,8 @@ func TestBadFolders(t *testing.T) {
 	} {
 		_, err := Open(t.Context(), "alf", Options{Data: data})
 		var e *sparkd.Error
-		if !errors.As(err, &e) || e.Code != sparkd.CodeInvalid || e.Field != "env.alf.data" || e.Remedy == "" || !strings.Contains(e.Message, message) {
+		if !errors.As(err, &e) || e.Code != sparkd.CodeInvalid || e.Field != "env.alf.data" || e.Remedy == "" ||
+			!strings.Contains(e.Message, message) {
 			t.Errorf("%q: %v, want %q", data, err, message)
 		}
 	}
@@ -252,11 +261,13 @@ func TestBadTasksOfAFolder(t *testing.T) {
 		{sparkd.Task{Env: "alf", Split: "games", Index: 0}, gameFile, "the game bad: it is not JSON"},
 	} {
 		_, err := e.Reset(t.Context(), c.task)
-		if x := sparkd.AsError(err); x.Code != sparkd.CodeInvalid || x.Field != c.field || x.Remedy == "" || !strings.Contains(x.Message, c.message) {
+		if x := sparkd.AsError(err); x.Code != sparkd.CodeInvalid || x.Field != c.field || x.Remedy == "" ||
+			!strings.Contains(x.Message, c.message) {
 			t.Errorf("%v: %v, want %s: %s", c.task, err, c.field, c.message)
 		}
 	}
-	if o, err := e.Reset(t.Context(), sparkd.Task{Env: "alf", Split: "games", Index: 1}); err != nil || o.Goal != p.Goal.Sentence {
+	if o, err := e.Reset(t.Context(), sparkd.Task{Env: "alf", Split: "games", Index: 1}); err != nil ||
+		o.Goal != p.Goal.Sentence {
 		t.Errorf("the good game after the bad one: %+v, %v", o, err)
 	}
 }

@@ -47,7 +47,8 @@ func splits() []split {
 func Info() sparkd.EnvInfo {
 	info := sparkd.EnvInfo{
 		Name: Name, Splits: map[string]int{}, MaxSteps: 30, Fork: sparkd.ForkNative,
-		About: "ALFWorld's rules and texts, played natively in generated houses; l0: new games in training houses, l1: unseen houses, l2: the two task types that train4 leaves out",
+		About: "ALFWorld's rules and texts, played natively in generated houses; l0: new games in training " +
+			"houses, l1: unseen houses, l2: the two task types that train4 leaves out",
 	}
 	for _, s := range splits() {
 		info.Splits[s.name] = s.count
@@ -63,10 +64,12 @@ func findSplit(t sparkd.Task) (split, error) {
 		for k := range all {
 			names[k] = all[k].name
 		}
-		return split{}, sparkd.Invalid("tasks.split", "use one of "+strings.Join(names, ", "), "%s has no split %q", Name, t.Split)
+		return split{}, sparkd.Invalid("tasks.split", "use one of "+strings.Join(names, ", "),
+			"%s has no split %q", Name, t.Split)
 	}
 	if t.Index < 0 || t.Index >= all[i].count {
-		return split{}, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", all[i].count-1), "%s/%s has no task %d", Name, t.Split, t.Index)
+		return split{}, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", all[i].count-1),
+			"%s/%s has no task %d", Name, t.Split, t.Index)
 	}
 	return all[i], nil
 }

@@ -9,7 +9,8 @@ import (
 
 // serial writes out the initial state and the goal of a problem.
 func serial(p *Problem) string {
-	return fmt.Sprintf("%v %v %v %v %v %v", p.Receptacles, p.Objects, p.Goal.Type, p.Goal.Object, p.Goal.Receptacle, p.Goal.Lamp)
+	return fmt.Sprintf("%v %v %v %v %v %v", p.Receptacles, p.Objects, p.Goal.Type, p.Goal.Object,
+		p.Goal.Receptacle, p.Goal.Lamp)
 }
 
 // No game of a held-out split is a game of a training split, or of another held-out one.

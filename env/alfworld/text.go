@@ -20,7 +20,8 @@ var queries = map[string]query{
 	"receptacleatlocation(r:receptacle, l:location)":    {varR, 0, false, findReceptacles},
 	"atlocation(a:agent, l:location) & receptacleatlocation(r:receptacle, l:location)": {
 		varR, 0, false, findFacing},
-	"atlocation(a:agent, l:location) & objectatlocation(o:object, l:location) & receptacleatlocation(r:receptacle, l:location) & not_inreceptacle(o:object, r:receptacle)": {
+	"atlocation(a:agent, l:location) & objectatlocation(o:object, l:location) & " +
+		"receptacleatlocation(r:receptacle, l:location) & not_inreceptacle(o:object, r:receptacle)": {
 		varO, 0, false, findTaken},
 }
 
@@ -99,7 +100,8 @@ func findTaken(c *scene, found []int16) []int16 {
 
 // describe returns the answer to action a, which led to state s.
 func (w *world) describe(s state, a action, t *table) string {
-	c := scene{world: w, s: s, agent: a.agent, location: w.at(s, a.agent), object: a.object, tool: a.tool, recept: a.receptacle, items: t.items}
+	c := scene{world: w, s: s, agent: a.agent, location: w.at(s, a.agent), object: a.object, tool: a.tool,
+		recept: a.receptacle, items: t.items}
 	p := t.text[:0]
 	w.wording.answers[a.verb](&p, &c)
 	t.text, t.items = p, c.items

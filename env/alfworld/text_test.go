@@ -16,12 +16,14 @@ func kitchenette(kind TaskType) *Problem {
 		p.Goal.Receptacle, p.Goal.Lamp = "", "DeskLamp"
 	}
 	p.Goal.tell(0)
-	for i, kind := range []string{"Cabinet", "Cabinet", "CounterTop", "Fridge", "GarbageCan", "Microwave", "SinkBasin"} {
+	for i, kind := range []string{"Cabinet", "Cabinet", "CounterTop", "Fridge", "GarbageCan",
+		"Microwave", "SinkBasin"} {
 		id := kind + "|+01.00|+00.00|+0" + string(rune('0'+i)) + ".00"
 		if kind == "SinkBasin" {
 			id = "Sink|+01.00|+00.00|+06.00|SinkBasin"
 		}
-		p.Receptacles = append(p.Receptacles, Receptacle{ID: id, Type: kind, Location: max(0, i-1), Openable: openable[kind]})
+		p.Receptacles = append(p.Receptacles,
+			Receptacle{ID: id, Type: kind, Location: max(0, i-1), Openable: openable[kind]})
 	}
 	p.settle()
 	for i, o := range []struct {
@@ -49,7 +51,9 @@ func play(t testing.TB, e *Env, p *Problem) sparkd.Observation {
 func TestTexts(t *testing.T) {
 	e := New()
 	o := play(t, e, kitchenette(PickAndPlace))
-	want := "-= Welcome to TextWorld, ALFRED! =-\n\nYou are in the middle of a room. Looking quickly around you, you see a cabinet 2, a cabinet 1, a countertop 1, a fridge 1, a garbagecan 1, a microwave 1, and a sinkbasin 1.\n\nYour task is to: put a apple in garbagecan."
+	want := "-= Welcome to TextWorld, ALFRED! =-\n\nYou are in the middle of a room. Looking quickly around you, " +
+		"you see a cabinet 2, a cabinet 1, a countertop 1, a fridge 1, a garbagecan 1, a microwave 1, and a " +
+		"sinkbasin 1.\n\nYour task is to: put a apple in garbagecan."
 	if o.Text != want || o.Goal != "put a apple in garbagecan" {
 		t.Errorf("first observation %q, goal %q", o.Text, o.Goal)
 	}
@@ -71,7 +75,9 @@ func TestTexts(t *testing.T) {
 		{"examine mug 1", "Nothing happens."}, // not in hand
 		{"close cabinet 1", "You close the cabinet 1."},
 		{"take mug 1 from cabinet 1", "Nothing happens."},
-		{"go to countertop 1", "You arrive at countertop 1. On the countertop 1, you see a apple 2, a apple 1, a desklamp 1, and a knife 1."},
+		{"go to countertop 1",
+			"You arrive at countertop 1. On the countertop 1, you see a apple 2, a apple 1, a desklamp 1, and a " +
+				"knife 1."},
 		{"examine countertop 1", "On the countertop 1, you see a apple 2, a apple 1, a desklamp 1, and a knife 1."},
 		{"take desklamp 1 from countertop 1", "Nothing happens."},
 		{"use desklamp 1", "You turn on the desklamp 1."},
@@ -94,12 +100,18 @@ func TestTexts(t *testing.T) {
 		{"cool apple 1 with fridge 1", "You cool the apple 1 using the fridge 1."},
 		{"examine apple 1", "This is a cool and clean sliced apple 1."},
 		{"help", "Available commands:\n  look:                             look around your current location\n" +
-			"  inventory:                        check your current inventory\n  go to (receptacle):               move to a receptacle\n" +
-			"  open (receptacle):                open a receptacle\n  close (receptacle):               close a receptacle\n" +
-			"  take (object) from (receptacle):  take an object from a receptacle\n  move (object) to (receptacle):  place an object in or on a receptacle\n" +
-			"  examine (something):              examine a receptacle or an object\n  use (object):                     use an object\n" +
-			"  heat (object) with (receptacle):  heat an object using a receptacle\n  clean (object) with (receptacle): clean an object using a receptacle\n" +
-			"  cool (object) with (receptacle):  cool an object using a receptacle\n  slice (object) with (object):     slice an object using a sharp object\n"},
+			"  inventory:                        check your current inventory\n  go to (receptacle):              " +
+			" move to a receptacle\n" +
+			"  open (receptacle):                open a receptacle\n  close (receptacle):               close a " +
+			"receptacle\n" +
+			"  take (object) from (receptacle):  take an object from a receptacle\n  move (object) to " +
+			"(receptacle):  place an object in or on a receptacle\n" +
+			"  examine (something):              examine a receptacle or an object\n  use (object):               " +
+			"      use an object\n" +
+			"  heat (object) with (receptacle):  heat an object using a receptacle\n  clean (object) with " +
+			"(receptacle): clean an object using a receptacle\n" +
+			"  cool (object) with (receptacle):  cool an object using a receptacle\n  slice (object) with " +
+			"(object):     slice an object using a sharp object\n"},
 		{"put apple 1 in/on fridge 1", "Nothing happens."},
 		{"go to garbagecan 1", "You arrive at garbagecan 1. On the garbagecan 1, you see nothing."},
 		{"move apple 1 to garbagecan 1", "You move the apple 1 to the garbagecan 1."},
@@ -147,7 +159,8 @@ func TestAdmissible(t *testing.T) {
 	got := step(t, e, "go to fridge 1").Admissible
 	want := []string{
 		"cool apple 1 with fridge 1", "examine apple 1", "examine fridge 1",
-		"go to cabinet 1", "go to cabinet 2", "go to countertop 1", "go to garbagecan 1", "go to microwave 1", "go to sinkbasin 1",
+		"go to cabinet 1", "go to cabinet 2", "go to countertop 1", "go to garbagecan 1",
+		"go to microwave 1", "go to sinkbasin 1",
 		"help", "inventory", "look", "open fridge 1",
 	}
 	if !slices.Equal(got, want) {
@@ -174,9 +187,11 @@ func TestGoals(t *testing.T) {
 		{PickClean, fetch + place, false},
 		{PickClean, fetch + "go to sinkbasin 1|clean apple 1 with sinkbasin 1|" + place, true},
 		{PickHeat, fetch + "go to microwave 1|heat apple 1 with microwave 1|" + place, true},
-		{PickHeat, fetch + "go to microwave 1|heat apple 1 with microwave 1|go to fridge 1|cool apple 1 with fridge 1|" + place, false},
+		{PickHeat, fetch + "go to microwave 1|heat apple 1 with microwave 1|go to fridge 1|cool apple 1 with " +
+			"fridge 1|" + place, false},
 		{PickCool, fetch + "go to fridge 1|cool apple 1 with fridge 1|" + place, true},
-		{PickCool, fetch + "go to fridge 1|open fridge 1|move apple 1 to fridge 1|take apple 1 from fridge 1|" + place, false},
+		{PickCool, fetch + "go to fridge 1|open fridge 1|move apple 1 to fridge 1|take apple 1 from fridge 1|" + place,
+			false},
 		{PickTwo, fetch + place, false},
 		{PickTwo, fetch + place + "|" + strings.ReplaceAll(fetch+place, "apple 1", "apple 2"), true},
 		{LookInLight, "go to countertop 1|use desklamp 1", false},

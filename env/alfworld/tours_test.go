@@ -42,7 +42,8 @@ func TestWriteGames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		game := toured{Name: strings.ReplaceAll(name, "/", "-"), Sentence: p.Goal.Sentence, Problem: p.pddl(), Tours: [][]string{plan}}
+		game := toured{Name: strings.ReplaceAll(name, "/", "-"), Sentence: p.Goal.Sentence, Problem: p.pddl(),
+			Tours: [][]string{plan}}
 		for _, tour := range [][]string{nextDoor(e), cook(e), lightUp(e)} {
 			if len(tour) > 0 {
 				game.Tours = append(game.Tours, tour)

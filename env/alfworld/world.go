@@ -164,7 +164,8 @@ func (w *world) addAgents(p *Problem, n *numbering) error {
 	}
 	if about > 1 && !w.wording.named {
 		// The real package lets the agent act that its planner's variable order puts first.
-		return sparkd.Invalid(grammarField, `begin every template with "{a.name}: ", as ALFWorld's example of several agents does`,
+		return sparkd.Invalid(grammarField,
+			`begin every template with "{a.name}: ", as ALFWorld's example of several agents does`,
 			"%d agents share the same commands", about)
 	}
 	return nil

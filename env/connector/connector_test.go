@@ -76,10 +76,13 @@ func wantInvalid(t *testing.T, what string, err error, field, remedy string) {
 
 func TestSettings(t *testing.T) {
 	t.Setenv("SPARKD_TEST_TOKEN", "secret")
-	s := Read("x", map[string]string{"flag": " true ", "timeout": "3s", "max_message": "2", "max_steps": "7", "reset": `{"a": 1}`,
+	s := Read("x", map[string]string{"flag": " true ", "timeout": "3s", "max_message": "2",
+		"max_steps": "7", "reset": `{"a": 1}`,
 		"words": " a, ,b ", "success": "0.5", "token_env": "SPARKD_TEST_TOKEN", "splits": "train=1000-, test=5-9,all"})
-	if !s.Bool("flag") || s.Duration("timeout", 0) != 3*time.Second || s.MiB("max_message", 1) != 2<<20 || s.Steps() != 7 ||
-		Text(s.Object("reset")) != `{"a":1}` || !slices.Equal(s.List("words"), []string{"a", "b"}) || s.Token() != "secret" {
+	if !s.Bool("flag") || s.Duration("timeout", 0) != 3*time.Second ||
+		s.MiB("max_message", 1) != 2<<20 || s.Steps() != 7 ||
+		Text(s.Object("reset")) != `{"a":1}` || !slices.Equal(s.List("words"), []string{"a", "b"}) ||
+		s.Token() != "secret" {
 		t.Error("a value is not what was set")
 	}
 	if n, ok := s.Number("success"); n != 0.5 || !ok {
@@ -89,7 +92,8 @@ func TestSettings(t *testing.T) {
 	if err := s.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if sizes := splits.Sizes(); sizes["train"] != sparkd.Unbounded || sizes["test"] != 5 || sizes["all"] != sparkd.Unbounded || len(sizes) != 3 {
+	if sizes := splits.Sizes(); sizes["train"] != sparkd.Unbounded || sizes["test"] != 5 ||
+		sizes["all"] != sparkd.Unbounded || len(sizes) != 3 {
 		t.Errorf("sizes = %v", sizes)
 	}
 	for _, tt := range []struct {
@@ -134,7 +138,8 @@ func FuzzSplits(f *testing.F) {
 }
 
 func TestReading(t *testing.T) {
-	answer := `{"text": "a", "more": {"list": ["z", "b", "b"], "n": 1.50}, "metadata": {"time": 3}, "won": true, "score": 40, "null": null, "<": 1}`
+	answer := `{"text": "a", "more": {"list": ["z", "b", "b"], "n": 1.50}, "metadata": {"time": 3}, "won": true, ` +
+		`"score": 40, "null": null, "<": 1}`
 	for _, tt := range []struct {
 		options map[string]string
 		reward  float64
@@ -145,11 +150,14 @@ func TestReading(t *testing.T) {
 		{nil, 1, true, sparkd.Observation{Text: "a", Reward: 1, Done: true, Success: true}},
 		{nil, 0, true, sparkd.Observation{Text: "a", Done: true}},
 		{map[string]string{"success": "0.5"}, 0.4, true, sparkd.Observation{Text: "a", Reward: 0.4, Done: true}},
-		{map[string]string{"success": "-1"}, -1, true, sparkd.Observation{Text: "a", Reward: -1, Done: true, Success: true}},
+		{map[string]string{"success": "-1"}, -1, true,
+			sparkd.Observation{Text: "a", Reward: -1, Done: true, Success: true}},
 		{map[string]string{"success_field": "won"}, 0, true, sparkd.Observation{Text: "a", Done: true, Success: true}},
-		{map[string]string{"success_field": "score", "success": "50"}, 9, true, sparkd.Observation{Text: "a", Reward: 9, Done: true}},
+		{map[string]string{"success_field": "score", "success": "50"}, 9, true,
+			sparkd.Observation{Text: "a", Reward: 9, Done: true}},
 		{map[string]string{"text": "more.n,null,text,gone"}, 0, false, sparkd.Observation{Text: "1.50\na"}},
-		{map[string]string{"admissible": "more.list"}, 0, false, sparkd.Observation{Text: "a", Admissible: []string{"b", "z"}}},
+		{map[string]string{"admissible": "more.list"}, 0, false,
+			sparkd.Observation{Text: "a", Admissible: []string{"b", "z"}}},
 		{map[string]string{"admissible": "gone"}, 0, false, sparkd.Observation{Text: "a"}},
 	} {
 		s := Read("x", tt.options)
@@ -168,7 +176,8 @@ func TestReading(t *testing.T) {
 	}
 	all := Read("x", nil).Reading("message")
 	fields, _ := Object([]byte(answer))
-	if o, err := all.Observe(fields, 0, false); err != nil || o.Text != `{"<":1,"more":{"list":["z","b","b"],"n":1.50},"null":null,"score":40,"text":"a","won":true}` {
+	if o, err := all.Observe(fields, 0, false); err != nil ||
+		o.Text != `{"<":1,"more":{"list":["z","b","b"],"n":1.50},"null":null,"score":40,"text":"a","won":true}` {
 		t.Errorf("all fields: %s, %v", o.Text, err)
 	}
 }
@@ -178,14 +187,16 @@ func TestReadingRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, value := range map[string]string{"text": "gone", "admissible": "list", "success_field": "big", "goal_field": "gone"} {
+	for key, value := range map[string]string{"text": "gone", "admissible": "list",
+		"success_field": "big", "goal_field": "gone"} {
 		r := Read("x", map[string]string{key: value}).Reading("text")
 		_, err := r.Observe(fields, 1, true)
 		if err == nil {
 			_, err = r.Goal(fields)
 		}
 		var e *sparkd.Error
-		if !errors.As(err, &e) || e.Code != sparkd.CodeEnv || e.Field != "env.x.options."+key || !strings.Contains(e.Remedy, "big, list, text") {
+		if !errors.As(err, &e) || e.Code != sparkd.CodeEnv || e.Field != "env.x.options."+key ||
+			!strings.Contains(e.Remedy, "big, list, text") {
 			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}
@@ -235,7 +246,8 @@ func TestPlaces(t *testing.T) {
 		before := time.Now()
 		err := p.Take(ctx)
 		var e *sparkd.Error
-		if !errors.As(err, &e) || e.Code != sparkd.CodeUnavailable || e.Field != "env.x.workers" || !strings.Contains(e.Remedy, "env.x.workers") {
+		if !errors.As(err, &e) || e.Code != sparkd.CodeUnavailable || e.Field != "env.x.workers" ||
+			!strings.Contains(e.Remedy, "env.x.workers") {
 			t.Errorf("no place is free: %v", err)
 		}
 		if waited := time.Since(before); waited != 9*time.Second || ctx.Err() != nil {

@@ -42,9 +42,11 @@ func (e *Episode) Stepping(ctx context.Context) error {
 	case e.state == idle:
 		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no task has been started", Remedy: "call Reset first"}
 	case e.state == over:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over", Remedy: "call Reset to start another"}
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over",
+			Remedy: "call Reset to start another"}
 	case e.state == broken:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "an error cut the episode off", Remedy: "call Reset to start another"}
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "an error cut the episode off",
+			Remedy: "call Reset to start another"}
 	}
 	return nil
 }

@@ -58,7 +58,8 @@ func (p *Places) Take(ctx context.Context) error {
 	}
 	return &sparkd.Error{Code: sparkd.CodeUnavailable, Field: p.field, Err: wait.Err(),
 		Message: fmt.Sprintf("all %d sessions are in use", cap(p.taken)),
-		Remedy:  "raise " + p.field + " to the copies that the trees hold at once (trees × leaves), or grow fewer trees"}
+		Remedy: "raise " + p.field +
+			" to the copies that the trees hold at once (trees × leaves), or grow fewer trees"}
 }
 
 // Free gives a place back.

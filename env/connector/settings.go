@@ -46,7 +46,8 @@ func (s *Settings) refuse(field, remedy, format string, args ...any) {
 func (s *Settings) Err() error {
 	for _, key := range slices.Sorted(maps.Keys(s.values)) {
 		if !slices.Contains(s.known, key) {
-			s.refuse(s.Field(key), "one of "+strings.Join(slices.Sorted(slices.Values(s.known)), ", "), "there is no option %q", key)
+			s.refuse(s.Field(key), "one of "+strings.Join(slices.Sorted(slices.Values(s.known)), ", "),
+				"there is no option %q", key)
 		}
 	}
 	return s.err
@@ -171,7 +172,8 @@ func (s *Settings) Token() string {
 	}
 	token := os.Getenv(v)
 	if token == "" || strings.ContainsAny(token, "\r\n") {
-		s.refuse(s.Field("token_env"), "set it to the bearer token before sparkd starts", "the environment variable %q holds no token", v)
+		s.refuse(s.Field("token_env"), "set it to the bearer token before sparkd starts",
+			"the environment variable %q holds no token", v)
 	}
 	return token
 }
@@ -180,7 +182,8 @@ func (s *Settings) Token() string {
 func (s *Settings) URL(address string, schemes ...string) *url.URL {
 	u, err := url.Parse(address)
 	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" {
-		s.refuse(s.Section("url"), `write the address of the server, such as "`+schemes[0]+`://127.0.0.1:8000"`, "cannot use %q", address)
+		s.refuse(s.Section("url"), `write the address of the server, such as "`+schemes[0]+`://127.0.0.1:8000"`,
+			"cannot use %q", address)
 		return &url.URL{}
 	}
 	return u

@@ -31,11 +31,13 @@ func (s Splits) Number(t sparkd.Task) (int, error) {
 	r, ok := s[t.Split]
 	switch {
 	case !ok:
-		return 0, sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(s)), ", "), "%s has no split %q", t.Env, t.Split)
+		return 0, sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(s)), ", "),
+			"%s has no split %q", t.Env, t.Split)
 	case t.Index < 0 || r.First+t.Index < r.First:
 		return 0, sparkd.Invalid("tasks.indices", "indices count from 0", "%s has no task %d", t.Env, t.Index)
 	case r.Count != sparkd.Unbounded && t.Index >= r.Count:
-		return 0, sparkd.Invalid("tasks.indices", fmt.Sprintf("%s/%s has the tasks 0 to %d", t.Env, t.Split, r.Count-1), "there is no task %d", t.Index)
+		return 0, sparkd.Invalid("tasks.indices", fmt.Sprintf("%s/%s has the tasks 0 to %d", t.Env, t.Split, r.Count-1),
+			"there is no task %d", t.Index)
 	}
 	return r.First + t.Index, nil
 }

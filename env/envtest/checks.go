@@ -21,7 +21,8 @@ func (s *suite) info(t *testing.T) {
 		}
 	}
 	for _, task := range s.Tasks {
-		if size, ok := info.Splits[task.Split]; !ok || task.Env != info.Name || size != sparkd.Unbounded && task.Index >= size {
+		if size, ok := info.Splits[task.Split]; !ok || task.Env != info.Name ||
+			size != sparkd.Unbounded && task.Index >= size {
 			t.Errorf("%v is no task of %s with splits %v", task, info.Name, info.Splits)
 		}
 	}
@@ -127,7 +128,8 @@ func (s *suite) replays(t *testing.T, ref *walk) {
 	if ref.last().Done {
 		seen, err := r.Replay(t.Context(), ref.task, append(ref.actions[:len(ref.actions):len(ref.actions)], s.Unknown))
 		if err != nil || len(seen) != len(ref.observations) {
-			t.Fatalf("a replay beyond the end gave %d observations, %v; want those up to the end, %d", len(seen), err, len(ref.observations))
+			t.Fatalf("a replay beyond the end gave %d observations, %v; want those up to the end, %d", len(seen),
+				err, len(ref.observations))
 		}
 	}
 }
@@ -179,7 +181,8 @@ func (s *suite) misuse(t *testing.T) {
 	task := s.Tasks[0]
 	task.Split = "no such split"
 	var typed *sparkd.Error
-	if _, err := e.Reset(t.Context(), task); !errors.As(err, &typed) || typed.Code != sparkd.CodeInvalid || typed.Remedy == "" {
+	if _, err := e.Reset(t.Context(), task); !errors.As(err, &typed) ||
+		typed.Code != sparkd.CodeInvalid || typed.Remedy == "" {
 		t.Errorf("a split that does not exist: %v, want an error of code %q with a remedy", err, sparkd.CodeInvalid)
 	}
 	reset(t, e, s.Tasks[0])

@@ -19,13 +19,17 @@ var defects = map[string]struct {
 	env   func() sparkd.Env
 	words string
 }{
-	"declares another fork":   {func() sparkd.Env { return struct{ sparkd.Env }{alfworld.New()} }, "declares fork"},
-	"forks share their state": {func() sparkd.Env { return &broken{Env: alfworld.New(), shared: true} }, "another observation"},
-	"never the same twice":    {func() sparkd.Env { return &broken{Env: alfworld.New(), noise: true} }, "another observation"},
-	"refuses unknown text":    {func() sparkd.Env { return &broken{Env: alfworld.New(), refuses: true} }, "want an observation"},
-	"goes on after the end":   {func() sparkd.Env { return &broken{Env: alfworld.New(), endless: true} }, "after the end"},
-	"replay forgets a step":   {func() sparkd.Env { return &broken{Env: alfworld.New(), forgets: true} }, "replay of"},
-	"leaves a goroutine":      {func() sparkd.Env { return &broken{Env: alfworld.New(), leaks: true} }, "goroutines"},
+	"declares another fork": {func() sparkd.Env { return struct{ sparkd.Env }{alfworld.New()} }, "declares fork"},
+	"forks share their state": {func() sparkd.Env { return &broken{Env: alfworld.New(), shared: true} },
+		"another observation"},
+	"never the same twice": {func() sparkd.Env { return &broken{Env: alfworld.New(), noise: true} },
+		"another observation"},
+	"refuses unknown text": {func() sparkd.Env { return &broken{Env: alfworld.New(), refuses: true} },
+		"want an observation"},
+	"goes on after the end": {func() sparkd.Env { return &broken{Env: alfworld.New(), endless: true} },
+		"after the end"},
+	"replay forgets a step": {func() sparkd.Env { return &broken{Env: alfworld.New(), forgets: true} }, "replay of"},
+	"leaves a goroutine":    {func() sparkd.Env { return &broken{Env: alfworld.New(), leaks: true} }, "goroutines"},
 }
 
 type broken struct {

@@ -33,7 +33,8 @@ func TestHousehold(t *testing.T) {
 		t.Run(fork, func(t *testing.T) {
 			envtest.Run(t, envtest.Options{
 				Source: func(*testing.T) envtest.Source { return household{fork: fork} },
-				Tasks:  []sparkd.Task{{Env: alfworld.Name, Split: "train", Index: 3}, {Env: alfworld.Name, Split: "l2", Index: 1999}},
+				Tasks: []sparkd.Task{{Env: alfworld.Name, Split: "train", Index: 3},
+					{Env: alfworld.Name, Split: "l2", Index: 1999}},
 				Steps:  40,
 				Finish: plan,
 			})

@@ -78,7 +78,8 @@ func (before holdings) exceeded() string {
 	}
 	if now.goroutines > before.goroutines {
 		stacks := make([]byte, 1<<20)
-		return fmt.Sprintf("%d goroutines, %d before:\n%s", now.goroutines, before.goroutines, stacks[:runtime.Stack(stacks, true)])
+		return fmt.Sprintf("%d goroutines, %d before:\n%s", now.goroutines, before.goroutines,
+			stacks[:runtime.Stack(stacks, true)])
 	}
 	return ""
 }

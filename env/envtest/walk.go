@@ -54,7 +54,8 @@ func (s *suite) follow(t *testing.T, who string, e sparkd.Env, w *walk, from, to
 func (s *suite) same(t *testing.T, who string, w *walk, i int, o *sparkd.Observation) {
 	t.Helper()
 	if want := &w.observations[i]; o.Hash() != want.Hash() {
-		t.Fatalf("%s, seed %d: another observation after %d steps %q:\n%+v\nthe first walk saw\n%+v", who, s.Seed, i, w.actions[:i], *o, *want)
+		t.Fatalf("%s, seed %d: another observation after %d steps %q:\n%+v\nthe first walk saw\n%+v", who, s.Seed, i,
+			w.actions[:i], *o, *want)
 	}
 }
 

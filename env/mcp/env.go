@@ -69,7 +69,8 @@ func (e *Env) start(ctx context.Context, number int) (o sparkd.Observation, fiel
 		return o, nil, err
 	}
 	if r.IsError {
-		return o, nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: s.read.Field("reset_tool"), Remedy: "set options index and reset to what it takes",
+		return o, nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: s.read.Field("reset_tool"),
+			Remedy:  "set options index and reset to what it takes",
 			Message: fmt.Sprintf("%s refuses: %s", s.resetTool, connector.Excerpt(textOf(r)))}
 	}
 	return s.observe(s.resetTool, r)
@@ -84,7 +85,8 @@ func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, erro
 	tool, arguments, err := parseAction(action)
 	switch {
 	case !e.session.callable(tool):
-		return sparkd.Observation{Text: fmt.Sprintf("There is no tool %q. Tools: %s", connector.Excerpt(tool), strings.Join(e.session.names(), ", "))}, nil
+		return sparkd.Observation{Text: fmt.Sprintf("There is no tool %q. Tools: %s", connector.Excerpt(tool),
+			strings.Join(e.session.names(), ", "))}, nil
 	case err != nil:
 		return sparkd.Observation{Text: "The arguments are not one JSON object. Write: " + e.session.usage(tool)}, nil
 	}
@@ -129,8 +131,10 @@ func (e *Env) repeatable(actions []string) error {
 		tool, _, err := parseAction(action)
 		if err == nil && e.session.callable(tool) && effects(e.session.tools[tool]) {
 			return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.read.Field("replay"),
-				Message: fmt.Sprintf("the state cannot be copied: tool %s may have effects outside the session, which a replay would repeat", tool),
-				Remedy:  `where its effects stay in the session, set it to "allow", or let the server say so (readOnlyHint, or destructiveHint and openWorldHint false)`}
+				Message: fmt.Sprintf("the state cannot be copied: tool %s may have effects outside the session, "+
+					"which a replay would repeat", tool),
+				Remedy: `where its effects stay in the session, set it to "allow", or let the server say so ` +
+					`(readOnlyHint, or destructiveHint and openWorldHint false)`}
 		}
 	}
 	return nil

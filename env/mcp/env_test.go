@@ -20,7 +20,8 @@ import (
 // HTTP, and by an argument of the program on stdio.
 func TestConformance(t *testing.T) {
 	for name, o := range map[string]Options{
-		"http":  {URL: overHTTP(t), Options: map[string]string{"reset_tool": "begin", "goal_field": "task", "done_tool": "stop"}},
+		"http": {URL: overHTTP(t), Options: map[string]string{"reset_tool": "begin",
+			"goal_field": "task", "done_tool": "stop"}},
 		"stdio": {Command: self(t), Options: map[string]string{"done_tool": "stop", "goal": "Walk."}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +30,8 @@ func TestConformance(t *testing.T) {
 				Tasks:  []sparkd.Task{task(3), task(1 << 30)},
 				Steps:  10,
 				Actions: func(rng *rand.Rand, _ sparkd.Observation) string {
-					return []string{`move {"direction": "east"}`, ` move{"direction":"west"}`, "look", "look {}", `move {"direction": "up"}`, "move"}[rng.IntN(6)]
+					return []string{`move {"direction": "east"}`, ` move{"direction":"west"}`, "look", "look {}",
+						`move {"direction": "up"}`, "move"}[rng.IntN(6)]
 				},
 				Finish: func(*testing.T, sparkd.Task) []string { return []string{"look", "stop"} },
 			})
@@ -39,7 +41,8 @@ func TestConformance(t *testing.T) {
 
 func TestObservations(t *testing.T) {
 	source := open(t, Options{URL: overHTTP(t), Options: map[string]string{
-		"reset_tool": "begin", "reset": `{"level": "hard"}`, "goal_field": "task", "tools": "move,look,win,stop", "success": "2"}})
+		"reset_tool": "begin", "reset": `{"level": "hard"}`, "goal_field": "task",
+		"tools": "move,look,win,stop", "success": "2"}})
 	e, o, err := begin(t, source)
 	if err != nil {
 		t.Fatal(err)
@@ -76,11 +79,13 @@ win`
 		{`win`, `{"reward": 2, "done": true}`, 2, true},
 	} {
 		o, err := e.Step(t.Context(), tt.action)
-		if err != nil || !strings.HasPrefix(o.Text, tt.text) || o.Reward != tt.reward || o.Done != tt.done || o.Success != tt.done {
+		if err != nil || !strings.HasPrefix(o.Text, tt.text) || o.Reward != tt.reward ||
+			o.Done != tt.done || o.Success != tt.done {
 			t.Errorf("%s: %+v, %v; want %+v", tt.action, o, err, tt)
 		}
 	}
-	if e, _, err = begin(t, open(t, Options{URL: source.settings.url.String(), Options: map[string]string{"text": "place,done"}})); sparkd.CodeOf(err) != sparkd.CodeInvalid {
+	if e, _, err = begin(t, open(t, Options{URL: source.settings.url.String(),
+		Options: map[string]string{"text": "place,done"}})); sparkd.CodeOf(err) != sparkd.CodeInvalid {
 		t.Errorf("task 3 of a server that has one task: %v", err)
 	}
 	if _, err := e.Reset(t.Context(), task(0)); err != nil {
@@ -132,7 +137,8 @@ func TestReplay(t *testing.T) {
 			wantError(t, err, sparkd.CodeEnv, "env.walk.options.replay", "shout may have effects")
 			continue
 		}
-		if err != nil || !slices.EqualFunc(seen, want, func(a, b sparkd.Observation) bool { return a.Hash() == b.Hash() }) {
+		if err != nil || !slices.EqualFunc(seen, want,
+			func(a, b sparkd.Observation) bool { return a.Hash() == b.Hash() }) {
 			t.Errorf("%s %q: %+v, %v; want %+v", tt.replay, tt.actions, seen, err, want)
 		}
 	}
@@ -161,8 +167,10 @@ func TestEffects(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	schema := map[string]any{
-		"properties": map[string]any{"b": map[string]any{"type": "integer"}, "a": map[string]any{"enum": []any{"x", "y"}}, "c": true, "d": map[string]any{"type": []any{"null", "string"}}},
-		"required":   []any{"b"},
+		"properties": map[string]any{"b": map[string]any{"type": "integer"},
+			"a": map[string]any{"enum": []any{"x", "y"}}, "c": true,
+			"d": map[string]any{"type": []any{"null", "string"}}},
+		"required": []any{"b"},
 	}
 	if got, want := arguments(schema), `{"a"?: "x"|"y", "b": integer, "c"?: any, "d"?: any}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -176,13 +184,17 @@ func TestArguments(t *testing.T) {
 
 func TestContent(t *testing.T) {
 	r := &mcp.CallToolResult{Content: []mcp.Content{
-		&mcp.TextContent{Text: "a"}, &mcp.ImageContent{MIMEType: "image/png", Data: make([]byte, 3)}, &mcp.AudioContent{MIMEType: "audio/wav"},
-		&mcp.ResourceLink{Name: "n", URI: "file:///n"}, &mcp.EmbeddedResource{}, &mcp.EmbeddedResource{Resource: &mcp.ResourceContents{Text: "t"}},
+		&mcp.TextContent{Text: "a"}, &mcp.ImageContent{MIMEType: "image/png", Data: make([]byte, 3)},
+		&mcp.AudioContent{MIMEType: "audio/wav"},
+		&mcp.ResourceLink{Name: "n", URI: "file:///n"}, &mcp.EmbeddedResource{},
+		&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{Text: "t"}},
 		&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "u", MIMEType: "m", Blob: make([]byte, 2)}}}}
-	if got, want := textOf(r), "a\n[image/png, 3 bytes]\n[audio/wav, 0 bytes]\n[n: file:///n]\n[nothing]\nt\n[u, m, 2 bytes]"; got != want {
+	if got, want := textOf(r), "a\n[image/png, 3 bytes]\n[audio/wav, 0 bytes]\n[n: file:///n]\n[nothing]\nt\n[u, "+
+		"m, 2 bytes]"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := textOf(&mcp.CallToolResult{StructuredContent: map[string]any{"b": 1.5, "a": nil}}); got != `{"a":null,"b":1.5}` {
+	if got := textOf(&mcp.CallToolResult{StructuredContent: map[string]any{"b": 1.5,
+		"a": nil}}); got != `{"a":null,"b":1.5}` {
 		t.Errorf("structured content alone: %s", got)
 	}
 }
@@ -221,14 +233,20 @@ func TestOpenRefuses(t *testing.T) {
 		{Options{}, sparkd.CodeInvalid, "env.walk.command", "one of command and url"},
 		{Options{URL: web, Command: self(t)}, sparkd.CodeInvalid, "env.walk.command", "one of"},
 		{Options{URL: "walk"}, sparkd.CodeInvalid, "env.walk.url", "http://"},
-		{Options{URL: web, Options: map[string]string{"splits": "train"}}, sparkd.CodeInvalid, "env.walk.options.splits", "reset_tool"},
-		{Options{URL: web, Options: map[string]string{"replay": "never"}}, sparkd.CodeInvalid, "env.walk.options.replay", "annotations, allow"},
-		{Options{Command: self(t), Options: map[string]string{"done_tool": "leave"}}, sparkd.CodeInvalid, "env.walk.options.done_tool", "begin, crash"},
-		{Options{Command: self(t), Options: map[string]string{"tools": "look,leave"}}, sparkd.CodeInvalid, "env.walk.options.tools", `"leave"`},
+		{Options{URL: web, Options: map[string]string{"splits": "train"}}, sparkd.CodeInvalid,
+			"env.walk.options.splits", "reset_tool"},
+		{Options{URL: web, Options: map[string]string{"replay": "never"}}, sparkd.CodeInvalid,
+			"env.walk.options.replay", "annotations, allow"},
+		{Options{Command: self(t), Options: map[string]string{"done_tool": "leave"}}, sparkd.CodeInvalid,
+			"env.walk.options.done_tool", "begin, crash"},
+		{Options{Command: self(t), Options: map[string]string{"tools": "look,leave"}}, sparkd.CodeInvalid,
+			"env.walk.options.tools", `"leave"`},
 		{Options{Command: []string{"no-such-program"}}, sparkd.CodeEnv, "env.walk.command", "no-such-program"},
 		{Options{Command: []string{"false"}}, sparkd.CodeEnv, "env.walk.command", "no session"},
 		{Options{Command: []string{"echo", "hello"}}, sparkd.CodeEnv, "env.walk.command", "no session"},
-		{Options{Command: []string{"sh", "-c", "echo no database >&2; sleep 1000 & exec sleep 1000"}, Options: map[string]string{"connect_timeout": "300ms"}}, sparkd.CodeDeadline, "env.walk.options.connect_timeout", "last words: no database"},
+		{Options{Command: []string{"sh", "-c", "echo no database >&2; sleep 1000 & exec sleep 1000"},
+			Options: map[string]string{"connect_timeout": "300ms"}}, sparkd.CodeDeadline,
+			"env.walk.options.connect_timeout", "last words: no database"},
 	} {
 		_, err := Open(t.Context(), "walk", tt.o)
 		wantError(t, err, tt.code, tt.field, tt.word)
@@ -238,8 +256,10 @@ func TestOpenRefuses(t *testing.T) {
 func wantError(t *testing.T, err error, code sparkd.Code, field, word string) {
 	t.Helper()
 	var e *sparkd.Error
-	if !errors.As(err, &e) || e.Code != code || e.Field != field || e.Remedy == "" || !strings.Contains(e.Error(), word) {
-		t.Errorf("%v (code %q), want code %q of field %q with a remedy and %q", err, sparkd.CodeOf(err), code, field, word)
+	if !errors.As(err, &e) || e.Code != code || e.Field != field || e.Remedy == "" ||
+		!strings.Contains(e.Error(), word) {
+		t.Errorf("%v (code %q), want code %q of field %q with a remedy and %q", err,
+			sparkd.CodeOf(err), code, field, word)
 	}
 }
 
@@ -286,7 +306,8 @@ func TestFaults(t *testing.T) {
 }
 
 func TestResetToolRefuses(t *testing.T) {
-	_, _, err := begin(t, open(t, Options{URL: overHTTP(t), Options: map[string]string{"reset_tool": "begin", "reset": `{"level": "none"}`}}))
+	_, _, err := begin(t, open(t, Options{URL: overHTTP(t),
+		Options: map[string]string{"reset_tool": "begin", "reset": `{"level": "none"}`}}))
 	wantError(t, err, sparkd.CodeEnv, "env.walk.options.reset_tool", "no such level")
 	_, _, err = begin(t, open(t, Options{URL: overHTTP(t), Options: map[string]string{"reset_tool": "start"}}))
 	wantError(t, err, sparkd.CodeInvalid, "env.walk.options.reset_tool", "begin")
@@ -300,7 +321,8 @@ func TestLines(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if len(got) != 3 || got[0] != "a" || got[1] != "bc" || !strings.HasPrefix(got[2], "xxx") || !strings.Contains(l.last(), "xxx") {
+	if len(got) != 3 || got[0] != "a" || got[1] != "bc" || !strings.HasPrefix(got[2], "xxx") ||
+		!strings.Contains(l.last(), "xxx") {
 		t.Errorf("%q", got)
 	}
 }

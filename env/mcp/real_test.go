@@ -13,7 +13,8 @@ import (
 // mcp-server-time is a published server, from the Python package index.
 func TestRealServer(t *testing.T) {
 	if os.Getenv("SPARKD_TEST_ENVS") == "" {
-		t.Skip("NOT RUN: the test against a published MCP server needs SPARKD_TEST_ENVS=1 (it installs mcp-server-time with pip)")
+		t.Skip("NOT RUN: the test against a published MCP server needs SPARKD_TEST_ENVS=1 (it installs " +
+			"mcp-server-time with pip)")
 	}
 	out, err := exec.CommandContext(t.Context(), "../../scripts/venv", "mcp", "mcp-server-time==2026.10.10").Output()
 	if err != nil {
@@ -31,10 +32,12 @@ func TestRealServer(t *testing.T) {
 		copies[i] = e.(*Env)
 	}
 	o, err := copies[0].Reset(t.Context(), task(0))
-	if err != nil || !strings.Contains(o.Text, `convert_time {"source_timezone": string, "target_timezone": string, "time": string}: Convert time`) {
+	if err != nil || !strings.Contains(o.Text,
+		`convert_time {"source_timezone": string, "target_timezone": string, "time": string}: Convert time`) {
 		t.Fatalf("%q, %v", o.Text, err)
 	}
-	path := []string{`convert_time {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}`, `convert_time {"time": "12:00"}`}
+	path := []string{`convert_time {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}`,
+		`convert_time {"time": "12:00"}`}
 	want := []sparkd.Observation{o}
 	for i, word := range []string{"21:00", "Error: "} {
 		if o, err = copies[0].Step(t.Context(), path[i]); err != nil || !strings.Contains(o.Text, word) {

@@ -12,7 +12,8 @@ import (
 )
 
 // observe reads the result of a tool. A tool's own error is text for the agent.
-func (s *settings) observe(tool string, r *mcp.CallToolResult) (o sparkd.Observation, fields map[string]any, err error) {
+func (s *settings) observe(tool string, r *mcp.CallToolResult) (o sparkd.Observation,
+	fields map[string]any, err error) {
 	fields = structure(r)
 	if r.IsError {
 		return sparkd.Observation{Text: "Error: " + textOf(r)}, fields, nil

@@ -81,30 +81,34 @@ func corridor(at int) *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "corridor", Version: "1"}, &mcp.ServerOptions{Instructions: "Walk."})
 	no := false
 	inside := &mcp.ToolAnnotations{DestructiveHint: &no, OpenWorldHint: &no}
-	mcp.AddTool(s, &mcp.Tool{Name: "begin"}, func(_ context.Context, _ *mcp.CallToolRequest, in seeded) (*mcp.CallToolResult, place, error) {
+	mcp.AddTool(s, &mcp.Tool{Name: "begin"}, func(_ context.Context, _ *mcp.CallToolRequest,
+		in seeded) (*mcp.CallToolResult, place, error) {
 		if in.Level == "none" {
 			return nil, place{}, errors.New("no such level")
 		}
 		at = in.Seed
 		return nil, place{Place: at, Task: "walk " + in.Level}, nil
 	})
-	mcp.AddTool(s, &mcp.Tool{Name: "move", Description: "Walk\n one step.", Annotations: inside}, func(_ context.Context, _ *mcp.CallToolRequest, in direction) (*mcp.CallToolResult, place, error) {
-		switch in.Direction {
-		case "east":
-			at++
-			return nil, place{Place: at, Reward: 0.5}, nil
-		case "west":
-			at--
-			return nil, place{Place: at}, nil
-		}
-		return nil, place{}, fmt.Errorf("no way %s", in.Direction)
-	})
-	text := func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string) {
-		mcp.AddTool(s, &mcp.Tool{Name: name, Annotations: a}, func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
-			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: f(ctx)}}}, nil, nil
+	mcp.AddTool(s, &mcp.Tool{Name: "move", Description: "Walk\n one step.", Annotations: inside},
+		func(_ context.Context, _ *mcp.CallToolRequest, in direction) (*mcp.CallToolResult, place, error) {
+			switch in.Direction {
+			case "east":
+				at++
+				return nil, place{Place: at, Reward: 0.5}, nil
+			case "west":
+				at--
+				return nil, place{Place: at}, nil
+			}
+			return nil, place{}, fmt.Errorf("no way %s", in.Direction)
 		})
+	text := func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string) {
+		mcp.AddTool(s, &mcp.Tool{Name: name, Annotations: a},
+			func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: f(ctx)}}}, nil, nil
+			})
 	}
-	text("look", &mcp.ToolAnnotations{ReadOnlyHint: true}, func(context.Context) string { return fmt.Sprintf("Place %d.", at) })
+	text("look", &mcp.ToolAnnotations{ReadOnlyHint: true},
+		func(context.Context) string { return fmt.Sprintf("Place %d.", at) })
 	text("shout", nil, func(context.Context) string { return "Everyone heard." })
 	text("stop", inside, func(context.Context) string { return "You stop." })
 	text("win", inside, func(context.Context) string { return `{"reward": 2, "done": true}` })

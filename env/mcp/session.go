@@ -43,7 +43,8 @@ func (s *Source) connect(ctx context.Context, number int) (*session, error) {
 	defer cancel()
 	k := &session{source: s}
 	var err error
-	if k.mcp, err = s.client.Connect(limit, s.transport(k, number), &mcp.ClientSessionOptions{ProtocolVersion: protocol}); err == nil {
+	if k.mcp, err = s.client.Connect(limit, s.transport(k, number),
+		&mcp.ClientSessionOptions{ProtocolVersion: protocol}); err == nil {
 		if err = k.list(limit); err == nil {
 			return k, nil
 		}
@@ -56,7 +57,8 @@ func (s *Source) connect(ctx context.Context, number int) (*session, error) {
 func (s *Source) transport(k *session, number int) mcp.Transport {
 	if s.settings.url != nil {
 		// No standing stream for what the server says unasked, and a stream that breaks is an error.
-		return &mcp.StreamableClientTransport{Endpoint: s.settings.url.String(), HTTPClient: s.http, MaxRetries: -1, DisableStandaloneSSE: true, MaxEventSize: maxMessage}
+		return &mcp.StreamableClientTransport{Endpoint: s.settings.url.String(), HTTPClient: s.http, MaxRetries: -1,
+			DisableStandaloneSSE: true, MaxEventSize: maxMessage}
 	}
 	args := slices.Clone(s.settings.command)
 	for i := range args {
@@ -64,7 +66,8 @@ func (s *Source) transport(k *session, number int) mcp.Transport {
 	}
 	k.words = &lines{log: s.settings.log}
 	k.cmd = exec.Command(args[0], args[1:]...)
-	k.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SPARKD_") }) // a token may be among them, and tools show what they see
+	// a token may be among them, and tools show what they see
+	k.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SPARKD_") })
 	k.cmd.Stderr, k.cmd.WaitDelay = k.words, endTimeout
 	procgroup.Bind(k.cmd)
 	return &mcp.CommandTransport{Command: k.cmd, TerminateDuration: endTimeout}
@@ -85,10 +88,12 @@ func (k *session) list(ctx context.Context) error {
 		k.tools[t.Name] = t
 	}
 	slices.Sort(names)
-	for key, wanted := range map[string][]string{"tools": s.tools, "reset_tool": {s.resetTool}, "done_tool": {s.doneTool}} {
+	for key, wanted := range map[string][]string{"tools": s.tools, "reset_tool": {s.resetTool},
+		"done_tool": {s.doneTool}} {
 		for _, name := range wanted {
 			if name != "" && k.tools[name] == nil {
-				return sparkd.Invalid(s.read.Field(key), "one of "+strings.Join(names, ", "), "the server has no tool %q", name)
+				return sparkd.Invalid(s.read.Field(key), "one of "+strings.Join(names, ", "),
+					"the server has no tool %q", name)
 			}
 		}
 	}
@@ -119,7 +124,8 @@ func (k *session) call(ctx context.Context, tool string, arguments map[string]an
 	case err == nil:
 		return r, nil
 	case errors.As(err, &refused) && refused.Code == jsonrpc.CodeInvalidParams:
-		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: connector.Excerpt(refused.Message)}}}, nil
+		return &mcp.CallToolResult{IsError: true,
+			Content: []mcp.Content{&mcp.TextContent{Text: connector.Excerpt(refused.Message)}}}, nil
 	}
 	return nil, k.failed(ctx, limit, tool, err)
 }
@@ -135,7 +141,8 @@ func (k *session) close() error {
 		return nil // how it ended is no matter
 	}
 	if err != nil {
-		return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Message: "the MCP server does not end its session", Remedy: "look at the server's log"}
+		return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Message: "the MCP server does not end its session",
+			Remedy: "look at the server's log"}
 	}
 	return nil
 }
@@ -149,10 +156,13 @@ func (s *Source) refused(ctx, limit context.Context, k *session, err error) erro
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limit.Err() != nil:
-		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.settings.read.Field("connect_timeout"), Err: err, Remedy: "raise it, or look at the server",
-			Message: fmt.Sprintf("the MCP server began no session within %v%s", s.settings.connectTimeout, k.words.last())}
+		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.settings.read.Field("connect_timeout"), Err: err,
+			Remedy: "raise it, or look at the server",
+			Message: fmt.Sprintf("the MCP server began no session within %v%s",
+				s.settings.connectTimeout, k.words.last())}
 	}
-	return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.settings.server(), Err: err, Remedy: "start it by hand to see what it lacks",
+	return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.settings.server(), Err: err,
+		Remedy:  "start it by hand to see what it lacks",
 		Message: "no session with the MCP server: " + connector.Excerpt(err.Error()) + k.words.last()}
 }
 
@@ -163,7 +173,8 @@ func (k *session) failed(ctx, limit context.Context, tool string, err error) err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limit.Err() != nil:
-		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.read.Field("timeout"), Err: err, Remedy: "raise it, or look at the server",
+		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.read.Field("timeout"), Err: err,
+			Remedy:  "raise it, or look at the server",
 			Message: fmt.Sprintf("the MCP server gave no answer to %s within %v", tool, s.timeout)}
 	}
 	if k.cmd != nil && (errors.Is(err, io.EOF) || errors.Is(err, mcp.ErrConnectionClosed)) {

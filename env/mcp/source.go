@@ -114,11 +114,14 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	case err != nil:
 		return nil, err
 	case (o.URL == "") == (len(o.Command) == 0):
-		return nil, sparkd.Invalid(r.Section("command"), "set one of command and url", "an MCP server is either a program or an address")
+		return nil, sparkd.Invalid(r.Section("command"), "set one of command and url",
+			"an MCP server is either a program or an address")
 	case o.Options["splits"] != "" && !s.settings.numbered():
-		return nil, sparkd.Invalid(r.Field("splits"), `set option reset_tool, or write "{index}" into command`, "nothing tells the server which task it is")
+		return nil, sparkd.Invalid(r.Field("splits"), `set option reset_tool, or write "{index}" into command`,
+			"nothing tells the server which task it is")
 	}
-	s.client = mcp.NewClient(&mcp.Implementation{Name: "sparkd", Version: "1"}, &mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}})
+	s.client = mcp.NewClient(&mcp.Implementation{Name: "sparkd", Version: "1"},
+		&mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}})
 	if s.settings.url != nil {
 		s.http = connector.Client(s.settings.url, token, maxMessage)
 		s.about = "MCP server at " + s.settings.url.Redacted()
@@ -164,7 +167,8 @@ func read(r *connector.Settings, o Options) settings {
 
 // numbered says whether the server is told a task's number.
 func (s *settings) numbered() bool {
-	return s.resetTool != "" || slices.ContainsFunc(s.command, func(a string) bool { return strings.Contains(a, "{index}") })
+	return s.resetTool != "" || slices.ContainsFunc(s.command,
+		func(a string) bool { return strings.Contains(a, "{index}") })
 }
 
 // server names the key of the section that says which server it is.
@@ -177,7 +181,8 @@ func (s *settings) server() string {
 
 // Info describes the environment.
 func (s *Source) Info() sparkd.EnvInfo {
-	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps, Fork: sparkd.ForkReplay, About: s.about}
+	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps,
+		Fork: sparkd.ForkReplay, About: s.about}
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.

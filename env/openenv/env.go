@@ -74,7 +74,8 @@ func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, erro
 	}
 	answer, err := e.socket.ask(ctx, message{Type: "step", Data: data})
 	var refused *ServerError
-	if errors.As(err, &refused) && (refused.Code == ValidationError || refused.Code == ExecutionError && s.observeErrors) {
+	if errors.As(err, &refused) && (refused.Code == ValidationError ||
+		refused.Code == ExecutionError && s.observeErrors) {
 		return sparkd.Observation{Text: refused.forAgent()}, nil
 	}
 	if err != nil {

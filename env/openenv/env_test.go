@@ -30,7 +30,8 @@ func TestConformance(t *testing.T) {
 
 func TestObservations(t *testing.T) {
 	s := serve(t, count)
-	e, err := open(t, s.URL+"/", 1, map[string]string{"goal": "Count to ten.", "splits": "train=40-", "success": "0"}).Open(t.Context())
+	e, err := open(t, s.URL+"/", 1, map[string]string{"goal": "Count to ten.", "splits": "train=40-",
+		"success": "0"}).Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,8 @@ func TestActionJSON(t *testing.T) {
 		`{"message": "a"} b`:  "one JSON object",
 		``:                    "one JSON object",
 	} {
-		if o, err := e.Step(t.Context(), action); err != nil || !strings.Contains(o.Text, want) || o.Reward != 0 || o.Done {
+		if o, err := e.Step(t.Context(), action); err != nil || !strings.Contains(o.Text, want) ||
+			o.Reward != 0 || o.Done {
 			t.Errorf("%s: %+v, %v; want %q", action, o, err, want)
 		}
 	}
@@ -97,13 +99,15 @@ func TestExceptions(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	_, err := Open(t.Context(), "x", Options{URL: "localhost:8000"})
 	wantError(t, err, sparkd.CodeInvalid, "env.x.url", "http://")
-	_, err = Open(t.Context(), "x", Options{URL: "http://localhost:8000", Options: map[string]string{"acton": "message"}})
+	_, err = Open(t.Context(), "x", Options{URL: "http://localhost:8000",
+		Options: map[string]string{"acton": "message"}})
 	wantError(t, err, sparkd.CodeInvalid, "env.x.options.acton", "action_json")
 }
 
 func TestAddress(t *testing.T) {
 	for given, want := range map[string]string{
-		"http://h:1": "http://h:1/ws", "http://h:1/": "http://h:1/ws", "ws://h:1/ws": "ws://h:1/ws", "https://h/space/": "https://h/space/ws",
+		"http://h:1": "http://h:1/ws", "http://h:1/": "http://h:1/ws", "ws://h:1/ws": "ws://h:1/ws",
+		"https://h/space/": "https://h/space/ws",
 	} {
 		s := open(t, given, 0, nil)
 		if got := s.settings.url.String(); got != want {

@@ -40,32 +40,50 @@ func TestFaults(t *testing.T) {
 		field, word string
 	}{
 		{name: "capacity, unasked", talk: func(s *session) {
-			s.say(`{"type":"error","data":{"message":"Server at capacity: 1/1","code":"CAPACITY_REACHED","active_sessions":1,"max_sessions":1}}`)
+			s.say(`{"type":"error","data":{"message":"Server at capacity: 1/1","code":"CAPACITY_REACHED",` +
+				`"active_sessions":1,"max_sessions":1}}`)
 			_ = s.Conn.Close(websocket.StatusNormalClosure, "")
 		}, code: sparkd.CodeUnavailable, field: "env.count.workers", word: "max_concurrent_envs"},
-		{name: "factory", talk: first(`{"type":"error","data":{"message":"no such map","code":"FACTORY_ERROR"}}`), code: sparkd.CodeEnv, word: "no such map"},
-		{name: "session", talk: first(`{"type":"error","data":{"message":"lost","code":"SESSION_ERROR"}}`), code: sparkd.CodeEnv, word: "SESSION_ERROR"},
-		{name: "execution", talk: first(`{"type":"error","data":{"message":"boom","code":"EXECUTION_ERROR"}}`), code: sparkd.CodeEnv, word: "boom"},
-		{name: "validation", talk: first(`{"type":"error","data":{"message":"bad seed","code":"VALIDATION_ERROR"}}`), code: sparkd.CodeEnv, field: "env.count.options.reset", word: "bad seed"},
-		{name: "invalid json", talk: first(`{"type":"error","data":{"message":"?","code":"INVALID_JSON"}}`), code: sparkd.CodeEnv, word: "openenv 0.10"},
-		{name: "unknown type", talk: first(`{"type":"error","data":{"message":"?","code":"UNKNOWN_TYPE"}}`), code: sparkd.CodeEnv, word: "openenv 0.10"},
-		{name: "a code of tomorrow", talk: first(`{"type":"error","data":{"message":"?","code":"QUOTA"}}`), code: sparkd.CodeEnv, word: "QUOTA"},
-		{name: "an error without words", talk: first(`{"type":"error","data":7}`), code: sparkd.CodeEnv, word: "cannot be read"},
+		{name: "factory", talk: first(`{"type":"error","data":{"message":"no such map","code":"FACTORY_ERROR"}}`),
+			code: sparkd.CodeEnv, word: "no such map"},
+		{name: "session", talk: first(`{"type":"error","data":{"message":"lost","code":"SESSION_ERROR"}}`),
+			code: sparkd.CodeEnv, word: "SESSION_ERROR"},
+		{name: "execution", talk: first(`{"type":"error","data":{"message":"boom","code":"EXECUTION_ERROR"}}`),
+			code: sparkd.CodeEnv, word: "boom"},
+		{name: "validation", talk: first(`{"type":"error","data":{"message":"bad seed","code":"VALIDATION_ERROR"}}`),
+			code: sparkd.CodeEnv, field: "env.count.options.reset", word: "bad seed"},
+		{name: "invalid json", talk: first(`{"type":"error","data":{"message":"?","code":"INVALID_JSON"}}`),
+			code: sparkd.CodeEnv, word: "openenv 0.10"},
+		{name: "unknown type", talk: first(`{"type":"error","data":{"message":"?","code":"UNKNOWN_TYPE"}}`),
+			code: sparkd.CodeEnv, word: "openenv 0.10"},
+		{name: "a code of tomorrow", talk: first(`{"type":"error","data":{"message":"?","code":"QUOTA"}}`),
+			code: sparkd.CodeEnv, word: "QUOTA"},
+		{name: "an error without words", talk: first(`{"type":"error","data":7}`), code: sparkd.CodeEnv,
+			word: "cannot be read"},
 		{name: "no JSON", talk: first(`<html>`), code: sparkd.CodeEnv, word: "<html>"},
-		{name: "NaN", talk: first(strings.Replace(fine, `"reward":0`, `"reward":NaN`, 1)), code: sparkd.CodeEnv, word: "not JSON"},
-		{name: "an infinite reward", talk: first(strings.Replace(fine, `"reward":0`, `"reward":1e999`, 1)), code: sparkd.CodeEnv, word: "reward"},
-		{name: "a reward in words", talk: first(strings.Replace(fine, `"reward":0`, `"reward":"high"`, 1)), code: sparkd.CodeEnv, word: "reward"},
-		{name: "done in words", talk: first(strings.Replace(fine, `"done":false`, `"done":"no"`, 1)), code: sparkd.CodeEnv, word: "done"},
-		{name: "no observation", talk: first(`{"type":"observation","data":{"reward":0,"done":false}}`), code: sparkd.CodeEnv, word: "no observation"},
+		{name: "NaN", talk: first(strings.Replace(fine, `"reward":0`, `"reward":NaN`, 1)),
+			code: sparkd.CodeEnv, word: "not JSON"},
+		{name: "an infinite reward", talk: first(strings.Replace(fine, `"reward":0`, `"reward":1e999`, 1)),
+			code: sparkd.CodeEnv, word: "reward"},
+		{name: "a reward in words", talk: first(strings.Replace(fine, `"reward":0`, `"reward":"high"`, 1)),
+			code: sparkd.CodeEnv, word: "reward"},
+		{name: "done in words", talk: first(strings.Replace(fine, `"done":false`, `"done":"no"`, 1)),
+			code: sparkd.CodeEnv, word: "done"},
+		{name: "no observation", talk: first(`{"type":"observation","data":{"reward":0,"done":false}}`),
+			code: sparkd.CodeEnv, word: "no observation"},
 		{name: "another type", talk: first(`{"type":"state","data":{}}`), code: sparkd.CodeEnv, word: `"state"`},
-		{name: "no field", talk: first(fine), options: map[string]string{"text": "page"}, code: sparkd.CodeEnv, field: "env.count.options.text", word: "page"},
+		{name: "no field", talk: first(fine), options: map[string]string{"text": "page"}, code: sparkd.CodeEnv,
+			field: "env.count.options.text", word: "page"},
 		{name: "closes", talk: func(s *session) {
 			s.hear()
 			_ = s.Conn.Close(websocket.StatusInternalError, "keepalive ping timeout")
 		}, code: sparkd.CodeEnv, word: "keepalive ping timeout"},
 		{name: "breaks", talk: func(s *session) { s.hear() }, code: sparkd.CodeEnv, word: "broke"},
-		{name: "oversized", talk: first(`{"type":"` + strings.Repeat("x", 1<<20) + `"}`), options: map[string]string{"max_message": "1"}, code: sparkd.CodeEnv, field: "env.count.options.max_message", word: "1 MiB"},
-		{name: "silent", talk: first(), options: map[string]string{"timeout": "30ms"}, code: sparkd.CodeDeadline, field: "env.count.options.timeout", word: "30ms"},
+		{name: "oversized", talk: first(`{"type":"` + strings.Repeat("x", 1<<20) + `"}`),
+			options: map[string]string{"max_message": "1"}, code: sparkd.CodeEnv,
+			field: "env.count.options.max_message", word: "1 MiB"},
+		{name: "silent", talk: first(), options: map[string]string{"timeout": "30ms"}, code: sparkd.CodeDeadline,
+			field: "env.count.options.timeout", word: "30ms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serve(t, tt.talk)
@@ -167,7 +185,8 @@ func TestPings(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"type":"observation","data":{"observation":{"text":"a"},"reward":0.5,"done":false}}`))
-	f.Add([]byte(`{"type":"error","data":{"message":"m","code":"VALIDATION_ERROR","errors":[{"loc":["a",1],"msg":"b"}]}}`))
+	f.Add([]byte(`{"type":"error","data":{"message":"m","code":"VALIDATION_ERROR","errors":[{"loc":["a",1],` +
+		`"msg":"b"}]}}`))
 	f.Add([]byte(`{"type":"state","data":{}}`))
 	f.Add([]byte(`{"type":"observation","data":null}`))
 	source, err := Open(context.Background(), "x", Options{URL: "http://localhost"})

@@ -83,11 +83,13 @@ func (s *settings) typed(e *ServerError) error {
 	switch e.Code {
 	case CapacityReached:
 		out.Code, out.Field = sparkd.CodeUnavailable, s.read.Section("workers")
-		out.Remedy = fmt.Sprintf("raise max_concurrent_envs of the server to %s, or lower %[1]s to what the server holds (%d)", out.Field, e.MaxSessions)
+		out.Remedy = fmt.Sprintf("raise max_concurrent_envs of the server to %s, or lower %[1]s to what the "+
+			"server holds (%d)", out.Field, e.MaxSessions)
 	case ValidationError:
 		out.Field, out.Remedy = s.read.Field("reset"), "send what the environment's reset takes"
 	case ExecutionError:
-		out.Remedy = "look at the server's log; where the environment raises on a wrong move, set " + s.read.Field("execution_error") + ` to "observe"`
+		out.Remedy = "look at the server's log; where the environment raises on a wrong move, set " +
+			s.read.Field("execution_error") + ` to "observe"`
 	case FactoryError, SessionError:
 		out.Remedy = "look at the server's log"
 	default:

@@ -23,7 +23,8 @@ import (
 func venv(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("SPARKD_TEST_ENVS") == "" {
-		t.Skip("NOT RUN: the test against a real OpenEnv server needs SPARKD_TEST_ENVS=1 (it installs openenv with pip)")
+		t.Skip("NOT RUN: the test against a real OpenEnv server needs SPARKD_TEST_ENVS=1 (it installs openenv " +
+			"with pip)")
 	}
 	out, err := exec.CommandContext(t.Context(), "../../scripts/venv", "openenv", "openenv==0.10.0").Output()
 	if err != nil {
@@ -116,7 +117,8 @@ func TestRealServer(t *testing.T) {
 	t.Run("conformance", func(t *testing.T) {
 		envtest.Run(t, envtest.Options{
 			Source: func(t *testing.T) envtest.Source { return open(t, address, 0, options) },
-			Tasks:  []sparkd.Task{{Env: "count", Split: "train", Index: 1}, {Env: "count", Split: "train", Index: 12345}},
+			Tasks: []sparkd.Task{{Env: "count", Split: "train", Index: 1},
+				{Env: "count", Split: "train", Index: 12345}},
 			Finish: func(t *testing.T, task sparkd.Task) []string { return bisect(t, source, task) },
 		})
 	})
@@ -125,7 +127,8 @@ func TestRealServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o, err := e.Step(t.Context(), `{"say": "hello"}`); err != nil || !strings.Contains(o.Text, "guess: Field required") {
+		if o, err := e.Step(t.Context(), `{"say": "hello"}`); err != nil ||
+			!strings.Contains(o.Text, "guess: Field required") {
 			t.Errorf("%q, %v", o.Text, err)
 		}
 		if state, err := e.(*Env).State(t.Context()); err != nil || fmt.Sprint(state["step_count"]) != "0" {
@@ -150,7 +153,8 @@ func TestRealTemplate(t *testing.T) {
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("openenv init: %v\n%s", err, out)
 	}
-	source := open(t, uvicorn(t, python, filepath.Join(dir, "echo_room"), "server.app:app"), 2, map[string]string{"text": "echoed_message"})
+	source := open(t, uvicorn(t, python, filepath.Join(dir, "echo_room"), "server.app:app"), 2,
+		map[string]string{"text": "echoed_message"})
 	defer source.Close()
 	for range 3 { // the place of a session is free as soon as Close returns
 		e, err := begin(t, source)

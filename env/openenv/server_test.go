@@ -82,13 +82,15 @@ func count(s *session) {
 		switch m.Type {
 		case "reset":
 			at, steps = int(m.Data["seed"].(float64)), 0
-			s.say(fmt.Sprintf(`{"type":"observation","data":{"observation":{"text":"At %d.","goal":"Count.","moves":["%d","look","quit"],"metadata":{}},"reward":null,"done":false}}`, at, at+1))
+			s.say(fmt.Sprintf(`{"type":"observation","data":{"observation":{"text":"At %d.","goal":"Count.",`+
+				`"moves":["%d","look","quit"],"metadata":{}},"reward":null,"done":false}}`, at, at+1))
 		case "state":
 			s.say(fmt.Sprintf(`{"type":"state","data":{"step_count":%d}}`, steps))
 		case "step":
 			text, ok := m.Data["message"].(string)
 			if !ok {
-				s.say(`{"type":"error","data":{"message":"Invalid message","code":"VALIDATION_ERROR","errors":[{"loc":["message"],"msg":"Field required"}]}}`)
+				s.say(`{"type":"error","data":{"message":"Invalid message","code":"VALIDATION_ERROR",` +
+					`"errors":[{"loc":["message"],"msg":"Field required"}]}}`)
 				continue
 			}
 			if text == "raise" {
@@ -100,7 +102,8 @@ func count(s *session) {
 			if text == fmt.Sprint(at+1) {
 				at, reward = at+1, 0.5
 			}
-			s.say(fmt.Sprintf(`{"type":"observation","data":{"observation":{"text":"At %d.","moves":["%d","look","quit"]},"reward":%v,"done":%v}}`, at, at+1, reward, text == "quit"))
+			s.say(fmt.Sprintf(`{"type":"observation","data":{"observation":{"text":"At %d.","moves":["%d","look",`+
+				`"quit"]},"reward":%v,"done":%v}}`, at, at+1, reward, text == "quit"))
 		}
 	}
 }
@@ -131,7 +134,9 @@ func begin(t *testing.T, s *Source) (sparkd.Env, error) {
 func wantError(t *testing.T, err error, code sparkd.Code, field, word string) {
 	t.Helper()
 	var e *sparkd.Error
-	if !errors.As(err, &e) || e.Code != code || e.Field != field || e.Remedy == "" || !strings.Contains(e.Error(), word) {
-		t.Errorf("%v (code %q), want code %q of field %q with a remedy and %q", err, sparkd.CodeOf(err), code, field, word)
+	if !errors.As(err, &e) || e.Code != code || e.Field != field || e.Remedy == "" ||
+		!strings.Contains(e.Error(), word) {
+		t.Errorf("%v (code %q), want code %q of field %q with a remedy and %q", err,
+			sparkd.CodeOf(err), code, field, word)
 	}
 }

@@ -111,7 +111,8 @@ func (k *socket) ask(ctx context.Context, m message) (answer, error) {
 	case ctx.Err() != nil:
 		return answer{}, ctx.Err()
 	case limit.Err() != nil:
-		return answer{}, &sparkd.Error{Code: sparkd.CodeDeadline, Field: k.settings.read.Field("timeout"), Err: limit.Err(), Remedy: "raise it, or look at the server",
+		return answer{}, &sparkd.Error{Code: sparkd.CodeDeadline, Field: k.settings.read.Field("timeout"),
+			Err: limit.Err(), Remedy: "raise it, or look at the server",
 			Message: fmt.Sprintf("the OpenEnv server gave no answer to %s within %v", m.Type, k.settings.timeout)}
 	}
 	return answer{}, k.err
@@ -148,7 +149,8 @@ func (k *socket) lost(err error) error {
 		e.Field, e.Remedy = k.settings.read.Field("max_message"), "raise it"
 		e.Message = fmt.Sprintf("a message of the OpenEnv server is larger than %d MiB", k.settings.maxMessage>>20)
 	case errors.As(err, &closed):
-		e.Message = connector.Excerpt(fmt.Sprintf("the OpenEnv server ended the session (%d %s)", closed.Code, closed.Reason))
+		e.Message = connector.Excerpt(fmt.Sprintf("the OpenEnv server ended the session (%d %s)",
+			closed.Code, closed.Reason))
 	default:
 		e.Message = "the connection to the OpenEnv server broke"
 	}

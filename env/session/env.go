@@ -24,7 +24,8 @@ func (Remote) Info() sparkd.EnvInfo {
 
 // Open fails: a copy belongs to a session.
 func (Remote) Open(context.Context) (sparkd.Env, error) {
-	return nil, sparkd.Invalid("tasks.env", "POST /v1/sessions with it", "the environment %q needs a session", sparkd.EnvClient)
+	return nil, sparkd.Invalid("tasks.env", "POST /v1/sessions with it",
+		"the environment %q needs a session", sparkd.EnvClient)
 }
 
 // Close does nothing.
@@ -110,7 +111,9 @@ func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sp
 	if end := slices.IndexFunc(seen, func(o sparkd.Observation) bool { return o.Done }); end >= 0 {
 		seen = seen[:end+1] // some play on
 	} else if err == nil && len(seen) != len(actions)+1 {
-		err = sparkd.Errorf(sparkd.CodeEnv, "the client answered a replay of %d actions by %d observations; it takes one of the reset and one of each action", len(actions), len(seen))
+		err = sparkd.Errorf(sparkd.CodeEnv,
+			"the client answered a replay of %d actions by %d observations; it takes one of the reset and one of "+
+				"each action", len(actions), len(seen))
 	}
 	if err != nil {
 		_, err = e.episode.Seen(sparkd.Observation{}, err)

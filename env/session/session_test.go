@@ -55,7 +55,8 @@ func (c *counters) act(call sparkd.EnvCall) sparkd.EnvAnswer {
 	a := sparkd.EnvAnswer{ID: call.ID}
 	see := func() *sparkd.Observation {
 		at := c.at[call.Copy]
-		return &sparkd.Observation{Text: fmt.Sprintf("at %d", at), Goal: "reach 3", Admissible: []string{"up", "down"}, Done: at == 3, Success: at == 3}
+		return &sparkd.Observation{Text: fmt.Sprintf("at %d", at), Goal: "reach 3", Admissible: []string{"up", "down"},
+			Done: at == 3, Success: at == 3}
 	}
 	step := func(action string) *sparkd.Observation {
 		switch action {
@@ -168,7 +169,8 @@ func TestFetchAgain(t *testing.T) {
 		}
 		id = calls[0].ID
 	}
-	if stale := s.Answer([]sparkd.EnvAnswer{{ID: id + 8}, {ID: id, Observation: &sparkd.Observation{}}, {ID: id}}); !slices.Equal(stale, []uint64{id + 8, id}) {
+	if stale := s.Answer([]sparkd.EnvAnswer{{ID: id + 8}, {ID: id, Observation: &sparkd.Observation{}},
+		{ID: id}}); !slices.Equal(stale, []uint64{id + 8, id}) {
 		t.Errorf("stale answers %v", stale)
 	}
 	if err := <-answered; err != nil {
@@ -196,7 +198,8 @@ func TestSilence(t *testing.T) {
 		if sparkd.CodeOf(err) != sparkd.CodeUnavailable || time.Since(begin) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
-		if _, err := e.Reset(t.Context(), task(0)); sparkd.CodeOf(err) != sparkd.CodeUnavailable || time.Since(begin) != time.Minute {
+		if _, err := e.Reset(t.Context(), task(0)); sparkd.CodeOf(err) != sparkd.CodeUnavailable ||
+			time.Since(begin) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 		_, done := drive(t.Context(), s)
@@ -274,7 +277,8 @@ func TestMalformedAnswers(t *testing.T) {
 			t.Errorf("a step after %+v: %v", c, err)
 		}
 	}
-	seen, err := start(-1, sparkd.EnvAnswer{Observation: &sparkd.Observation{Success: true, Admissible: []string{"b", "a"}}})
+	seen, err := start(-1, sparkd.EnvAnswer{Observation: &sparkd.Observation{Success: true,
+		Admissible: []string{"b", "a"}}})
 	if o := seen[0]; err != nil || o.Success || o.Admissible[0] != "a" {
 		t.Errorf("success before the end: %+v, %v", o, err)
 	}
@@ -306,7 +310,8 @@ func TestRestart(t *testing.T) {
 		failed := make(chan error)
 		go func() { _, err := e.Reset(t.Context(), task(0)); failed <- err }()
 		synctest.Wait()
-		if stale := s.Answer([]sparkd.EnvAnswer{{ID: calls[0].ID, Observation: &sparkd.Observation{}}}); len(stale) != 1 {
+		if stale := s.Answer([]sparkd.EnvAnswer{{ID: calls[0].ID,
+			Observation: &sparkd.Observation{}}}); len(stale) != 1 {
 			t.Errorf("stale: %v", stale)
 		}
 		if again, _ := s.Fetch(t.Context(), calls[0].ID); len(again) != 1 || again[0].ID <= calls[0].ID {

@@ -77,7 +77,8 @@ func (e *env) in(ctx context.Context, pl *place, loaded bool, f func(w *worker, 
 
 // ask is one call to a worker and the reading of its answer, in which a breach of the
 // protocol ends the worker.
-func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration, parse func([]byte) (T, error)) (T, error) {
+func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration,
+	parse func([]byte) (T, error)) (T, error) {
 	var zero T
 	ok, err := w.call(ctx, r, timeout)
 	if err != nil {
@@ -93,7 +94,8 @@ func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration
 }
 
 func (e *env) observe(ctx context.Context, w *worker, r request) (sparkd.Observation, error) {
-	return ask(ctx, w, r, e.pool.o.CallTimeout, func(ok []byte) (sparkd.Observation, error) { return parseObservation(ok) })
+	return ask(ctx, w, r, e.pool.o.CallTimeout,
+		func(ok []byte) (sparkd.Observation, error) { return parseObservation(ok) })
 }
 
 // Reset starts the task.
@@ -129,7 +131,8 @@ func (e *env) playing() error {
 	case !e.path.open:
 		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no episode has been started", Remedy: "call Reset first"}
 	case e.done:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over", Remedy: "call Reset to start another"}
+		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over",
+			Remedy: "call Reset to start another"}
 	}
 	return nil
 }
@@ -172,11 +175,15 @@ func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sp
 	return seen, nil
 }
 
-func (e *env) replay(ctx context.Context, w *worker, pl *place, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
+func (e *env) replay(ctx context.Context, w *worker, pl *place, t sparkd.Task,
+	actions []string) ([]sparkd.Observation, error) {
 	if w.hello.Replay {
 		r := request{Op: "replay", Session: pl.session, Task: taskOf(t), Actions: append([]string{}, actions...)}
 		timeout := e.pool.o.CallTimeout * time.Duration(len(actions)+1)
-		return ask(ctx, w, r, timeout, func(ok []byte) ([]sparkd.Observation, error) { return parseReplay(ok, len(actions)) })
+		return ask(ctx, w, r, timeout, func(ok []byte) ([]sparkd.Observation,
+			error) {
+			return parseReplay(ok, len(actions))
+		})
 	}
 	o, err := e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
 	if err != nil {
@@ -187,7 +194,8 @@ func (e *env) replay(ctx context.Context, w *worker, pl *place, t sparkd.Task, a
 }
 
 // repeat applies actions one by one, as long as the episode goes on.
-func (e *env) repeat(ctx context.Context, w *worker, pl *place, seen []sparkd.Observation, actions []string) ([]sparkd.Observation, error) {
+func (e *env) repeat(ctx context.Context, w *worker, pl *place, seen []sparkd.Observation,
+	actions []string) ([]sparkd.Observation, error) {
 	for i := range actions {
 		if len(seen) > 0 && seen[len(seen)-1].Done {
 			break
@@ -221,8 +229,10 @@ func (e *env) rebuild(ctx context.Context, w *worker, pl *place) error {
 	same := slices.EqualFunc(seen, want, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
 	e.pool.rebuilt(len(p.actions), same)
 	if !same {
-		return &sparkd.Error{Code: sparkd.CodeDiverged, Remedy: "make the environment repeat itself, or give it a way to fork",
-			Message: fmt.Sprintf("a state could not be rebuilt: its %d actions gave other observations", len(p.actions))}
+		return &sparkd.Error{Code: sparkd.CodeDiverged,
+			Remedy: "make the environment repeat itself, or give it a way to fork",
+			Message: fmt.Sprintf("a state could not be rebuilt: its %d actions gave other observations",
+				len(p.actions))}
 	}
 	return nil
 }

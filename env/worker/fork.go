@@ -95,6 +95,7 @@ func (s snapshotter) Restore(ctx context.Context, t sparkd.Task, state []byte) e
 }
 
 func restore(ctx context.Context, e *env, w *worker, pl *place, t sparkd.Task, state []byte) error {
-	_, err := w.call(ctx, request{Op: "restore", Session: pl.session, Task: taskOf(t), State: state}, e.pool.o.CallTimeout)
+	_, err := w.call(ctx, request{Op: "restore", Session: pl.session, Task: taskOf(t), State: state},
+		e.pool.o.CallTimeout)
 	return err
 }

@@ -214,7 +214,8 @@ func (p *pool) ready(ctx context.Context, h *host) (*worker, error) {
 	if !w.hello.agrees(&p.hello) {
 		w.stop()
 		<-w.gone
-		return nil, sparkd.Invalid(p.o.field("command"), "restart sparkd when its program changes", "the worker %q now says another hello than the first one", p.o.Command[0])
+		return nil, sparkd.Invalid(p.o.field("command"), "restart sparkd when its program changes",
+			"the worker %q now says another hello than the first one", p.o.Command[0])
 	}
 	p.mu.Lock()
 	h.worker = w

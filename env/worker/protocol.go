@@ -68,7 +68,8 @@ func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 	case a.Error != nil && a.OK != nil:
 		return nil, breach("its answer has both ok and error: " + quote(line))
 	case a.Error != nil:
-		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: cut(a.Error.Message), Field: cut(a.Error.Field), Remedy: cut(a.Error.Remedy)}
+		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: cut(a.Error.Message), Field: cut(a.Error.Field),
+			Remedy: cut(a.Error.Remedy)}
 		if a.Error.Code == string(sparkd.CodeInvalid) {
 			e.Code = sparkd.CodeInvalid
 		}
@@ -94,7 +95,8 @@ func (o *observation) domain() (sparkd.Observation, error) {
 		return sparkd.Observation{}, breach("its observation has no text")
 	}
 	slices.Sort(o.Admissible)
-	return sparkd.Observation{Text: *o.Text, Goal: o.Goal, Admissible: o.Admissible, Reward: o.Reward, Done: o.Done, Success: o.Done && o.Success}, nil
+	return sparkd.Observation{Text: *o.Text, Goal: o.Goal, Admissible: o.Admissible, Reward: o.Reward, Done: o.Done,
+		Success: o.Done && o.Success}, nil
 }
 
 func parseObservation(ok json.RawMessage) (sparkd.Observation, error) {
@@ -157,18 +159,21 @@ func parseHello(ok json.RawMessage) (hello, error) {
 	case h.MaxSteps < 1:
 		return h, breach(fmt.Sprintf("its hello has max_steps = %d, which must be at least 1", h.MaxSteps))
 	case h.Sessions < 1 || h.Sessions > maxSessions:
-		return h, breach(fmt.Sprintf("its hello has sessions = %d, which must be from 1 to %d", h.Sessions, maxSessions))
+		return h, breach(fmt.Sprintf("its hello has sessions = %d, which must be from 1 to %d",
+			h.Sessions, maxSessions))
 	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
 		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay", cut(h.Fork)))
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
 		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {
-			return h, breach(fmt.Sprintf("its hello has %d tasks in split %q; a split has a name without a slash and at least one task, or -1 for any number", n, cut(split)))
+			return h, breach(fmt.Sprintf("its hello has %d tasks in split %q; a split has a name without a slash "+
+				"and at least one task, or -1 for any number", n, cut(split)))
 		}
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Names)) {
 		if n := len(h.Names[split]); n != h.Splits[split] {
-			return h, breach(fmt.Sprintf("its hello names %d tasks of split %q, which has %d", n, cut(split), h.Splits[split]))
+			return h, breach(fmt.Sprintf("its hello names %d tasks of split %q, which has %d", n,
+				cut(split), h.Splits[split]))
 		}
 	}
 	return h, nil
@@ -182,9 +187,11 @@ func (h *hello) has(t sparkd.Task) error {
 	n, ok := h.Splits[t.Split]
 	switch {
 	case !ok:
-		return sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(h.Splits)), ", "), "%s has no split %q", t.Env, t.Split)
+		return sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(h.Splits)), ", "),
+			"%s has no split %q", t.Env, t.Split)
 	case t.Index < 0 || n != sparkd.Unbounded && t.Index >= n:
-		return sparkd.Invalid("tasks.indices", fmt.Sprintf("%s/%s has %d tasks, counted from 0", t.Env, t.Split, n), "there is no task %d", t.Index)
+		return sparkd.Invalid("tasks.indices", fmt.Sprintf("%s/%s has %d tasks, counted from 0", t.Env, t.Split, n),
+			"there is no task %d", t.Index)
 	}
 	return nil
 }

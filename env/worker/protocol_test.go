@@ -16,12 +16,18 @@ func TestRequests(t *testing.T) {
 		request request
 		line    string
 	}{
-		{request{ID: 1, Op: "hello", Protocol: 1, Options: map[string]string{}}, `{"id":1,"op":"hello","protocol":1,"options":{}}`},
-		{request{ID: 2, Op: "reset", Session: "s0", Task: &task{"train", 0}}, `{"id":2,"op":"reset","session":"s0","task":{"split":"train","index":0}}`},
-		{request{ID: 3, Op: "step", Session: "s0", Action: &action}, `{"id":3,"op":"step","session":"s0","action":"take \u003cb\u003e\n"}`},
-		{request{ID: 4, Op: "step", Session: "s0", Action: new(string)}, `{"id":4,"op":"step","session":"s0","action":""}`},
-		{request{ID: 5, Op: "replay", Session: "s0", Task: &task{"train", 3}, Actions: []string{}}, `{"id":5,"op":"replay","session":"s0","task":{"split":"train","index":3},"actions":[]}`},
-		{request{ID: 6, Op: "restore", Session: "s1", Task: &task{"train", 3}, State: []byte{1, 2, 255}}, `{"id":6,"op":"restore","session":"s1","task":{"split":"train","index":3},"state":"AQL/"}`},
+		{request{ID: 1, Op: "hello", Protocol: 1, Options: map[string]string{}},
+			`{"id":1,"op":"hello","protocol":1,"options":{}}`},
+		{request{ID: 2, Op: "reset", Session: "s0", Task: &task{"train", 0}},
+			`{"id":2,"op":"reset","session":"s0","task":{"split":"train","index":0}}`},
+		{request{ID: 3, Op: "step", Session: "s0", Action: &action},
+			`{"id":3,"op":"step","session":"s0","action":"take \u003cb\u003e\n"}`},
+		{request{ID: 4, Op: "step", Session: "s0", Action: new(string)},
+			`{"id":4,"op":"step","session":"s0","action":""}`},
+		{request{ID: 5, Op: "replay", Session: "s0", Task: &task{"train", 3}, Actions: []string{}},
+			`{"id":5,"op":"replay","session":"s0","task":{"split":"train","index":3},"actions":[]}`},
+		{request{ID: 6, Op: "restore", Session: "s1", Task: &task{"train", 3}, State: []byte{1, 2, 255}},
+			`{"id":6,"op":"restore","session":"s1","task":{"split":"train","index":3},"state":"AQL/"}`},
 	} {
 		if line, err := json.Marshal(c.request); err != nil || string(line) != c.line {
 			t.Errorf("%s, %v\nwant %s", line, err, c.line)
@@ -37,7 +43,8 @@ func TestObservations(t *testing.T) {
 	}{
 		{line: `{"text":"a"}`, want: sparkd.Observation{Text: "a"}},
 		{line: `{"text":"","admissible":["b","a"],"reward":-1.5,"done":true,"success":true,"goal":"g","more":1}`,
-			want: sparkd.Observation{Goal: "g", Admissible: []string{"a", "b"}, Reward: -1.5, Done: true, Success: true}},
+			want: sparkd.Observation{Goal: "g", Admissible: []string{"a", "b"}, Reward: -1.5,
+				Done: true, Success: true}},
 		{line: `{"text":"a","success":true}`, want: sparkd.Observation{Text: "a"}},
 		{line: `{}`, err: "no text"},
 		{line: `{"text":null}`, err: "no text"},
@@ -154,10 +161,14 @@ func TestDocumentedSession(t *testing.T) {
 
 func FuzzAnswer(f *testing.F) {
 	for _, line := range []string{
-		`{"id":1,"ok":{}}`, `{"id":1,"error":{"code":"env","message":"m"}}`, `{"id":2,"ok":{}}`, `{"id":1}`, `[]`, `null`, "", "{", `{"id":1,"ok":{"text":"a","reward":1}}`,
-		`{"id":1,"ok":{"observations":[{"text":"a"},{"text":"b","done":true}]}}`, `{"id":1,"ok":{"state":"AQ=="}}`, `{"id":1,"error":{}}`,
-		`{"id":1,"ok":{"protocol":1,"splits":{"train":3},"max_steps":9,"fork":"replay","names":{"train":["a","b","c"]}}}`,
-		`{"id":1,"ok":{},"error":{}}`, `{"id":1,"ok":null,"error":null}`, `{"id":-1,"ok":{}}`, `{"id":1,"ok":{"text":"\ud800"}}`,
+		`{"id":1,"ok":{}}`, `{"id":1,"error":{"code":"env","message":"m"}}`, `{"id":2,"ok":{}}`, `{"id":1}`, `[]`,
+		`null`, "", "{", `{"id":1,"ok":{"text":"a","reward":1}}`,
+		`{"id":1,"ok":{"observations":[{"text":"a"},{"text":"b","done":true}]}}`,
+		`{"id":1,"ok":{"state":"AQ=="}}`, `{"id":1,"error":{}}`,
+		`{"id":1,"ok":{"protocol":1,"splits":{"train":3},"max_steps":9,"fork":"replay","names":{"train":["a","b",` +
+			`"c"]}}}`,
+		`{"id":1,"ok":{},"error":{}}`, `{"id":1,"ok":null,"error":null}`, `{"id":-1,"ok":{}}`,
+		`{"id":1,"ok":{"text":"\ud800"}}`,
 	} {
 		f.Add([]byte(line))
 	}

@@ -37,7 +37,8 @@ func withPackage(t *testing.T) {
 // unitTests runs python/tests.
 func unitTests(t *testing.T, python string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), python, "-m", "unittest", "discover", "--buffer", "--start-directory", "../../python/tests").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), python, "-m", "unittest", "discover", "--buffer", "--start-directory",
+		"../../python/tests").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -83,10 +84,12 @@ func source(name string, o worker.Options) func(t *testing.T) envtest.Source {
 func textWorlds(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("SPARKD_TEST_ENVS") == "" {
-		t.Skip("NOT RUN: the tests on the real TextWorld and TextWorldExpress need SPARKD_TEST_ENVS=1 and Java (they install both with pip)")
+		t.Skip("NOT RUN: the tests on the real TextWorld and TextWorldExpress need SPARKD_TEST_ENVS=1 and Java " +
+			"(they install both with pip)")
 	}
 	withPackage(t)
-	venv, err := exec.CommandContext(t.Context(), "../../scripts/venv", "textworld", "textworld==1.7.0", "textworld-express==1.1.0").Output()
+	venv, err := exec.CommandContext(t.Context(), "../../scripts/venv", "textworld", "textworld==1.7.0",
+		"textworld-express==1.1.0").Output()
 	if err != nil {
 		t.Fatalf("scripts/venv: %v", err)
 	}
@@ -111,7 +114,9 @@ func games(t *testing.T, python string) string {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		make := exec.CommandContext(t.Context(), python, append([]string{filepath.Join(bin, "tw-make")}, append(strings.Fields(arguments), "--force", "--output", file)...)...)
+		make := exec.CommandContext(t.Context(), python,
+			append([]string{filepath.Join(bin, "tw-make")},
+				append(strings.Fields(arguments), "--force", "--output", file)...)...)
 		if out, err := make.CombinedOutput(); err != nil {
 			t.Fatalf("tw-make: %v\n%s", err, out)
 		}
@@ -129,12 +134,14 @@ func TestTextWorld(t *testing.T) {
 		t.Setenv("SPARKD_TEST_GAMES", folder)
 		unitTests(t, python)
 	})
-	o := worker.Options{Command: []string{python, "-m", "sparkd_env.textworld"}, Workers: 2, Memory: 600, Options: map[string]string{"games": folder}}
+	o := worker.Options{Command: []string{python, "-m", "sparkd_env.textworld"}, Workers: 2, Memory: 600,
+		Options: map[string]string{"games": folder}}
 	open := source("textworld", o)
 	envtest.Run(t, envtest.Options{
 		Source: open,
 		Tasks: []sparkd.Task{
-			{Env: "textworld", Split: "train", Index: 0}, {Env: "textworld", Split: "train", Index: 1}, {Env: "textworld", Split: "test", Index: 0},
+			{Env: "textworld", Split: "train", Index: 0}, {Env: "textworld", Split: "train", Index: 1},
+			{Env: "textworld", Split: "test", Index: 0},
 		},
 		Steps: 30,
 		Finish: func(t *testing.T, task sparkd.Task) []string {
@@ -162,14 +169,17 @@ func walkthrough(t *testing.T, file string) []string {
 }
 
 func TestTextWorldExpress(t *testing.T) {
-	o := worker.Options{Command: []string{textWorlds(t), "-m", "sparkd_env.textworld_express"}, Workers: 2, Memory: 1000}
+	o := worker.Options{Command: []string{textWorlds(t), "-m", "sparkd_env.textworld_express"},
+		Workers: 2, Memory: 1000}
 	for game, c := range map[string]struct {
 		params string
 		finish []string // of train/0
 	}{
-		"coin":         {"numLocations=4,numDistractorItems=0,includeDoors=0", []string{"look around", "move north", "take coin"}},
+		"coin": {"numLocations=4,numDistractorItems=0,includeDoors=0",
+			[]string{"look around", "move north", "take coin"}},
 		"cookingworld": {"numLocations=3, numIngredients=2", nil},
-		"mapreader":    {"", []string{"look around", "task", "read map", "move north", "take coin", "move south", "put coin in box"}},
+		"mapreader": {"", []string{"look around", "task", "read map", "move north", "take coin",
+			"move south", "put coin in box"}},
 	} {
 		t.Run(game, func(t *testing.T) {
 			o.Options = map[string]string{"game": game, "params": c.params}
@@ -181,7 +191,8 @@ func TestTextWorldExpress(t *testing.T) {
 			if c.finish != nil {
 				run.Finish = func(*testing.T, sparkd.Task) []string { return c.finish }
 			} else {
-				run.Tasks = append(run.Tasks, sparkd.Task{Env: "twx", Split: "dev", Index: 999}, sparkd.Task{Env: "twx", Split: "test", Index: 5})
+				run.Tasks = append(run.Tasks, sparkd.Task{Env: "twx", Split: "dev", Index: 999},
+					sparkd.Task{Env: "twx", Split: "test", Index: 5})
 			}
 			envtest.Run(t, run)
 		})
@@ -219,7 +230,8 @@ func figures(t *testing.T, s *worker.Source, task sparkd.Task) {
 	each("reset", 20, func() error { _, err := e.Reset(t.Context(), task); return err })
 	each("step", 100, func() error { _, err := e.Step(t.Context(), "look around"); return err })
 	actions := strings.Split(strings.Repeat("look around\n", 20), "\n")[:20]
-	each("replay of 20 steps", 10, func() error { _, err := e.(sparkd.Replayer).Replay(t.Context(), task, actions); return err })
+	each("replay of 20 steps", 10,
+		func() error { _, err := e.(sparkd.Replayer).Replay(t.Context(), task, actions); return err })
 	if from, ok := e.(sparkd.Snapshotter); ok {
 		var state []byte
 		each("snapshot, after a step", 50, func() error {

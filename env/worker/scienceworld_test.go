@@ -22,7 +22,8 @@ import (
 func scienceWorld(t *testing.T, workers int, options map[string]string) *worker.Source {
 	t.Helper()
 	if os.Getenv("SPARKD_TEST_ENVS") == "" {
-		t.Skip("NOT RUN: the tests on the real ScienceWorld need SPARKD_TEST_ENVS=1 and Java 11 or newer (they install scienceworld with pip)")
+		t.Skip("NOT RUN: the tests on the real ScienceWorld need SPARKD_TEST_ENVS=1 and Java 11 or newer (they " +
+			"install scienceworld with pip)")
 	}
 	venv, err := exec.CommandContext(t.Context(), "../../scripts/venv", "scienceworld", "scienceworld==1.2.3").Output()
 	if err != nil {
@@ -102,13 +103,15 @@ type counts struct {
 }
 
 func (c *counts) log(t *testing.T, what string) {
-	t.Logf("%s: %d tasks, %d steps, %d forks, %d replayed steps, %d divergences; %.0f steps/s, %.1f ms a replayed step", what, c.tasks, c.steps, c.forks, c.replayed, c.diverged,
+	t.Logf("%s: %d tasks, %d steps, %d forks, %d replayed steps, %d divergences; %.0f steps/s, %.1f ms a replayed step",
+		what, c.tasks, c.steps, c.forks, c.replayed, c.diverged,
 		float64(c.steps)/c.walking.Seconds(), 1e3*c.replaying.Seconds()/float64(c.replayed))
 }
 
 // walk plays a task and then forks the path by replay at every 5th of its first 20 steps and
 // at its end, in another JVM; a fork goes on as the path did, for 5 steps.
-func (c *counts) walk(t *testing.T, s *worker.Source, task sparkd.Task, next func(o sparkd.Observation, step int) (string, bool)) []sparkd.Observation {
+func (c *counts) walk(t *testing.T, s *worker.Source, task sparkd.Task,
+	next func(o sparkd.Observation, step int) (string, bool)) []sparkd.Observation {
 	t.Helper()
 	parent, child := copyOf(t, s), copyOf(t, s)
 	defer parent.Close()
@@ -138,7 +141,8 @@ func (c *counts) walk(t *testing.T, s *worker.Source, task sparkd.Task, next fun
 }
 
 // fork brings child to step at of a path, on from there, and compares what it sees.
-func (c *counts) fork(t *testing.T, child sparkd.Replayer, task sparkd.Task, actions []string, seen []sparkd.Observation, at int) {
+func (c *counts) fork(t *testing.T, child sparkd.Replayer, task sparkd.Task, actions []string,
+	seen []sparkd.Observation, at int) {
 	t.Helper()
 	began := time.Now()
 	again, err := child.Replay(t.Context(), task, actions[:at])
@@ -171,7 +175,10 @@ func TestScienceWorldForks(t *testing.T) {
 		const seed = 7
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		before := c.diverged
-		c.walk(t, s, scienceTask(i), func(o sparkd.Observation, step int) (string, bool) { return harmless(rng, o), step < 20 })
+		c.walk(t, s, scienceTask(i), func(o sparkd.Observation, step int) (string,
+			bool) {
+			return harmless(rng, o), step < 20
+		})
 		if c.diverged > before {
 			t.Errorf("%v, seed %d: %d forks were other states", scienceTask(i), seed, c.diverged-before)
 		}
@@ -198,7 +205,8 @@ func TestScienceWorldSolutions(t *testing.T) {
 		}
 		last := seen[len(seen)-1]
 		if !last.Done || !last.Success || len(seen) != len(actions)+1 || math.Abs(score-1) > 1e-9 {
-			t.Errorf("%v: after %d of %d actions done = %v, success = %v, rewards add up to %v", scienceTask(i), len(seen)-1, len(actions), last.Done, last.Success, score)
+			t.Errorf("%v: after %d of %d actions done = %v, success = %v, rewards add up to %v", scienceTask(i),
+				len(seen)-1, len(actions), last.Done, last.Success, score)
 		}
 	}
 	if c.diverged > 0 {

@@ -18,7 +18,8 @@ type visitor struct{ actions []string }
 const endOfTurn sparkd.Token = 256
 
 func (v visitor) Describe() sparkd.EngineInfo {
-	return sparkd.EngineInfo{Name: "visitor", PolicyVersion: "1", Vocabulary: 257, ContextLength: 1 << 20, BOS: -1, EOS: endOfTurn, EOT: endOfTurn,
+	return sparkd.EngineInfo{Name: "visitor", PolicyVersion: "1", Vocabulary: 257, ContextLength: 1 << 20, BOS: -1,
+		EOS: endOfTurn, EOT: endOfTurn,
 		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "none", NativeK: true}}
 }
 
@@ -43,7 +44,8 @@ func (v visitor) Detokenize(_ context.Context, ids []sparkd.Token) (string, erro
 }
 
 func (v visitor) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
-	res := sparkd.SampleResult{Engine: "visitor", PolicyVersion: "1", PromptTokens: len(r.Prefix), ComputedTokens: len(r.Prefix)}
+	res := sparkd.SampleResult{Engine: "visitor", PolicyVersion: "1", PromptTokens: len(r.Prefix),
+		ComputedTokens: len(r.Prefix)}
 	for _, seed := range r.Seeds {
 		s := sparkd.Sample{Finish: sparkd.FinishStop}
 		s.Text = fmt.Sprintf("<explore>?</explore><action>%s</action>", v.actions[seed%uint64(len(v.actions))])
@@ -75,7 +77,8 @@ func TestScienceWorldTrees(t *testing.T) {
 						t.Errorf("%v: node %d: %v", tree.Task, n.ID, n.Error)
 					}
 				}
-				if tree.Stats.Diverged == 0 && (tree.State != sparkd.TreeDone || tree.Stats.Leaves != 4 || tree.Stats.Failed != 0) {
+				if tree.Stats.Diverged == 0 && (tree.State != sparkd.TreeDone || tree.Stats.Leaves != 4 ||
+					tree.Stats.Failed != 0) {
 					t.Errorf("%v: %s, %+v", tree.Task, tree.State, tree.Stats)
 				}
 				total.Add(tree.Stats)
@@ -83,7 +86,8 @@ func TestScienceWorldTrees(t *testing.T) {
 			if (total.Diverged > 0) != (tt.jvm == "default") {
 				t.Errorf("%d diverged in %d trees", total.Diverged, trees)
 			}
-			t.Logf("%d trees: %d forks, %d steps, %d repeated for forks, %d diverged; %+v", trees, total.Forks, total.EnvSteps, total.ReplaySteps, total.Diverged, s.Stats())
+			t.Logf("%d trees: %d forks, %d steps, %d repeated for forks, %d diverged; %+v", trees, total.Forks,
+				total.EnvSteps, total.ReplaySteps, total.Diverged, s.Stats())
 		})
 	}
 }
@@ -96,7 +100,8 @@ func growScience(t *testing.T, s *worker.Source, index int) *sparkd.Tree {
 	spec.Policy.Name, spec.Policy.Roots, spec.Policy.Probability = "random", 2, 0.3
 	tree := sampler.NewTree("rollout", &spec, scienceTask(index), "tree", time.Now())
 	deps := sampler.Deps{
-		Engine:     visitor{[]string{"look around", "go to kitchen", "go to hallway", "go to outside", "go to art studio", "go to workshop", "inventory", "wait1"}},
+		Engine: visitor{[]string{"look around", "go to kitchen", "go to hallway", "go to outside",
+			"go to art studio", "go to workshop", "inventory", "wait1"}},
 		OpenEnv:    s.Open,
 		EnvTimeout: time.Minute,
 		Prompt:     sampler.Prompt{Terse: true},

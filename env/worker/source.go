@@ -43,7 +43,8 @@ func (o Options) withDefaults(name string) (*Options, error) {
 	o.name = name
 	switch {
 	case len(o.Command) == 0 || o.Command[0] == "":
-		return nil, sparkd.Invalid(o.field("command"), `write program and arguments, for example ["python3", "env.py"]`, "there is no program to start")
+		return nil, sparkd.Invalid(o.field("command"), `write program and arguments, for example ["python3", "env.py"]`,
+			"there is no program to start")
 	case o.Workers < 0:
 		return nil, sparkd.Invalid(o.field("workers"), "use 0 for the default", "%d workers", o.Workers)
 	case o.Memory < 0:
@@ -100,7 +101,8 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	if h.About != "" {
 		about += ": " + h.About
 	}
-	return &Source{pool: newPool(options, first), info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork, About: cut(about)}}, nil
+	return &Source{pool: newPool(options, first),
+		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork, About: cut(about)}}, nil
 }
 
 // Info describes the environment, as its worker did.

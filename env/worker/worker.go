@@ -70,10 +70,12 @@ func start(ctx context.Context, o *Options) (*worker, error) {
 	path, err := exec.LookPath(o.Command[0])
 	if err != nil {
 		return nil, &sparkd.Error{Code: sparkd.CodeInvalid, Field: o.field("command"), Err: err,
-			Message: fmt.Sprintf("cannot find the program %q", o.Command[0]), Remedy: "install it, or give its full path"}
+			Message: fmt.Sprintf("cannot find the program %q",
+				o.Command[0]), Remedy: "install it, or give its full path"}
 	}
 	w := &worker{o: o, cmd: exec.Command(path, o.Command[1:]...),
-		calls: make(chan *call), lines: make(chan []byte), quit: make(chan struct{}), asked: make(chan struct{}), gone: make(chan struct{})}
+		calls: make(chan *call), lines: make(chan []byte),
+		quit: make(chan struct{}), asked: make(chan struct{}), gone: make(chan struct{})}
 	w.stop = sync.OnceFunc(func() { close(w.asked) })
 	if err := w.launch(); err != nil {
 		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: o.field("command"), Err: err,

@@ -18,7 +18,8 @@ import (
 
 // options are those of the worker in worker_test.go.
 func options(pairs ...string) Options {
-	o := Options{Command: []string{os.Args[0], "worker"}, Workers: 2, Options: map[string]string{"fork": "replay", "goal": "100"}}
+	o := Options{Command: []string{os.Args[0], "worker"}, Workers: 2,
+		Options: map[string]string{"fork": "replay", "goal": "100"}}
 	for i := 0; i < len(pairs); i += 2 {
 		o.Options[pairs[i]] = pairs[i+1]
 	}
@@ -86,7 +87,8 @@ func busy(s *Source, e sparkd.Env) {
 func want(t *testing.T, err error, code sparkd.Code, field, words string) {
 	t.Helper()
 	var e *sparkd.Error
-	if !errors.As(err, &e) || e.Code != code || e.Field != field || !strings.Contains(e.Message, words) || e.Remedy == "" {
+	if !errors.As(err, &e) || e.Code != code || e.Field != field ||
+		!strings.Contains(e.Message, words) || e.Remedy == "" {
 		t.Errorf("%#v\nwant code %q, field %q, a remedy and the words %q", err, code, field, words)
 	}
 }
@@ -98,16 +100,20 @@ func TestConformance(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/replay %s/sessions %s", fork, replay, sessions), func(t *testing.T) {
 					envtest.Run(t, envtest.Options{
 						Source: func(t *testing.T) envtest.Source {
-							s, err := Open(t.Context(), "line", options("fork", fork, "replay", replay, "sessions", sessions, "goal", "15"))
+							s, err := Open(t.Context(), "line",
+								options("fork", fork, "replay", replay, "sessions", sessions, "goal", "15"))
 							if err != nil {
 								t.Fatal(err)
 							}
 							return s
 						},
-						Tasks:  []sparkd.Task{task0(0), task0(9)},
-						Finish: func(_ *testing.T, task sparkd.Task) []string { return []string{"1", fmt.Sprint(14 - task.Index)} },
-						Steps:  23,
-						Seed:   5,
+						Tasks: []sparkd.Task{task0(0), task0(9)},
+						Finish: func(_ *testing.T,
+							task sparkd.Task) []string {
+							return []string{"1", fmt.Sprint(14 - task.Index)}
+						},
+						Steps: 23,
+						Seed:  5,
 						Actions: func(rng *rand.Rand, o sparkd.Observation) string {
 							return append(o.Admissible, "jump")[rng.IntN(len(o.Admissible)+1)]
 						},
@@ -129,7 +135,8 @@ func TestMoreCopiesThanPlaces(t *testing.T) {
 				all.Go(func() {
 					for n := 1; n <= 10; n++ {
 						o, err := e.Step(t.Context(), "1")
-						if want := fmt.Sprintf("at %d of walk %d after %d steps", i+n, i, n); err != nil || o.Text != want {
+						if want := fmt.Sprintf("at %d of walk %d after %d steps", i+n, i, n); err != nil ||
+							o.Text != want {
 							t.Errorf("%q, %v; want %q", o.Text, err, want)
 							return
 						}
@@ -252,7 +259,8 @@ func TestDivergence(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	s := &Source{pool: &pool{hello: hello{Names: map[string][]string{"train": {"boil/0", "boil/1", "melt/0", "freeze/0"}}}}}
+	s := &Source{pool: &pool{hello: hello{Names: map[string][]string{"train": {"boil/0", "boil/1",
+		"melt/0", "freeze/0"}}}}}
 	if i, _, ok := s.Lookup("train", "melt/0"); !ok || i != 2 {
 		t.Errorf("melt/0 is task %d, %v", i, ok)
 	}

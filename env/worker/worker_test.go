@@ -44,7 +44,8 @@ func (l *line) run() int {
 		ok, err := l.answer(&r)
 		a := map[string]any{"id": r.ID, "ok": ok}
 		if err != nil {
-			a = map[string]any{"id": r.ID, "error": map[string]string{"code": "env", "message": err.Error(), "remedy": "mend it"}}
+			a = map[string]any{"id": r.ID, "error": map[string]string{"code": "env",
+				"message": err.Error(), "remedy": "mend it"}}
 		}
 		b, _ := json.Marshal(a)
 		fmt.Fprintf(l.out, "%s\n", b)
@@ -107,7 +108,8 @@ func (l *line) hello(options map[string]string) any {
 	l.options = options
 	l.fault(options["fault"])
 	sessions, _ := strconv.Atoi(options["sessions"])
-	h := hello{Protocol: version, Name: "line", Version: "1", About: "a walk on a line", Splits: map[string]int{"all": -1}, MaxSteps: 50,
+	h := hello{Protocol: version, Name: "line", Version: "1", About: "a walk on a line",
+		Splits: map[string]int{"all": -1}, MaxSteps: 50,
 		Fork: options["fork"], Replay: options["replay"] == "yes", Sessions: max(1, sessions)}
 	switch options["fault"] {
 	case "protocol 2":
@@ -134,7 +136,8 @@ func (l *line) see(w *walk) any {
 	if done {
 		reward = 1
 	}
-	return map[string]any{"text": text, "goal": "go to " + l.options["goal"], "admissible": []string{"1", "-1", "2"}, "reward": reward, "done": done, "success": done}
+	return map[string]any{"text": text, "goal": "go to " + l.options["goal"], "admissible": []string{"1", "-1", "2"},
+		"reward": reward, "done": done, "success": done}
 }
 
 func (l *line) step(w *walk, action string) (any, error) {

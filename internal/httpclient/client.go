@@ -48,10 +48,12 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimRight(o.URL, "/"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
-		return nil, sparkd.Invalid("engine.replicas", `write the address of the server, such as "http://127.0.0.1:8000"`, "cannot use %q", o.URL)
+		return nil, sparkd.Invalid("engine.replicas",
+			`write the address of the server, such as "http://127.0.0.1:8000"`, "cannot use %q", o.URL)
 	}
 	if strings.ContainsAny(o.Token, "\r\n") {
-		return nil, sparkd.Invalid("engine.api_key_file", "put one key into the file, in one line", "the key holds a line break")
+		return nil, sparkd.Invalid("engine.api_key_file", "put one key into the file, in one line",
+			"the key holds a line break")
 	}
 	c := &Client{base: u, token: o.Token, limit: o.Timeout, most: o.MaxBody}
 	if c.limit <= 0 {
@@ -63,11 +65,13 @@ func New(o Options) (*Client, error) {
 	transport := o.Transport
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.IdleConnTimeout = 2 * time.Second // uvicorn and llama-server close after 5, maybe while a request is on its way
+		// uvicorn and llama-server close after 5, maybe while a request is on its way
+		t.IdleConnTimeout = 2 * time.Second
 		t.MaxIdleConnsPerHost = 64
 		transport = t
 	}
-	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.http = &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c, nil
 }
 
@@ -99,7 +103,8 @@ func (c *Client) JSON(ctx context.Context, method, path string, in, out any) err
 // decode reads an answer of the route path into out.
 func (c *Client) decode(path string, answer []byte, out any) error {
 	if err := json.Unmarshal(answer, out); err != nil {
-		return &sparkd.Error{Code: sparkd.CodeEngine, Err: err, Remedy: "check that the address is an inference server's, without a proxy that answers itself",
+		return &sparkd.Error{Code: sparkd.CodeEngine, Err: err,
+			Remedy:  "check that the address is an inference server's, without a proxy that answers itself",
 			Message: "the answer of " + c.Base(path) + " is not the JSON that was expected: " + Excerpt(answer)}
 	}
 	return nil
@@ -167,7 +172,8 @@ type answer struct {
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p)
 	if a.left -= int64(n); a.left < 0 {
-		return 0, sparkd.Errorf(sparkd.CodeEngine, "the answer of %s is larger than %d bytes", a.c.Base(a.path), a.c.most)
+		return 0, sparkd.Errorf(sparkd.CodeEngine, "the answer of %s is larger than %d bytes",
+			a.c.Base(a.path), a.c.most)
 	}
 	if err != nil && err != io.EOF {
 		err = a.c.transportError(a.ctx, a.limited, err)

@@ -27,7 +27,8 @@ func client(t *testing.T, o Options, h http.HandlerFunc) *Client {
 
 func TestJSON(t *testing.T) {
 	c := client(t, Options{URL: "/base/", Token: "secret"}, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || r.URL.Path != "/base/x" || r.Header.Get("Authorization") != "Bearer secret" || r.Header.Get("Content-Type") != "application/json" {
+		if r.Method != http.MethodPost || r.URL.Path != "/base/x" || r.Header.Get("Authorization") != "Bearer secret" ||
+			r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 		}
 		_, _ = w.Write([]byte(`{"a": 7}`))
@@ -36,7 +37,8 @@ func TestJSON(t *testing.T) {
 	if err := c.JSON(t.Context(), http.MethodPost, "/x", map[string]int{"b": 1}, &out); err != nil || out.A != 7 {
 		t.Errorf("%+v, %v", out, err)
 	}
-	if err := c.JSON(t.Context(), http.MethodPost, "/x", make(chan int), &out); sparkd.CodeOf(err) != sparkd.CodeInternal {
+	if err := c.JSON(t.Context(), http.MethodPost, "/x", make(chan int),
+		&out); sparkd.CodeOf(err) != sparkd.CodeInternal {
 		t.Errorf("what is no JSON: %v", err)
 	}
 }
@@ -47,10 +49,14 @@ func TestStatuses(t *testing.T) {
 		code    sparkd.Code
 		passing bool
 	}{
-		{400, sparkd.CodeInvalid, false}, {401, sparkd.CodeEngine, false}, {403, sparkd.CodeEngine, false}, {404, sparkd.CodeEngine, false},
-		{408, sparkd.CodeUnavailable, true}, {413, sparkd.CodeInvalid, false}, {418, sparkd.CodeEngine, false}, {422, sparkd.CodeInvalid, false},
-		{425, sparkd.CodeUnavailable, true}, {429, sparkd.CodeUnavailable, true}, {500, sparkd.CodeEngine, false}, {501, sparkd.CodeEngine, false},
-		{502, sparkd.CodeUnavailable, true}, {503, sparkd.CodeUnavailable, true}, {504, sparkd.CodeUnavailable, true}, {301, sparkd.CodeEngine, false},
+		{400, sparkd.CodeInvalid, false}, {401, sparkd.CodeEngine, false}, {403, sparkd.CodeEngine, false},
+		{404, sparkd.CodeEngine, false},
+		{408, sparkd.CodeUnavailable, true}, {413, sparkd.CodeInvalid, false}, {418, sparkd.CodeEngine, false},
+		{422, sparkd.CodeInvalid, false},
+		{425, sparkd.CodeUnavailable, true}, {429, sparkd.CodeUnavailable, true}, {500, sparkd.CodeEngine, false},
+		{501, sparkd.CodeEngine, false},
+		{502, sparkd.CodeUnavailable, true}, {503, sparkd.CodeUnavailable, true}, {504, sparkd.CodeUnavailable, true},
+		{301, sparkd.CodeEngine, false},
 	} {
 		c := client(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "2")
@@ -59,7 +65,8 @@ func TestStatuses(t *testing.T) {
 		})
 		_, err := c.Bytes(t.Context(), http.MethodGet, "/", nil)
 		var s *Status
-		if sparkd.CodeOf(err) != tt.code || IsPassing(err) != tt.passing || !errors.As(err, &s) || *s != (Status{tt.status, "kind", "field", "why"}) {
+		if sparkd.CodeOf(err) != tt.code || IsPassing(err) != tt.passing || !errors.As(err, &s) ||
+			*s != (Status{tt.status, "kind", "field", "why"}) {
 			t.Errorf("%d: %v, %+v", tt.status, err, s)
 		}
 		var r *Retry
@@ -91,7 +98,8 @@ func TestReadStatus(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "3": 3 * time.Second, " 1.5 ": 1500 * time.Millisecond, "-4": 0, "soon": 0, "NaN": 0, "Inf": time.Hour, "99999999999": time.Hour,
+		"": 0, "3": 3 * time.Second, " 1.5 ": 1500 * time.Millisecond, "-4": 0, "soon": 0, "NaN": 0, "Inf": time.Hour,
+		"99999999999":                   time.Hour,
 		"Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
 	} {
 		if got := retryAfter(value, now); got != want {
@@ -114,12 +122,14 @@ func TestLimits(t *testing.T) {
 	if _, err := c.Bytes(t.Context(), http.MethodGet, "/abcd", nil); sparkd.CodeOf(err) != sparkd.CodeEngine {
 		t.Errorf("too large: %v", err)
 	}
-	if _, err := c.Bytes(t.Context(), http.MethodGet, "/hang", nil); sparkd.CodeOf(err) != sparkd.CodeUnavailable || !IsPassing(err) {
+	if _, err := c.Bytes(t.Context(), http.MethodGet, "/hang", nil); sparkd.CodeOf(err) != sparkd.CodeUnavailable ||
+		!IsPassing(err) {
 		t.Errorf("no answer in time: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Bytes(ctx, http.MethodGet, "/abc", nil); sparkd.CodeOf(err) != sparkd.CodeCanceled || IsPassing(err) {
+	if _, err := c.Bytes(ctx, http.MethodGet, "/abc", nil); sparkd.CodeOf(err) != sparkd.CodeCanceled ||
+		IsPassing(err) {
 		t.Errorf("canceled: %v", err)
 	}
 }

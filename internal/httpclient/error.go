@@ -61,9 +61,11 @@ func (c *Client) transportError(ctx, limited context.Context, err error) error {
 	if ctx.Err() != nil {
 		return sparkd.AsError(ctx.Err())
 	}
-	message, remedy := fmt.Sprintf("%s cannot be reached or broke off: %v", c.Name(), err), "check that the server runs and its address is right"
+	message, remedy := fmt.Sprintf("%s cannot be reached or broke off: %v", c.Name(),
+		err), "check that the server runs and its address is right"
 	if context.Cause(limited) == errSlow {
-		message, remedy = fmt.Sprintf("%s gave no answer within %v", c.Name(), c.limit), "check the server's load, or lower sampling.max_tokens"
+		message, remedy = fmt.Sprintf("%s gave no answer within %v", c.Name(),
+			c.limit), "check the server's load, or lower sampling.max_tokens"
 		err = errSlow
 	}
 	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: message, Remedy: remedy, Err: &Retry{Err: err}}

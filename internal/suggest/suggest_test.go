@@ -30,7 +30,8 @@ func TestNames(t *testing.T) {
 
 func TestName(t *testing.T) {
 	among := []string{"run", "rollouts", "tree", "c"}
-	for word, want := range map[string]string{"rnu": "run", "treee": "tree", "rolouts": "rollouts", "run": "run", "x": "", "": "", "ls": "", "roots": ""} {
+	for word, want := range map[string]string{"rnu": "run", "treee": "tree", "rolouts": "rollouts", "run": "run",
+		"x": "", "": "", "ls": "", "roots": ""} {
 		if got := Name(word, among); got != want {
 			t.Errorf("%q was meant to be %q, want %q", word, got, want)
 		}
