@@ -30,7 +30,7 @@ var rooms = map[string][]string{
 	"engine/embedded/gguftest": {},
 	"engine/remote":            {},
 	"engine/pool":              {".", "prefixcache", "internal/httpclient"},
-	"engine/openai":            {".", "engine/remote", "internal/httpclient"},
+	"engine/openai":            {".", "engine/remote", "internal/httpclient", "internal/loopback"},
 	"engine/ollama":            {".", "engine/remote", "internal/httpclient"},
 	"engine/enginetest":        {"."},
 
@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"env/envtest":   {"."},
 
 	"internal/httpclient": {"."},
+	"internal/loopback":   {},
 	"internal/procgroup":  {},
 	"internal/suggest":    {},
 
@@ -54,9 +55,9 @@ var rooms = map[string][]string{
 	"export/exporttest": {"."},
 	"export/reward":     {".", "internal/procgroup"},
 
-	"api":               {".", "export"},
+	"api":               {".", "export", "internal/loopback"},
 	"api/client":        {".", "api"},
-	"daemon":            {".", "branching", "branching/advantage", "bundled", "sampler", "engine", "engine/embedded", "env", "env/session", "internal/suggest", "store", "export", "api"},
+	"daemon":            {".", "branching", "branching/advantage", "bundled", "sampler", "engine", "engine/embedded", "env", "env/session", "internal/loopback", "internal/suggest", "store", "export", "api"},
 	"daemon/daemontest": {"."},
 	"bench":             {},
 	"cmd/sparkd":        {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "export", "export/reward", "sampler", "coldstart", "env", "env/alfworld", "internal/suggest", "cmd/sparkd/report"},

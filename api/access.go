@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sparkd"
+	"sparkd/internal/loopback"
 )
 
 // authorize admits a request that carries the token. Without a token it admits what
@@ -32,7 +33,7 @@ func (s *Server) authorize(r *request) error {
 
 func (s *Server) checkOrigin(r *request) error {
 	host := string(r.Host())
-	if name := hostname(host); host != "" && !loopback(name) {
+	if name := hostname(host); host != "" && !loopback.Is(name) {
 		return &sparkd.Error{
 			Code: sparkd.CodeForbidden, Field: "Host", Message: "without a token only loopback names are served",
 			Remedy: "call http://" + s.options.Listen + ", or set api.token",

@@ -2,12 +2,12 @@ package api
 
 import (
 	"net"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"sparkd"
+	"sparkd/internal/loopback"
 )
 
 // Options configure a Server. A zero field takes the value of DefaultOptions.
@@ -71,18 +71,9 @@ func (o *Options) validate() error {
 	if err != nil {
 		return sparkd.Invalid("api.listen", `write host:port, for example "127.0.0.1:8787"`, "cannot listen on %q", o.Listen)
 	}
-	if o.Token == "" && !loopback(host) {
+	if o.Token == "" && !loopback.Is(host) {
 		return sparkd.Invalid("api.token", "set api.token_file (or api.token), or listen on 127.0.0.1",
 			"%q can be reached from other machines and no token is set", o.Listen)
 	}
 	return nil
-}
-
-// loopback reports whether host (no port) names this machine's loopback interface.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && ip.IsLoopback()
 }

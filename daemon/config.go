@@ -12,6 +12,7 @@ import (
 	"sparkd"
 	"sparkd/engine"
 	"sparkd/env"
+	"sparkd/internal/loopback"
 	"sparkd/sampler"
 )
 
@@ -172,19 +173,11 @@ func (a *APIConfig) validate(check func(ok bool, field, remedy, format string, a
 	host, port, err := net.SplitHostPort(a.Listen)
 	if _, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil {
 		check(false, "api.listen", `write host:port, for example "127.0.0.1:8787"; port 0 takes a free one`, "cannot listen on %q", a.Listen)
-	} else if !loopback(host) {
+	} else if !loopback.Is(host) {
 		check(a.Token != "" || a.TokenFile != "", "api.token",
 			"set api.token_file (or api.token), or listen on 127.0.0.1", "%q can be reached from other machines and no token is set", a.Listen)
 	}
 	check(a.Token == "" || a.TokenFile == "", "api.token_file", "set one of api.token and api.token_file", "both are set")
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // DataDir is daemon.data, or the user's data folder where that is empty:

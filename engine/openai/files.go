@@ -6,13 +6,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"sparkd"
+	"sparkd/internal/loopback"
 )
 
 // files is what a model's Hugging Face folder says that a server may not: config.json,
@@ -185,11 +185,7 @@ func (f *files) describe(ctx context.Context, about *sparkd.EngineInfo,
 // local reports whether the server's address is this machine's own.
 func (s *server) local() bool {
 	u, err := url.Parse(s.http.Name())
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && loopback.Is(u.Hostname())
 }
 
 func readFile(path string) ([]byte, error) {
