@@ -1,6 +1,10 @@
 package sparkd
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"maps"
+)
 
 // Engine samples tokens from a language model. Implementations are safe for
 // concurrent use.
@@ -38,22 +42,87 @@ type EngineInfo struct {
 	AddBOS        bool   `json:"add_bos"`        // the model expects BOS in front of the text
 	TokenizerHash string `json:"tokenizer_hash"` // of how it tokenises a fixed text; equal for replicas of one model
 
-	Capabilities Capabilities   `json:"capabilities"`
-	Settings     map[string]any `json:"settings,omitempty"` // threads, cells, build flags …
+	Capabilities Capabilities `json:"capabilities"`
+
+	// Facts that only some engines have, zero elsewhere. JSON shows them among Settings.
+	Dialect       string `json:"-"` // of a server: "vllm", "sglang", "llamacpp", "ollama", "generic"
+	ServerVersion string `json:"-"` // as the server says
+	Cells         int    `json:"-"` // KV cells that all requests share; a token takes one
+	BlockTokens   int    `json:"-"` // a prefix is cached in whole blocks of so many tokens
+	Threads       int    `json:"-"` // that compute
+
+	Settings map[string]any `json:"settings,omitempty"` // for people: build flags, layers …; no code reads it
+}
+
+// Details returns Settings together with the facts that have fields.
+func (i *EngineInfo) Details() map[string]any {
+	all := maps.Clone(i.Settings)
+	add := func(name string, value any, known bool) {
+		if known {
+			if all == nil {
+				all = map[string]any{}
+			}
+			all[name] = value
+		}
+	}
+	add("dialect", i.Dialect, i.Dialect != "")
+	add("server_version", i.ServerVersion, i.ServerVersion != "")
+	add("cells", i.Cells, i.Cells > 0)
+	add("block", i.BlockTokens, i.BlockTokens > 0)
+	add("threads", i.Threads, i.Threads > 0)
+	return all
+}
+
+// MarshalJSON implements json.Marshaler: settings are the Details.
+func (i EngineInfo) MarshalJSON() ([]byte, error) {
+	type plain EngineInfo
+	i.Settings = i.Details()
+	return json.Marshal(plain(i))
 }
 
 // Capabilities says what an engine can do.
 type Capabilities struct {
-	TokenExact    bool   `json:"token_exact"`   // takes prompt ids and returns sampled ids
-	Logprobs      string `json:"logprobs"`      // "raw", "sampled", "both" or "none"
-	Entropy       string `json:"entropy"`       // "full", "top_k" or "none"
-	NativeK       bool   `json:"native_k"`      // k samples of one prefix in one request
-	TopK          int    `json:"top_k"`         // most alternatives per token that it reports; Vocabulary where all
-	CachedCounts  bool   `json:"cached_counts"` // reports how much of a prefix it reused
-	Abort         bool   `json:"abort"`         // a request that is given up stops costing the server anything
-	Reload        bool   `json:"reload"`        // exchanges weights while it runs
-	Deterministic string `json:"deterministic"` // when a seed repeats its tokens, in words
+	TokenExact    bool        `json:"token_exact"` // takes prompt ids and returns sampled ids
+	Logprobs      LogprobKind `json:"logprobs"`
+	Entropy       EntropyKind `json:"entropy"`
+	NativeK       bool        `json:"native_k"`      // k samples of one prefix in one request
+	TopK          int         `json:"top_k"`         // most alternatives per token that it reports; Vocabulary where all
+	CachedCounts  bool        `json:"cached_counts"` // reports how much of a prefix it reused
+	Abort         bool        `json:"abort"`         // a request that is given up stops costing the server anything
+	Reload        bool        `json:"reload"`        // exchanges weights while it runs
+	Deterministic string      `json:"deterministic"` // when a seed repeats its tokens, in words
 }
+
+// LogprobKind says of which distribution an engine reports the logprobs of sampled tokens.
+type LogprobKind string
+
+const (
+	LogprobsNone    LogprobKind = "none"
+	LogprobsRaw     LogprobKind = "raw"     // the model's own, before temperature and filters
+	LogprobsSampled LogprobKind = "sampled" // the one that was drawn from
+	LogprobsBoth    LogprobKind = "both"
+)
+
+// Known reports whether k is one of the constants.
+func (k LogprobKind) Known() bool { return k == LogprobsNone || k.Has() }
+
+// Has reports whether there are any logprobs.
+func (k LogprobKind) Has() bool { return k == LogprobsRaw || k == LogprobsSampled || k == LogprobsBoth }
+
+// EntropyKind says what an engine's entropies are computed from.
+type EntropyKind string
+
+const (
+	EntropyNone EntropyKind = "none"
+	EntropyFull EntropyKind = "full"  // the whole distribution
+	EntropyTopK EntropyKind = "top_k" // the most likely tokens: a lower bound
+)
+
+// Known reports whether k is one of the constants.
+func (k EntropyKind) Known() bool { return k == EntropyNone || k.Has() }
+
+// Has reports whether there are any entropies.
+func (k EntropyKind) Has() bool { return k == EntropyFull || k == EntropyTopK }
 
 // SampleRequest asks for K continuations of Prefix.
 type SampleRequest struct {

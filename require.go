@@ -10,14 +10,13 @@ var capabilityNames = []string{"token_exact", "logprobs", "entropy", "native_k",
 
 // lacks reports whether the capability of that name is missing.
 func (c *Capabilities) lacks(name string) bool {
-	none := func(s string) bool { return s == "" || s == "none" }
 	switch name {
 	case "token_exact":
 		return !c.TokenExact
 	case "logprobs":
-		return none(c.Logprobs)
+		return !c.Logprobs.Has()
 	case "entropy":
-		return none(c.Entropy)
+		return !c.Entropy.Has()
 	case "native_k":
 		return !c.NativeK
 	case "cached_counts":

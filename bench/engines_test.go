@@ -140,8 +140,7 @@ func onVLLM(t *testing.T, work recorded) {
 			t.Cleanup(func() { e.Close() })
 			forgetVLLM(t)
 			info := e.Describe()
-			block, _ := info.Settings["block"].(int)
-			p := &replay{source: e, vocabulary: info.Vocabulary, block: max(block, 1)}
+			p := &replay{source: e, vocabulary: info.Vocabulary, block: max(info.BlockTokens, 1)}
 			if !driven {
 				p.source = naiveVLLM(vllmServer, info.Model)
 			}

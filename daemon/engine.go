@@ -71,7 +71,7 @@ func (d *Daemon) loadModel(ctx context.Context) error {
 	}
 	about := e.Describe()
 	d.log.Info().Str("model", about.Model).Str("weights", about.WeightType).Str("version", about.PolicyVersion).
-		Int("context", about.ContextLength).Interface("settings", about.Settings).Dur("took", time.Since(start)).Msg("the model is loaded")
+		Int("context", about.ContextLength).Interface("settings", about.Details()).Dur("took", time.Since(start)).Msg("the model is loaded")
 	return nil
 }
 

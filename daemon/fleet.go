@@ -20,7 +20,7 @@ func (d *Daemon) Engines() api.Engines {
 		return out
 	}
 	one := sparkd.Replica{Name: about.Name, Dialect: about.Name, State: sparkd.ReplicaUp, Since: d.started, Info: about}
-	if c, ok := d.engine.(counting); ok {
+	if c, ok := d.engine.(sparkd.StatsReporter); ok {
 		s := c.Stats()
 		one.Running, one.Waiting, one.Requests, one.Failures = s.Running, s.Waiting, int(s.Requests), int(s.Failed)
 		one.CachedTokens = int(s.CachedTokens)

@@ -166,7 +166,6 @@ func (d *Daemon) resolve(spec *sparkd.Spec) error {
 // checkCells refuses an expansion that would not fit in an empty engine: its k
 // continuations alone, at their longest, with one token of prompt.
 func checkCells(spec *sparkd.Spec, k int, about *sparkd.EngineInfo) error {
-	cells, ok := about.Settings["cells"].(int)
 	field := "policy.branch"
 	switch k {
 	case spec.Policy.Roots:
@@ -175,10 +174,10 @@ func checkCells(spec *sparkd.Spec, k int, about *sparkd.EngineInfo) error {
 		field = "budget.leaves"
 	}
 	need := k*spec.Sampling.MaxTokens + 1
-	if !ok || need <= cells {
+	if about.Cells == 0 || need <= about.Cells {
 		return nil
 	}
 	return &sparkd.Error{Code: sparkd.CodeCapacity, Field: field,
-		Message: fmt.Sprintf("%d continuations of up to %d tokens need %d cells; the engine has %d", k, spec.Sampling.MaxTokens, need, cells),
+		Message: fmt.Sprintf("%d continuations of up to %d tokens need %d cells; the engine has %d", k, spec.Sampling.MaxTokens, need, about.Cells),
 		Remedy:  "lower it or sampling.max_tokens, or raise engine.cells"}
 }

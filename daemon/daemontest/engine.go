@@ -45,14 +45,14 @@ const Context = 1 << 17
 
 // Describe implements sparkd.Engine.
 func (e *Engine) Describe() sparkd.EngineInfo {
-	entropy := "full"
+	entropy := sparkd.EntropyFull
 	if e.NoEntropy {
-		entropy = "none"
+		entropy = sparkd.EntropyNone
 	}
 	return sparkd.EngineInfo{
 		Name: "scripted", Model: "scripted agent", Architecture: "none", WeightType: "none", PolicyVersion: "scripted-1",
 		Vocabulary: int(vocabulary), ContextLength: Context, BOS: bos, EOS: imEnd, EOT: imEnd, ChatTemplate: e.Template,
-		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "both", Entropy: entropy, NativeK: true, CachedCounts: true, Deterministic: "always"},
+		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: entropy, NativeK: true, CachedCounts: true, Deterministic: "always"},
 	}
 }
 

@@ -130,7 +130,10 @@ type Engine struct {
 	freed   bool
 }
 
-var _ sparkd.Reloader = (*Engine)(nil)
+var (
+	_ sparkd.Reloader      = (*Engine)(nil)
+	_ sparkd.StatsReporter = (*Engine)(nil)
+)
 
 // Open loads a model. Its errors have the code model or invalid, or are those of ctx.
 func Open(ctx context.Context, o Options) (*Engine, error) {
@@ -171,14 +174,14 @@ func (e *Engine) start() {
 func (e *Engine) describe(b backend) *sparkd.EngineInfo {
 	info := b.info()
 	info.Capabilities = sparkd.Capabilities{
-		TokenExact: true, Logprobs: "both", Entropy: "full", NativeK: true, TopK: b.vocabulary(), CachedCounts: true, Abort: true, Reload: true,
+		TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: sparkd.EntropyFull, NativeK: true, TopK: b.vocabulary(), CachedCounts: true, Abort: true, Reload: true,
 		Deterministic: "a seed repeats its tokens with Q8_0, Q4_0 and Q4_1 weights; with others, unless the rounding of another batch shape tips a draw",
 	}
 	info.Settings = maps.Clone(info.Settings)
 	if info.Settings == nil {
 		info.Settings = map[string]any{}
 	}
-	info.Settings["cells"] = b.blocks() * blockTokens
+	info.Cells = b.blocks() * blockTokens
 	info.Settings["prefix_cache"] = e.share
 	return &info
 }
@@ -186,8 +189,8 @@ func (e *Engine) describe(b backend) *sparkd.EngineInfo {
 // Describe implements sparkd.Engine.
 func (e *Engine) Describe() sparkd.EngineInfo { return *e.about.Load() }
 
-// Stats returns the totals as of the last forward. It does not wait for the model.
-func (e *Engine) Stats() Stats { return *e.loop.public.Load() }
+// Stats implements sparkd.StatsReporter: the totals as of the last forward.
+func (e *Engine) Stats() sparkd.EngineStats { return *e.loop.public.Load() }
 
 // Tokenize implements sparkd.Engine.
 func (e *Engine) Tokenize(ctx context.Context, text string, control bool) ([]sparkd.Token, error) {

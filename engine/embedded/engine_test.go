@@ -213,7 +213,7 @@ func TestFailedForwardEndsOnlyItsRequests(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	e := startToy(t, newToy(100), sharing)
 	info := e.Describe()
-	if info.Name != "toy" || info.Settings["cells"] != 1600 || !info.Capabilities.NativeK || info.Capabilities.Logprobs != "both" {
+	if info.Name != "toy" || info.Cells != 1600 || !info.Capabilities.NativeK || info.Capabilities.Logprobs != "both" {
 		t.Errorf("%+v", info)
 	}
 	if ids, err := e.Tokenize(context.Background(), "abc", false); len(ids) != 3 || err != nil {
@@ -221,15 +221,5 @@ func TestDescribe(t *testing.T) {
 	}
 	if text, err := e.Detokenize(context.Background(), []sparkd.Token{0, 1}); text != "AB" || err != nil {
 		t.Error(text, err)
-	}
-}
-
-func TestHistogram(t *testing.T) {
-	var h Histogram
-	for _, n := range []int{0, 1, 2, 3, 4, 5, 512, 513, 9999} {
-		h.observe(n)
-	}
-	if want := [11]uint64{1, 1, 2, 1, 0, 0, 0, 0, 0, 1, 2}; h.Counts != want || h.Sum != 11039 {
-		t.Errorf("%+v", h)
 	}
 }

@@ -90,7 +90,7 @@ func TestFigures(t *testing.T) {
 func figureForks(t *testing.T, e *Engine) {
 	salt := 100
 	cold, all := bench.Best(5, func() { salt++; draw(t, e, "p", scrambled(512, salt), 1, 1) })
-	bench.Print("prefill_512_ms", cold.Seconds()*1000, "ms", map[string]any{"weights": e.Describe().WeightType, "threads": e.Describe().Settings["threads"], "runs_s": all})
+	bench.Print("prefill_512_ms", cold.Seconds()*1000, "ms", map[string]any{"weights": e.Describe().WeightType, "threads": e.Describe().Threads, "runs_s": all})
 
 	// The fork itself: a sequence that refers to the prefix. It happens on the loop's
 	// goroutine, so a loop of its own is built around an idle backend.
@@ -134,7 +134,7 @@ func figureWorkload(t *testing.T, e *Engine, weights string) {
 	limit := float64(gen) / (float64(gen+prompt) / speed)
 	rate := float64(gen) / took
 	detail := map[string]any{"weights": e.Describe().WeightType, "model": weights, "generated": gen, "prompt_computed": prompt, "seconds": took,
-		"prefill_tok_s": speed, "limit_tok_s": limit, "threads": e.Describe().Settings["threads"]}
+		"prefill_tok_s": speed, "limit_tok_s": limit, "threads": e.Describe().Threads}
 	bench.Print("workload_w_tok_s", rate, "tokens/s", detail)
 	bench.Print("workload_w_of_limit", rate/limit, "ratio", detail)
 }

@@ -26,8 +26,8 @@ type loop struct {
 	next     *exchange
 
 	choosers []chooser
-	stats    Stats
-	public   atomic.Pointer[Stats] // what others see of stats
+	stats    sparkd.EngineStats
+	public   atomic.Pointer[sparkd.EngineStats] // what others see of stats
 }
 
 func newLoop(b backend, o Options) *loop {

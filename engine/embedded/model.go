@@ -87,7 +87,7 @@ func openModel(ctx context.Context, w weights, o modelOptions) (backend, error) 
 	if o.threads == 0 {
 		threads = m.pickThreads()
 	}
-	m.about.Settings["threads"] = threads
+	m.about.Threads = threads
 	return m, nil
 }
 

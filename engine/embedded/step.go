@@ -30,7 +30,7 @@ func (l *loop) step(b batch) {
 		return
 	}
 	l.stats.Forwards++
-	l.stats.DecodeBatch.observe(len(b.decode))
+	l.stats.DecodeBatch.Observe(len(b.decode))
 	positions := make([]position, 0, len(b.segs))
 	for _, s := range b.decode {
 		positions = append(positions, position{sequences: []*sequence{s}})
@@ -42,7 +42,7 @@ func (l *loop) step(b batch) {
 			positions = append(positions, position{sequences: l.fork(c.prefill)})
 		}
 	}
-	l.stats.PrefillBatch.observe(prompt)
+	l.stats.PrefillBatch.Observe(prompt)
 	l.choose(positions)
 	for i := range positions {
 		l.advance(&positions[i])

@@ -25,7 +25,7 @@ func TestThreadsChangeBetweenForwards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := m.about.Settings["threads"].(int); n < 1 {
+		if n := m.about.Threads; n < 1 {
 			t.Errorf("%d threads", n)
 		}
 		var want []float32

@@ -68,7 +68,7 @@ func (l *loader) load(ctx context.Context, w sparkd.Weights, base checkpoint) (b
 	// All weights have the same cells. Threads are measured once: beside a model that runs
 	// they would measure that.
 	l.options.blocks = b.blocks()
-	if n, ok := b.info().Settings["threads"].(int); ok {
+	if n := b.info().Threads; n > 0 {
 		l.options.threads = n
 	}
 	return b, from.model, nil

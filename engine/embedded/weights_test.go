@@ -106,8 +106,8 @@ func TestCellsNobodySet(t *testing.T) {
 	}
 	t.Cleanup(func() { e.Close() })
 	check := func(file string, cellBytes int64) {
-		if s := e.Describe().Settings; s["cells"] != 65536 || s["kv_bytes"] != 65536*cellBytes {
-			t.Errorf("%s: %v cells of %v bytes, want 65536 of %d each", file, s["cells"], s["kv_bytes"], cellBytes)
+		if about := e.Describe(); about.Cells != 65536 || about.Settings["kv_bytes"] != 65536*cellBytes {
+			t.Errorf("%s: %v cells of %v bytes, want 65536 of %d each", file, about.Cells, about.Settings["kv_bytes"], cellBytes)
 		}
 	}
 	check(first, 2*2*(16+16)*2) // layers, KV heads, key and value, bytes of an F16

@@ -18,7 +18,7 @@ func (s *suite) describe(t *testing.T) {
 	if i.Name == "" || i.Model == "" || i.PolicyVersion == "" {
 		t.Errorf("name %q, model %q, policy version %q", i.Name, i.Model, i.PolicyVersion)
 	}
-	if !slices.Contains([]string{"raw", "sampled", "both", "none"}, c.Logprobs) || !slices.Contains([]string{"full", "top_k", "none"}, c.Entropy) || c.Deterministic == "" {
+	if !c.Logprobs.Known() || !c.Entropy.Known() || c.Deterministic == "" {
 		t.Errorf("capabilities %+v", c)
 	}
 	if c.TokenExact && i.ContextLength < 1 {
@@ -109,7 +109,7 @@ func (s *suite) near(t *testing.T, what string, a, b []float32) {
 // request of its own whose prompt is the continuation so far.
 func (s *suite) teacherForced(t *testing.T) {
 	c := &s.info.Capabilities
-	if !c.TokenExact || c.Logprobs == "none" || c.Logprobs == "sampled" {
+	if !c.TokenExact || !c.Logprobs.Has() || c.Logprobs == sparkd.LogprobsSampled {
 		t.Skip("the engine has no raw logprobs")
 	}
 	whole := s.sample(t, s.request(s.prompt, 1, 0, 31)).Samples[0]

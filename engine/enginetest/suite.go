@@ -129,7 +129,7 @@ func (s *suite) wellFormed(x *sparkd.Sample, r *sparkd.SampleRequest) error {
 	}
 	n, c := len(x.Tokens), &s.info.Capabilities
 	reshaped := r.Sampling.Temperature != 1 || r.Sampling.TopK > 0 || r.Sampling.TopP > 0 || r.Sampling.MinP > 0
-	raw := c.Logprobs == "raw" || c.Logprobs == "both" || c.Logprobs == "sampled" && !reshaped
+	raw := c.Logprobs.Has() && (c.Logprobs != sparkd.LogprobsSampled || !reshaped)
 	switch {
 	case n == 0:
 		return fmt.Errorf("no tokens")
@@ -137,9 +137,9 @@ func (s *suite) wellFormed(x *sparkd.Sample, r *sparkd.SampleRequest) error {
 		return fmt.Errorf("%d tokens of at most %d", n, r.Sampling.MaxTokens)
 	case raw != (x.Logprobs != nil) && (c.TokenExact || !raw): // one that guesses tokens may know of no logprobs that fit
 		return fmt.Errorf("declares logprobs %q and returns %d", c.Logprobs, len(x.Logprobs))
-	case c.Logprobs == "both" && reshaped && x.SampledLogprobs == nil:
+	case c.Logprobs == sparkd.LogprobsBoth && reshaped && x.SampledLogprobs == nil:
 		return fmt.Errorf("no logprobs of the distribution that was sampled from")
-	case (c.Entropy != "none") != (x.Entropies != nil) && x.Logprobs != nil:
+	case c.Entropy.Has() != (x.Entropies != nil) && x.Logprobs != nil:
 		return fmt.Errorf("declares entropy %q and returns %d", c.Entropy, len(x.Entropies))
 	case !slices.Contains([]sparkd.FinishReason{sparkd.FinishStop, sparkd.FinishLength, sparkd.FinishFull}, x.Finish):
 		return fmt.Errorf("finish %q", x.Finish)

@@ -81,6 +81,6 @@ func conform(t *testing.T, o ollama.Options) (version string) {
 	if err := e.Probe(ctx); err != nil {
 		t.Errorf("probe: %v", err)
 	}
-	version, _ = info.Settings["server_version"].(string)
+	version = info.ServerVersion
 	return version
 }

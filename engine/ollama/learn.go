@@ -42,7 +42,7 @@ func (e *Engine) learn(ctx context.Context) error {
 	w := e.words
 	e.about = sparkd.EngineInfo{Name: e.http.Name(), Model: e.serving.model, Architecture: family, WeightType: shown.Details.QuantizationLevel,
 		Vocabulary: len(w.texts), ChatTemplate: jinja, BOS: w.bos, EOS: w.eos, EOT: w.eot, AddBOS: w.addBOS,
-		Settings: map[string]any{"dialect": "ollama", "server_version": version, "parallel": e.Parallel}}
+		Dialect: "ollama", ServerVersion: version, Settings: map[string]any{"parallel": e.Parallel}}
 	if e.about.TokenizerHash, err = sparkd.TokenizerHash(ctx, e.Tokenize); err != nil {
 		return err
 	}
@@ -110,12 +110,12 @@ func (e *Engine) try(ctx context.Context, info map[string]any) error {
 		return err
 	}
 	c := &e.about.Capabilities
-	*c = sparkd.Capabilities{Logprobs: "none", Entropy: "none", Abort: true, Reload: true, CachedCounts: cold.counted && cold.cached > 0,
+	*c = sparkd.Capabilities{Logprobs: sparkd.LogprobsNone, Entropy: sparkd.EntropyNone, Abort: true, Reload: true, CachedCounts: cold.counted && cold.cached > 0,
 		Deterministic: "as far as the server repeats itself: one seed a continuation, and a cached prefix may round a draw over a border"}
 	if len(warm.logprobs) > 0 && len(cold.logprobs) > 0 {
 		c.Logprobs = definition(warm.tops, cold.tops)
 		if len(warm.tops) > 0 && len(warm.tops[0]) > 1 {
-			c.TopK, c.Entropy = a.top, "top_k"
+			c.TopK, c.Entropy = a.top, sparkd.EntropyTopK
 		}
 	}
 	e.loaded = true
@@ -161,16 +161,16 @@ func (e *Engine) contextLength(ctx context.Context, info map[string]any) (int, e
 
 // definition says which logprobs the server reports, from the alternatives of the first
 // token at two temperatures: the raw ones do not depend on it.
-func definition(warm, cold [][]float64) string {
+func definition(warm, cold [][]float64) sparkd.LogprobKind {
 	if len(warm) == 0 || len(cold) == 0 || len(warm[0]) < 2 || len(cold[0]) < 2 {
-		return "sampled" // nothing says that it is more
+		return sparkd.LogprobsSampled // nothing says that it is more
 	}
 	for i := range min(len(warm[0]), len(cold[0]), 5) {
 		if math.Abs(warm[0][i]-cold[0][i]) > 0.05 {
-			return "sampled"
+			return sparkd.LogprobsSampled
 		}
 	}
-	return "raw"
+	return sparkd.LogprobsRaw
 }
 
 // newRequest returns a request that leaves nothing to the server's or the model's defaults.

@@ -123,7 +123,7 @@ func (e *Engine) sample(a *answer, p *sparkd.Sampling) sparkd.Sample {
 	if a.logprobs == nil {
 		return s
 	}
-	if e.about.Capabilities.Logprobs != "raw" && reshapes(p) {
+	if e.about.Capabilities.Logprobs != sparkd.LogprobsRaw && reshapes(p) {
 		s.SampledLogprobs = narrow(a.logprobs)
 		return s
 	}

@@ -27,7 +27,7 @@ func open(t *testing.T, h http.Handler) *openai.Engine {
 func TestSGLang(t *testing.T) {
 	e := open(t, sglangServer(&toy{}))
 	about := e.Describe()
-	if about.Settings["dialect"] != "sglang" || about.PolicyVersion != "step-7" || about.BOS != toyBOS || !about.AddBOS {
+	if about.Dialect != "sglang" || about.PolicyVersion != "step-7" || about.BOS != toyBOS || !about.AddBOS {
 		t.Errorf("%+v", about)
 	}
 	want := sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "top_k", NativeK: true, TopK: 20, CachedCounts: true, Abort: true, Reload: true}
@@ -60,7 +60,7 @@ func TestGeneric(t *testing.T) {
 	e := open(t, openaiServer(&toy{}))
 	about := e.Describe()
 	want := sparkd.Capabilities{Logprobs: "none", Entropy: "none", NativeK: true, Abort: true}
-	if got := about.Capabilities; about.Settings["dialect"] != "generic" || got.TokenExact {
+	if got := about.Capabilities; about.Dialect != "generic" || got.TokenExact {
 		t.Errorf("%+v", about)
 	} else if got.Deterministic, got.TopK = "", 0; got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -100,10 +100,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.about = sparkd.EngineInfo{Name: s.http.Name(), Model: s.model(), BOS: -1, EOS: -1, EOT: -1,
-		Settings: map[string]any{"dialect": name}}
-	if version != "" {
-		e.about.Settings["server_version"] = version
-	}
+		Dialect: name, ServerVersion: version, Settings: map[string]any{}}
 	if err := e.learn(ctx); err != nil {
 		s.http.Close()
 		return nil, err
@@ -114,9 +111,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // Dialect returns the name of the server's dialect and the server's version, "" where it
 // does not say.
 func (e *Engine) Dialect() (name, version string) {
-	name, _ = e.about.Settings["dialect"].(string)
-	version, _ = e.about.Settings["server_version"].(string)
-	return name, version
+	return e.about.Dialect, e.about.ServerVersion
 }
 
 // Describe implements sparkd.Engine.

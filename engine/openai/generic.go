@@ -21,7 +21,7 @@ const genericEnd = 256
 
 func (g *generic) learn(ctx context.Context, about *sparkd.EngineInfo) error {
 	about.Vocabulary, about.EOS, about.EOT = genericEnd+1, genericEnd, genericEnd
-	about.Settings["tokens"] = "bytes of the text in UTF-8, and 256 for its end"
+	about.Settings = map[string]any{"tokens": "bytes of the text in UTF-8, and 256 for its end"}
 	return nil
 }
 

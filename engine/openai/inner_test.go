@@ -213,7 +213,7 @@ func TestControlText(t *testing.T) {
 func TestDefinition(t *testing.T) {
 	for _, c := range []struct {
 		warm, cold [][]float64
-		want       string
+		want       sparkd.LogprobKind
 	}{
 		{nil, nil, "none"},
 		{[][]float64{{-2, -3}}, [][]float64{{-2.01, -3.01}}, "raw"},

@@ -24,7 +24,7 @@ func (e *Engine) learn(ctx context.Context) error {
 		return err
 	}
 	e.trunks.restarted(started)
-	if n, ok := a.Settings["block"].(int); ok {
+	if n := a.BlockTokens; n > 0 {
 		e.trunks.block = n
 	}
 	tokenize := e.dialect.tokenize
@@ -43,7 +43,7 @@ func (e *Engine) learn(ctx context.Context) error {
 		ids = ids[:a.ContextLength/2]
 	}
 	name, _ := e.Dialect()
-	a.Capabilities = sparkd.Capabilities{TokenExact: name != "generic" && len(ids) > 0, Logprobs: "none", Entropy: "none", Abort: true, Reload: e.reloads(),
+	a.Capabilities = sparkd.Capabilities{TokenExact: name != "generic" && len(ids) > 0, Logprobs: sparkd.LogprobsNone, Entropy: sparkd.EntropyNone, Abort: true, Reload: e.reloads(),
 		Deterministic: "as far as the server repeats itself: one seed a request, and another batch may round a draw over a border"}
 	if text != probeText {
 		a.Settings["text_round_trip"] = "differs" // as with tokenizers that put a blank in front
@@ -81,7 +81,7 @@ func (e *Engine) try(ctx context.Context, ids []sparkd.Token) error {
 	if a, b := warm.choices[0], cold.choices[0]; a.logprobs != nil {
 		c.Logprobs = definition(a.tops, b.tops)
 		if a.tops != nil {
-			c.Entropy = "top_k"
+			c.Entropy = sparkd.EntropyTopK
 		}
 	}
 	pair := ask{prefix: ids, n: 2, limit: 2, top: top, sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 2}, seed: 2}
@@ -139,14 +139,14 @@ func (e *Engine) trial(ctx context.Context, a ask) (answer, error) {
 // definition says which logprobs the server reports, from the best alternatives of the
 // first token at temperatures 1 and 0.25: the raw ones do not depend on it. Where all but
 // a hundredth of the mass is on the best token, the next one tells.
-func definition(warm, cold [][]float64) string {
+func definition(warm, cold [][]float64) sparkd.LogprobKind {
 	if len(warm) == 0 || len(cold) == 0 {
-		return "none" // nothing says which
+		return sparkd.LogprobsNone // nothing says which
 	}
 	for i := range min(len(warm[0]), len(cold[0]), 2) {
 		if math.Abs(warm[0][i]-cold[0][i]) > 0.1 {
-			return "sampled"
+			return sparkd.LogprobsSampled
 		}
 	}
-	return "raw"
+	return sparkd.LogprobsRaw
 }

@@ -163,7 +163,7 @@ func (e *Engine) read(c *choice, a *ask) (sparkd.Sample, error) {
 	if s.Finish == sparkd.FinishFull && !e.about.Capabilities.TokenExact {
 		s.Finish = sparkd.FinishLength // MaxTokens counts in tokens of the model, which are not told
 	}
-	raw := e.about.Capabilities.Logprobs == "raw" || !reshapes(a.sampling)
+	raw := e.about.Capabilities.Logprobs == sparkd.LogprobsRaw || !reshapes(a.sampling)
 	if raw {
 		s.Logprobs = narrow(c.logprobs)
 	} else {

@@ -54,7 +54,7 @@ func (v *vllm) learn(ctx context.Context, about *sparkd.EngineInfo) error {
 	}
 	size, err := v.metric(ctx, blockSize)
 	if n, _ := strconv.Atoi(size); n > 0 {
-		about.Settings["block"] = n
+		about.BlockTokens = n
 	}
 	return err
 }

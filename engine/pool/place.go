@@ -105,8 +105,8 @@ func (p *Pool) choose(w *waiter) (best *replica, held int) {
 func (p *Pool) take(on *replica, r *sparkd.SampleRequest, held int) place {
 	p.last = slices.Index(p.replicas, on)
 	expected := min(p.known.Held(on.target.Name, r.Prefix), len(r.Prefix)-1) // the last token is run in any case
-	if on.block > 1 {
-		expected -= expected % on.block
+	if n := on.info.BlockTokens; n > 1 {
+		expected -= expected % n
 	}
 	load := len(r.Prefix) - held + int(float64(r.K)*p.typical)
 	on.running++

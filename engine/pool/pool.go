@@ -171,6 +171,7 @@ func (p *Pool) Describe() sparkd.EngineInfo {
 	info.Name = "pool"
 	info.PolicyVersion = p.version
 	info.Capabilities.Deterministic = "not at all: replicas batch as they come"
+	info.Dialect, info.ServerVersion, info.Cells, info.BlockTokens, info.Threads = "", "", 0, 0, 0
 	info.Settings = map[string]any{"replicas": len(p.replicas), "inflight": p.o.Inflight}
 	return info
 }
@@ -188,18 +189,15 @@ func common(info, other *sparkd.EngineInfo) {
 	a.Reload = a.Reload && b.Reload
 	a.TopK = min(a.TopK, b.TopK)
 	if a.Logprobs != b.Logprobs {
-		a.Logprobs = "none"
+		a.Logprobs = sparkd.LogprobsNone
 	}
-	if a.Entropy != b.Entropy {
-		a.Entropy = weaker(a.Entropy, b.Entropy)
+	switch {
+	case a.Entropy == b.Entropy:
+	case a.Entropy.Has() && b.Entropy.Has():
+		a.Entropy = sparkd.EntropyTopK
+	default:
+		a.Entropy = sparkd.EntropyNone
 	}
-}
-
-func weaker(a, b string) string {
-	if a == "none" || b == "none" {
-		return "none"
-	}
-	return "top_k"
 }
 
 // Tokenize asks any replica.

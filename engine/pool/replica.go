@@ -16,7 +16,6 @@ type replica struct {
 	target Target
 	engine Member // nil until connected
 	info   sparkd.EngineInfo
-	block  int // tokens of a block of its prefix cache
 
 	state  string
 	err    *sparkd.Error // why it is down
@@ -62,7 +61,6 @@ func (p *Pool) connect(ctx context.Context, r *replica) {
 		return
 	}
 	r.engine, r.info = engine, info
-	r.block, _ = info.Settings["block"].(int)
 	if p.version == "" {
 		p.version = info.PolicyVersion
 	}
@@ -177,10 +175,12 @@ func (p *Pool) Replicas() []sparkd.Replica {
 	defer p.mu.Unlock()
 	out := make([]sparkd.Replica, len(p.replicas))
 	for i, r := range p.replicas {
-		version, _ := r.info.Settings["server_version"].(string)
-		dialect, _ := r.info.Settings["dialect"].(string)
-		out[i] = sparkd.Replica{Name: r.target.Name, Dialect: dialect, Version: version, State: r.state, Error: r.err, Since: r.since, Info: r.info,
-			Running: r.running, Requests: r.requests, Failures: r.failed, PromptTokens: r.prompt, ExpectedTokens: r.expected, CachedTokens: r.cached}
+		out[i] = sparkd.Replica{
+			Name: r.target.Name, Dialect: r.info.Dialect, Version: r.info.ServerVersion,
+			State: r.state, Error: r.err, Since: r.since, Info: r.info,
+			Running: r.running, Requests: r.requests, Failures: r.failed,
+			PromptTokens: r.prompt, ExpectedTokens: r.expected, CachedTokens: r.cached,
+		}
 	}
 	for _, w := range p.waiting {
 		if on, _ := p.choose(w); on != nil {

@@ -1,12 +1,20 @@
-package embedded
+package sparkd
 
 import "math/bits"
 
-// Stats are the engine's totals since it was opened, and its state now.
-type Stats struct {
-	Requests        uint64 // Sample calls that reached the engine's loop
+// StatsReporter is an Engine that keeps totals of its own. They count what was computed
+// for rounds that were never committed, too.
+type StatsReporter interface {
+	Engine
+	// Stats does not block.
+	Stats() EngineStats
+}
+
+// EngineStats are an engine's totals since it was opened, and its state now.
+type EngineStats struct {
+	Requests        uint64 // Sample calls that were admitted
 	Failed          uint64 // of them, ended with an error
-	PromptTokens    uint64 // as sparkd.SampleResult counts them
+	PromptTokens    uint64 // as SampleResult counts them
 	ComputedTokens  uint64
 	CachedTokens    uint64
 	GeneratedTokens uint64
@@ -19,7 +27,7 @@ type Stats struct {
 	DecodeBatch  Histogram // decoded tokens of a forward, where there were any
 	PrefillBatch Histogram // prompt tokens of a forward, where there were any
 
-	BlocksTotal  int // of 16 cells
+	BlocksTotal  int // of EngineInfo.BlockTokens cells
 	BlocksFree   int
 	BlocksHeld   int // used by live requests; the rest only keeps prefixes for later
 	PrefixTokens int // kept in the prefix cache
@@ -36,8 +44,8 @@ type Histogram struct {
 	Sum    uint64
 }
 
-// observe counts n unless it is 0.
-func (h *Histogram) observe(n int) {
+// Observe counts n unless it is 0.
+func (h *Histogram) Observe(n int) {
 	if n > 0 {
 		h.Counts[min(bits.Len(uint(n-1)), len(h.Counts)-1)]++
 		h.Sum += uint64(n)
