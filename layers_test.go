@@ -13,55 +13,73 @@ import (
 )
 
 // rooms says which packages of this module the non-test files of a folder import, neither
-// more nor less. The most specific folder counts; what lies inside one room may import each
-// other. Arrows point down: nothing here may ever form a circle.
-var rooms = map[string][]string{
-	".":                   {},
-	"branching":           {"."},
-	"branching/advantage": {"."},
-	"branching/measure":   {"."},
-	"bundled":             {"."},
-	"prefixcache":         {"."},
-	"sampler":             {".", "branching", "prefixcache"},
-	"coldstart":           {".", "sampler", "internal/httpclient", "env/alfworld"},
+// more nor less, a folder a line. The most specific folder counts; what lies inside one room
+// may import each other. Arrows point down: nothing here may ever form a circle.
+var rooms = readRooms(`
+.:
+branching: .
+branching/advantage: .
+branching/measure: .
+bundled: .
+prefixcache: .
+sampler: . branching prefixcache
+coldstart: . env/alfworld internal/httpclient sampler
 
-	"engine":                   {".", "engine/ollama", "engine/openai", "engine/pool", "internal/httpclient"},
-	"engine/embedded":          {".", "prefixcache"},
-	"engine/embedded/gguftest": {},
-	"engine/remote":            {},
-	"engine/pool":              {".", "prefixcache", "internal/httpclient"},
-	"engine/openai":            {".", "engine/remote", "internal/httpclient", "internal/loopback"},
-	"engine/ollama":            {".", "engine/remote", "internal/httpclient"},
-	"engine/enginetest":        {"."},
+engine: . engine/ollama engine/openai engine/pool internal/httpclient
+engine/embedded: . prefixcache
+engine/embedded/gguftest:
+engine/remote:
+engine/pool: . internal/httpclient prefixcache
+engine/openai: . engine/remote internal/httpclient internal/loopback
+engine/ollama: . engine/remote internal/httpclient
+engine/enginetest: .
 
-	"env":           {".", "env/alfworld", "env/worker", "env/openenv", "env/agentgym", "env/mcp", "env/session"},
-	"env/alfworld":  {".", "internal/suggest"},
-	"env/worker":    {".", "internal/procgroup", "internal/suggest"},
-	"env/openenv":   {".", "env/connector"},
-	"env/agentgym":  {".", "env/connector"},
-	"env/mcp":       {".", "internal/procgroup", "env/connector"},
-	"env/session":   {".", "env/connector"},
-	"env/connector": {"."},
-	"env/envtest":   {"."},
+env: . env/agentgym env/alfworld env/mcp env/openenv env/session env/worker
+env/alfworld: . internal/suggest
+env/worker: . internal/excerpt internal/jsonlines internal/suggest
+env/openenv: . env/connector
+env/agentgym: . env/connector
+env/mcp: . env/connector internal/jsonlines internal/procgroup
+env/session: . env/connector
+env/connector: . internal/excerpt
+env/envtest: .
 
-	"internal/httpclient": {"."},
-	"internal/loopback":   {},
-	"internal/procgroup":  {},
-	"internal/suggest":    {},
+internal/excerpt:
+internal/httpclient: .
+internal/jsonlines: internal/excerpt internal/procgroup
+internal/loopback:
+internal/procgroup:
+internal/suggest:
 
-	"store":             {"."},
-	"export":            {".", "branching/advantage"},
-	"export/fixture":    {"export", "export/exporttest"},
-	"export/exporttest": {"."},
-	"export/reward":     {".", "internal/procgroup"},
+store: .
+export: . branching/advantage
+export/fixture: export export/exporttest
+export/exporttest: .
+export/reward: . internal/procgroup
 
-	"api":               {".", "export", "internal/loopback"},
-	"api/client":        {".", "api"},
-	"daemon":            {".", "branching", "branching/advantage", "bundled", "sampler", "engine", "engine/embedded", "env", "env/session", "internal/loopback", "internal/suggest", "store", "export", "api"},
-	"daemon/daemontest": {"."},
-	"bench":             {},
-	"cmd/sparkd":        {".", "branching", "branching/measure", "daemon", "api", "api/client", "store", "export", "export/reward", "sampler", "coldstart", "env", "env/alfworld", "internal/suggest", "cmd/sparkd/report"},
-	"cmd/sparkd/report": {".", "branching/measure"},
+api: . export internal/loopback
+api/client: . api
+daemon: . api branching branching/advantage bundled engine engine/embedded env env/session export
+	internal/loopback internal/suggest sampler store
+daemon/daemontest: .
+bench:
+cmd/sparkd: . api api/client branching branching/measure cmd/sparkd/report coldstart daemon env env/alfworld
+	export export/reward internal/suggest sampler store
+cmd/sparkd/report: . branching/measure
+`)
+
+func readRooms(table string) map[string][]string {
+	rooms, folder := map[string][]string{}, ""
+	for line := range strings.Lines(table) {
+		list := line
+		if name, after, ok := strings.Cut(line, ":"); ok {
+			folder, list = name, after
+			rooms[folder] = nil
+		}
+		rooms[folder] = append(rooms[folder], strings.Fields(list)...)
+	}
+	delete(rooms, "")
+	return rooms
 }
 
 // room returns the entry of rooms that rules folder.

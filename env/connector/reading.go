@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 )
 
 // Object parses one JSON object and nothing after it. Numbers stay as they are written.
@@ -207,11 +208,4 @@ func (r *Reading) missing(key, path string, fields map[string]any) error {
 }
 
 // Excerpt shortens what a server said to what a message or a log can hold.
-func Excerpt(text string) string {
-	const most = 500
-	text = strings.ToValidUTF8(strings.TrimSpace(text), "�")
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}
+func Excerpt(text string) string { return excerpt.Text(text, 500) }

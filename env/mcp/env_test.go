@@ -313,20 +313,6 @@ func TestResetToolRefuses(t *testing.T) {
 	wantError(t, err, sparkd.CodeInvalid, "env.walk.options.reset_tool", "begin")
 }
 
-func TestLines(t *testing.T) {
-	var got []string
-	l := &lines{log: func(line string) { got = append(got, line) }}
-	for _, part := range []string{"a\n\nb", "c\n", strings.Repeat("x", 2*maxLine), "\ny"} {
-		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	if len(got) != 3 || got[0] != "a" || got[1] != "bc" || !strings.HasPrefix(got[2], "xxx") ||
-		!strings.Contains(l.last(), "xxx") {
-		t.Errorf("%q", got)
-	}
-}
-
 func FuzzAction(f *testing.F) {
 	f.Add(`move {"direction": "east"}`)
 	f.Add("look")

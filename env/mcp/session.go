@@ -17,6 +17,7 @@ import (
 
 	"sparkd"
 	"sparkd/env/connector"
+	"sparkd/internal/jsonlines"
 	"sparkd/internal/procgroup"
 )
 
@@ -34,7 +35,7 @@ type session struct {
 	mcp    *mcp.ClientSession
 	tools  map[string]*mcp.Tool // those that the agent may call, and reset_tool
 	cmd    *exec.Cmd            // nil over HTTP
-	words  *lines               // its stderr
+	tail   *jsonlines.Tail      // its stderr
 }
 
 // connect begins a session for the task of that number.
@@ -64,11 +65,11 @@ func (s *Source) transport(k *session, number int) mcp.Transport {
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "{index}", strconv.Itoa(number))
 	}
-	k.words = &lines{log: s.settings.log}
+	k.tail = &jsonlines.Tail{Log: s.settings.log, Keep: 1}
 	k.cmd = exec.Command(args[0], args[1:]...)
 	// a token may be among them, and tools show what they see
 	k.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SPARKD_") })
-	k.cmd.Stderr, k.cmd.WaitDelay = k.words, endTimeout
+	k.cmd.Stderr, k.cmd.WaitDelay = k.tail, endTimeout
 	procgroup.Bind(k.cmd)
 	return &mcp.CommandTransport{Command: k.cmd, TerminateDuration: endTimeout}
 }
@@ -159,11 +160,11 @@ func (s *Source) refused(ctx, limit context.Context, k *session, err error) erro
 		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.settings.read.Field("connect_timeout"), Err: err,
 			Remedy: "raise it, or look at the server",
 			Message: fmt.Sprintf("the MCP server began no session within %v%s",
-				s.settings.connectTimeout, k.words.last())}
+				s.settings.connectTimeout, k.tail.Words())}
 	}
 	return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.settings.server(), Err: err,
 		Remedy:  "start it by hand to see what it lacks",
-		Message: "no session with the MCP server: " + connector.Excerpt(err.Error()) + k.words.last()}
+		Message: "no session with the MCP server: " + connector.Excerpt(err.Error()) + k.tail.Words()}
 }
 
 // failed words a call that got no result.
@@ -181,5 +182,5 @@ func (k *session) failed(ctx, limit context.Context, tool string, err error) err
 		_ = k.mcp.Close() // the program has ended: this waits for its last words
 	}
 	return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Remedy: "look at the server's log",
-		Message: fmt.Sprintf("the call of %s failed: %s%s", tool, connector.Excerpt(err.Error()), k.words.last())}
+		Message: fmt.Sprintf("the call of %s failed: %s%s", tool, connector.Excerpt(err.Error()), k.tail.Words())}
 }

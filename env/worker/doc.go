@@ -4,14 +4,12 @@
 //
 //	source.go    what the configuration says and what the worker says: Open, Info, Lookup
 //	protocol.go  requests, answers, and what is refused in them
-//	worker.go    one process: starting it, one call at a time
+//	worker.go    one process (internal/jsonlines): starting it, one call at a time
 //	exchange.go  one call: a request and its answer
-//	end.go       the end of a process and of all that it started
 //	failure.go   why it ended, in words
 //	pool.go      places for copies in a bounded number of workers
 //	env.go       a copy: it remembers its path, so that its place can be taken
 //	fork.go      copies that fork or are written down
-//	process_*.go what differs between systems: descendants, memory
 //
 // # Places
 //

@@ -17,9 +17,9 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 	}
 	deadline := time.NewTimer(c.timeout)
 	defer deadline.Stop()
-	look, rest := w.look()
+	measure, rest := w.measuring()
 	defer rest()
-	wrote, lines := w.write(append(line, '\n')), w.lines
+	wrote, lines := w.write(append(line, '\n')), w.process.Lines
 	var answer []byte
 	for wrote != nil || answer == nil {
 		select {
@@ -35,8 +35,8 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 				return nil, breach(fmt.Sprintf("it wrote a line of more than %d MiB", maxLine>>20))
 			}
 			answer, lines = l, nil // more lines would be unasked for
-		case <-look:
-			if size := resident(w.cmd.Process.Pid); size > 2*w.o.Memory<<20 {
+		case <-measure:
+			if size := w.process.Resident(); size > 2*w.o.Memory<<20 {
 				return nil, huge(size)
 			}
 		case <-deadline.C:
@@ -53,26 +53,26 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 func (w *worker) write(line []byte) <-chan error {
 	wrote := make(chan error, 1)
 	go func() {
-		_, err := w.stdin.Write(line)
+		_, err := w.process.Write(line)
 		wrote <- err
 	}()
 	return wrote
 }
 
-// look says when to look at the memory during a call: never, if there is no bound.
-func (w *worker) look() (<-chan time.Time, func()) {
+// measuring says when to measure the memory during a call: never, if there is no bound.
+func (w *worker) measuring() (<-chan time.Time, func()) {
 	if w.o.Memory == 0 {
 		return nil, func() {}
 	}
-	t := time.NewTicker(w.o.look)
+	t := time.NewTicker(w.o.measure)
 	return t.C, t.Stop
 }
 
-// tooBig looks at the memory after an answer, but not after each of many in a row.
+// tooBig measures the memory after an answer, but not after each of many in a row.
 func (w *worker) tooBig() bool {
-	if w.o.Memory == 0 || time.Since(w.measured) < w.o.look {
+	if w.o.Memory == 0 || time.Since(w.measured) < w.o.measure {
 		return false
 	}
 	w.measured = time.Now()
-	return resident(w.cmd.Process.Pid) > w.o.Memory<<20
+	return w.process.Resident() > w.o.Memory<<20
 }

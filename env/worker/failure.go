@@ -1,21 +1,15 @@
 package worker
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"sync"
 	"time"
 
 	"sparkd"
 )
 
-const (
-	tailLines  = 5    // of stderr that an error shows
-	maxLogLine = 4096 // bytes of a line of stderr; the rest is cut
-)
+// tailLines is how many lines of stderr an error shows.
+const tailLines = 5
 
 // Why a worker came to its end; a breach is another reason.
 var (
@@ -58,46 +52,12 @@ func (w *worker) failure(cause error) *sparkd.Error {
 	default:
 		switch cause {
 		case errEnded:
-			e.Message = fmt.Sprintf("the worker %q ended: %v", w.o.Command[0], w.state)
+			e.Message = fmt.Sprintf("the worker %q ended: %v", w.o.Command[0], w.process.State)
 			e.Field, e.Remedy = w.o.field("command"), "see what it wrote to stderr, in the log"
 		case errStopped:
 			return errClosed
 		}
 	}
-	if words := w.words.String(); words != "" {
-		e.Message += "; its last words: " + words
-	}
+	e.Message += w.process.Tail.Words()
 	return e
-}
-
-// tail keeps the last lines that a worker wrote to stderr.
-type tail struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-// follow hands every line to log, cut to maxLogLine, until stderr ends.
-func (t *tail) follow(stderr io.Reader, log func(line string)) {
-	r := bufio.NewReaderSize(stderr, maxLogLine)
-	for {
-		line, more, err := r.ReadLine()
-		if err != nil {
-			return
-		}
-		text := strings.ToValidUTF8(string(line), "�")
-		for more && err == nil {
-			_, more, err = r.ReadLine()
-		}
-		log(text)
-		t.mu.Lock()
-		t.lines = append(t.lines, text)
-		t.lines = t.lines[max(0, len(t.lines)-tailLines):]
-		t.mu.Unlock()
-	}
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return cut(strings.Join(t.lines, " | "))
 }

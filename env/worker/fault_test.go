@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/jsonlines"
 )
 
 func TestFaultsAtStart(t *testing.T) {
@@ -178,7 +179,7 @@ func TestGrowth(t *testing.T) {
 		t.Skip("memory is known on Linux only")
 	}
 	o := options("replay", "yes")
-	o.Workers, o.Memory, o.look = 1, 80, time.Millisecond
+	o.Workers, o.Memory, o.measure = 1, 80, time.Millisecond
 	s := open(t, o)
 	e, other := begin(t, s, 0), begin(t, s, 1)
 	first := s.pool.hosts[0].worker
@@ -202,7 +203,7 @@ func TestKilledWhileIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := s.pool.hosts[0].worker
-	killTree(first.cmd.Process.Pid)
+	kill(first.process.Pid())
 	<-first.gone
 	step(t, e, "1", 0, 2, 2)
 	step(t, f, "2", 0, 3, 2)
@@ -279,7 +280,7 @@ func TestLog(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(lines, []string{strings.Repeat("a", maxLogLine), "b�"}) {
+	if !slices.Equal(lines, []string{strings.Repeat("a", jsonlines.MaxLogLine), "b�"}) {
 		t.Errorf("logged %d lines, %.100q", len(lines), lines)
 	}
 }
@@ -292,7 +293,7 @@ func TestWorkersDieWithTheDaemon(t *testing.T) {
 		go func() { _, _ = e.Step(t.Context(), "hang") }() // one that does not listen
 		begin(t, s, 1)
 		for _, h := range s.pool.hosts {
-			_, _ = os.Stdout.WriteString(strconv.Itoa(h.worker.cmd.Process.Pid) + "\n")
+			_, _ = os.Stdout.WriteString(strconv.Itoa(h.worker.process.Pid()) + "\n")
 		}
 		hang()
 	}

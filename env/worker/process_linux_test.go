@@ -4,10 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"sparkd/internal/jsonlines"
 )
 
 // children lists the processes that this one has.
-func children() []int { return descendants(os.Getpid()) }
+func children() []int { return jsonlines.Descendants(os.Getpid()) }
 
 // detach puts a program that is to be started into a group of its own.
 func detach(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 )
 
 // version of the protocol that is spoken here.
@@ -19,7 +20,7 @@ const version = 1
 const (
 	maxLine     = 16 << 20 // bytes of an answer
 	maxSessions = 1024
-	maxWords    = 2000 // bytes of its words that go into an error
+	maxWords    = 2000 // runes of its words that go into an error
 )
 
 // request is one line to a worker. Which fields an op has, docs/environments-reference.md says.
@@ -60,22 +61,22 @@ func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 		} `json:"error"`
 	}
 	if err := json.Unmarshal(line, &a); err != nil {
-		return nil, breach(fmt.Sprintf("it wrote a line that is no answer: %s", quote(line)))
+		return nil, breach(fmt.Sprintf("it wrote a line that is no answer: %s", excerpt.Line(line)))
 	}
 	switch {
 	case a.ID == nil || *a.ID != id:
-		return nil, breach(fmt.Sprintf("it wrote an answer without id %d, that of the request: %s", id, quote(line)))
+		return nil, breach(fmt.Sprintf("it wrote an answer without id %d, that of the request: %s", id, excerpt.Line(line)))
 	case a.Error != nil && a.OK != nil:
-		return nil, breach("its answer has both ok and error: " + quote(line))
+		return nil, breach("its answer has both ok and error: " + excerpt.Line(line))
 	case a.Error != nil:
-		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: cut(a.Error.Message), Field: cut(a.Error.Field),
-			Remedy: cut(a.Error.Remedy)}
+		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: excerpt.Text(a.Error.Message, maxWords), Field: excerpt.Text(a.Error.Field, maxWords),
+			Remedy: excerpt.Text(a.Error.Remedy, maxWords)}
 		if a.Error.Code == string(sparkd.CodeInvalid) {
 			e.Code = sparkd.CodeInvalid
 		}
 		return nil, e
 	case !bytes.HasPrefix(a.OK, []byte("{")):
-		return nil, breach("its answer has neither an ok object nor an error object: " + quote(line))
+		return nil, breach("its answer has neither an ok object nor an error object: " + excerpt.Line(line))
 	}
 	return a.OK, nil
 }
@@ -162,18 +163,18 @@ func parseHello(ok json.RawMessage) (hello, error) {
 		return h, breach(fmt.Sprintf("its hello has sessions = %d, which must be from 1 to %d",
 			h.Sessions, maxSessions))
 	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
-		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay", cut(h.Fork)))
+		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay", excerpt.Text(h.Fork, maxWords)))
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
 		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {
 			return h, breach(fmt.Sprintf("its hello has %d tasks in split %q; a split has a name without a slash "+
-				"and at least one task, or -1 for any number", n, cut(split)))
+				"and at least one task, or -1 for any number", n, excerpt.Text(split, maxWords)))
 		}
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Names)) {
 		if n := len(h.Names[split]); n != h.Splits[split] {
 			return h, breach(fmt.Sprintf("its hello names %d tasks of split %q, which has %d", n,
-				cut(split), h.Splits[split]))
+				excerpt.Text(split, maxWords), h.Splits[split]))
 		}
 	}
 	return h, nil
@@ -194,21 +195,4 @@ func (h *hello) has(t sparkd.Task) error {
 			"there is no task %d", t.Index)
 	}
 	return nil
-}
-
-// cut bounds what others say before it goes into an error.
-func cut(s string) string {
-	if len(s) > maxWords {
-		s = s[:maxWords] + "…"
-	}
-	return strings.ToValidUTF8(s, "�")
-}
-
-// quote shows the beginning of a line.
-func quote(line []byte) string {
-	const most = 120
-	if len(line) > most {
-		return fmt.Sprintf("%q and %d bytes more", line[:most], len(line)-most)
-	}
-	return fmt.Sprintf("%q", line)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 	"sparkd/internal/suggest"
 )
 
@@ -32,8 +33,8 @@ type Options struct {
 	// goroutines. nil drops it.
 	Log func(line string)
 
-	name string
-	look time.Duration // between two looks at a worker's memory
+	name    string
+	measure time.Duration // time between two measurements of a worker's memory
 }
 
 // mostByDefault bounds the workers where the configuration does not: each may be a JVM.
@@ -59,8 +60,8 @@ func (o Options) withDefaults(name string) (*Options, error) {
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = 30 * time.Second
 	}
-	if o.look <= 0 {
-		o.look = 100 * time.Millisecond
+	if o.measure <= 0 {
+		o.measure = 100 * time.Millisecond
 	}
 	if o.Log == nil {
 		o.Log = func(string) {}
@@ -102,7 +103,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		about += ": " + h.About
 	}
 	return &Source{pool: newPool(options, first),
-		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork, About: cut(about)}}, nil
+		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork, About: excerpt.Text(about, maxWords)}}, nil
 }
 
 // Info describes the environment, as its worker did.

@@ -1,44 +1,36 @@
 package worker
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"os/exec"
 	"strings"
 	"sync"
 	"time"
 
 	"sparkd"
-	"sparkd/internal/procgroup"
+	"sparkd/internal/excerpt"
+	"sparkd/internal/jsonlines"
 )
 
 // worker is one process. Its run goroutine owns the conversation: calls come in through
 // calls, lines through lines. It ends once, and then closes gone.
 type worker struct {
-	o     *Options
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	pipes []io.Closer      // all three
-	state *os.ProcessState // set before gone is closed
-	cause error            // of its end; set before gone is closed
-	hello hello            // set by start, never changed
+	o       *Options
+	process *jsonlines.Process
+	cause   error // of its end; set before gone is closed
+	hello   hello // set by start, never changed
 
 	calls chan *call    // unbuffered: a call that was taken is answered
-	lines chan []byte   // of stdout; closed at its end; nil for one that is too long
-	quit  chan struct{} // closed when nobody reads lines any more
 	stop  func()        // asks for a graceful end; may be called often
 	asked chan struct{} // closed by stop
 	gone  chan struct{} // closed when the process is no more
-	words tail          // of stderr
 
-	readers  sync.WaitGroup // read and log
-	id       uint64         // of the last request; owned by run, as are those below
-	measured time.Time      // when memory was looked at last
+	id       uint64    // of the last request; owned by run, as are those below
+	measured time.Time // when memory was measured last
 }
 
 // call is one request under way.
@@ -52,6 +44,11 @@ type result struct {
 	ok  json.RawMessage
 	err error
 }
+
+const (
+	grace = 3 * time.Second // for a worker that is asked to end
+	drain = time.Second     // for one that is about to
+)
 
 // errGone means that the worker had ended before it took the call.
 var errGone = errors.New("the worker is gone")
@@ -67,20 +64,18 @@ func (a *abandoned) Unwrap() error { return a.err }
 
 // start starts a worker and asks for its hello.
 func start(ctx context.Context, o *Options) (*worker, error) {
-	path, err := exec.LookPath(o.Command[0])
-	if err != nil {
+	p, err := jsonlines.Start(jsonlines.Options{Command: o.Command, MaxLine: maxLine, Log: o.Log, Keep: tailLines})
+	switch {
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
 		return nil, &sparkd.Error{Code: sparkd.CodeInvalid, Field: o.field("command"), Err: err,
-			Message: fmt.Sprintf("cannot find the program %q",
-				o.Command[0]), Remedy: "install it, or give its full path"}
-	}
-	w := &worker{o: o, cmd: exec.Command(path, o.Command[1:]...),
-		calls: make(chan *call), lines: make(chan []byte),
-		quit: make(chan struct{}), asked: make(chan struct{}), gone: make(chan struct{})}
-	w.stop = sync.OnceFunc(func() { close(w.asked) })
-	if err := w.launch(); err != nil {
+			Message: fmt.Sprintf("cannot find the program %q", o.Command[0]), Remedy: "install it, or give its full path"}
+	case err != nil:
 		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: o.field("command"), Err: err,
-			Message: fmt.Sprintf("cannot start %q: %v", path, err), Remedy: "make it a program that can be run"}
+			Message: fmt.Sprintf("cannot start %q: %v", o.Command[0], err), Remedy: "make it a program that can be run"}
 	}
+	w := &worker{o: o, process: p, calls: make(chan *call), asked: make(chan struct{}), gone: make(chan struct{})}
+	w.stop = sync.OnceFunc(func() { close(w.asked) })
+	go w.run()
 	ok, err := w.call(ctx, request{Op: "hello", Protocol: version, Options: o.options()}, o.StartTimeout)
 	if err == nil {
 		w.hello, err = parseHello(ok)
@@ -113,50 +108,6 @@ func (w *worker) refusal(err error) error {
 	return err
 }
 
-func (w *worker) launch() error {
-	stdin, err := w.cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	stdout, err := w.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	stderr, err := w.cmd.StderrPipe()
-	if err != nil {
-		return err
-	}
-	w.stdin, w.pipes = stdin, []io.Closer{stdin, stdout, stderr}
-	procgroup.Bind(w.cmd)
-	if err := w.cmd.Start(); err != nil {
-		return err
-	}
-	w.readers.Go(func() { w.read(stdout) })
-	w.readers.Go(func() { w.words.follow(stderr, w.o.Log) })
-	go w.run()
-	return nil
-}
-
-// read hands the lines of stdout to run, up to one that is too long: nil stands for it.
-func (w *worker) read(stdout io.Reader) {
-	defer close(w.lines)
-	s := bufio.NewScanner(stdout)
-	s.Buffer(make([]byte, 0, 4096), maxLine)
-	for s.Scan() {
-		select {
-		case w.lines <- append([]byte{}, s.Bytes()...):
-		case <-w.quit:
-			return
-		}
-	}
-	if errors.Is(s.Err(), bufio.ErrTooLong) {
-		select {
-		case w.lines <- nil:
-		case <-w.quit:
-		}
-	}
-}
-
 // call asks the worker, when it is this call's turn, and waits for the answer. It fails
 // with errGone when the worker had ended before, and with *abandoned when ctx ended with
 // the answer outstanding.
@@ -184,7 +135,14 @@ func (w *worker) call(ctx context.Context, r request, timeout time.Duration) (js
 func (w *worker) run() {
 	c, cause := w.serve()
 	w.cause = cause
-	w.end(cause)
+	switch cause {
+	case nil:
+		w.process.End(grace)
+	case errEnded: // it closed its stdout and is about to end
+		w.process.End(drain)
+	default:
+		w.process.End(0)
+	}
 	switch {
 	case c != nil:
 		c.done <- result{err: w.failure(cause)}
@@ -201,11 +159,11 @@ func (w *worker) serve() (*call, error) {
 		select {
 		case <-w.asked:
 			return nil, nil
-		case line, ok := <-w.lines:
+		case line, ok := <-w.process.Lines:
 			if !ok {
 				return nil, errEnded
 			}
-			return nil, breach("it wrote without being asked: " + quote(line))
+			return nil, breach("it wrote without being asked: " + excerpt.Line(line))
 		case c := <-w.calls:
 			select {
 			case <-w.asked: // it came in the moment of the end

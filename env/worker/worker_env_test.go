@@ -294,10 +294,3 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 }
-
-// One look at the memory of a process, taken at most every 100 ms.
-func BenchmarkResident(b *testing.B) {
-	for b.Loop() {
-		resident(os.Getpid())
-	}
-}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sparkd/internal/jsonlines"
 )
 
 // The test binary is its own worker: a walk on a line of numbers, which fails on demand.
@@ -176,7 +178,7 @@ func (l *line) fault(name string) {
 	case "exit 0":
 		os.Exit(0)
 	case "killed":
-		killTree(os.Getpid())
+		kill(os.Getpid())
 		hang()
 	case "hang with child":
 		child := exec.Command("sleep", "1000")
@@ -199,8 +201,14 @@ func (l *line) fault(name string) {
 		grow(512)
 		hang()
 	case "shout":
-		fmt.Fprintln(os.Stderr, strings.Repeat("a", 3*maxLogLine))
+		fmt.Fprintln(os.Stderr, strings.Repeat("a", 3*jsonlines.MaxLogLine))
 		fmt.Fprintln(os.Stderr, "b\xff")
+	}
+}
+
+func kill(pid int) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Kill()
 	}
 }
 

@@ -1,4 +1,4 @@
-package worker
+package jsonlines
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // killTree kills a process, its group and its descendants, those in groups of their own
 // too.
 func killTree(pid int) {
-	tree := descendants(pid)
+	tree := Descendants(pid)
 	procgroup.Kill(pid)
 	killAll(tree)
 }
@@ -27,7 +27,7 @@ func killAll(pids []int) {
 // resident returns the resident memory of a process and its descendants in bytes.
 func resident(pid int) int {
 	sum := 0
-	for _, p := range append(descendants(pid), pid) {
+	for _, p := range append(Descendants(pid), pid) {
 		status, _ := os.ReadFile("/proc/" + strconv.Itoa(p) + "/status") // it may have ended
 		if _, after, ok := bytes.Cut(status, []byte("VmRSS:")); ok {
 			kib, _, _ := bytes.Cut(bytes.TrimLeft(after, " \t"), []byte(" "))
@@ -38,15 +38,15 @@ func resident(pid int) int {
 	return sum
 }
 
-// descendants lists the living children of a process, and theirs.
-func descendants(pid int) []int {
+// Descendants lists the living children of a process, and theirs.
+func Descendants(pid int) []int {
 	var found []int
 	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
 	for _, name := range lists {
 		text, _ := os.ReadFile(name)
 		for _, field := range bytes.Fields(text) {
 			if child, err := strconv.Atoi(string(field)); err == nil {
-				found = append(append(found, child), descendants(child)...)
+				found = append(append(found, child), Descendants(child)...)
 			}
 		}
 	}

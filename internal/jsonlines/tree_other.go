@@ -1,6 +1,6 @@
 //go:build !linux
 
-package worker
+package jsonlines
 
 import (
 	"os"
@@ -16,8 +16,8 @@ func killTree(pid int) {
 	}
 }
 
-// descendants and killAll do nothing: they are not known here.
-func descendants(int) []int { return nil }
+// Descendants and killAll do nothing: they are not known here.
+func Descendants(int) []int { return nil }
 func killAll([]int)         {}
 
 // resident is not known here.

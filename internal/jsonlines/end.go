@@ -1,0 +1,78 @@
+package jsonlines
+
+import (
+	"time"
+
+	"sparkd/internal/procgroup"
+)
+
+// drain is how long the last output of a process that has ended may take: somebody else may
+// hold its pipes.
+const drain = time.Second
+
+// End closes stdin, gives the process the time to end by itself, kills what is left of it
+// and of all that it started, and waits for them. It reports whether the process ended by
+// itself. Lines that come meanwhile are dropped. Every call but the first waits for that one.
+func (p *Process) End(grace time.Duration) (itself bool) {
+	p.ending.Do(func() { p.itself = p.end(grace) })
+	return p.itself
+}
+
+func (p *Process) end(grace time.Duration) (itself bool) {
+	below := Descendants(p.Pid()) // who outlives it is nobody's child
+	// Not waited for before: until then its number is nobody else's.
+	exited := make(chan struct{})
+	go func() {
+		p.State, _ = p.cmd.Process.Wait()
+		close(exited)
+	}()
+	_ = p.stdin.Close()
+	itself = p.await(exited, grace)
+	close(p.quit)
+	if itself {
+		procgroup.Kill(p.Pid()) // what it left behind
+		killAll(below)
+	} else {
+		killTree(p.Pid())
+	}
+	<-exited
+	drained := make(chan struct{})
+	go func() {
+		p.readers.Wait()
+		close(drained)
+	}()
+	within(drain, drained)
+	for _, pipe := range p.pipes {
+		_ = pipe.Close()
+	}
+	<-drained
+	return itself
+}
+
+// await drops lines until the process ends, for a time at most. It reports whether it ended.
+func (p *Process) await(exited <-chan struct{}, most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	for lines := p.Lines; ; {
+		select {
+		case _, ok := <-lines:
+			if !ok {
+				lines = nil
+			}
+		case <-exited:
+			return true
+		case <-timer.C:
+			return false
+		}
+	}
+}
+
+// within waits for done, but not forever.
+func within(most time.Duration, done <-chan struct{}) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,115 @@
+package jsonlines
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+
+	"sparkd/internal/procgroup"
+)
+
+// Options say how a program is run.
+type Options struct {
+	Command []string          // program and arguments; no shell reads them
+	Env     []string          // beside sparkd's own environment
+	MaxLine int               // bytes of a line of stdout
+	Log     func(line string) // takes the lines of stderr, from another goroutine
+	Keep    int               // lines of stderr that Tail remembers
+}
+
+// Process is a program that runs.
+type Process struct {
+	// Lines are those of stdout, without their ends: nil for one that is too long, which is
+	// the last. It is closed at the end of stdout.
+	Lines <-chan []byte
+	Tail  *Tail // of stderr
+	// State says how the process ended. It is set once End has returned.
+	State *os.ProcessState
+
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	pipes   []io.Closer    // all three
+	readers sync.WaitGroup // of stdout and stderr
+	quit    chan struct{}  // closed when nobody takes lines any more
+	ending  sync.Once
+	itself  bool // it ended before it was killed
+}
+
+// Start starts a program. The error is that of package os/exec.
+func Start(o Options) (*Process, error) {
+	path, err := exec.LookPath(o.Command[0])
+	if err != nil {
+		return nil, err
+	}
+	lines := make(chan []byte)
+	p := &Process{Lines: lines, Tail: &Tail{Log: o.Log, Keep: o.Keep}, cmd: exec.Command(path, o.Command[1:]...),
+		quit: make(chan struct{})}
+	if len(o.Env) > 0 {
+		p.cmd.Env = append(os.Environ(), o.Env...)
+	}
+	stdout, stderr, err := p.connect()
+	if err != nil {
+		return nil, err
+	}
+	procgroup.Bind(p.cmd)
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.readers.Go(func() { p.read(stdout, lines, o.MaxLine) })
+	p.readers.Go(func() { _, _ = io.Copy(p.Tail, stderr) })
+	return p, nil
+}
+
+// connect makes the three pipes.
+func (p *Process) connect() (stdout, stderr io.ReadCloser, err error) {
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return nil, nil, err
+	}
+	if stdout, err = p.cmd.StdoutPipe(); err != nil {
+		return nil, nil, err
+	}
+	if stderr, err = p.cmd.StderrPipe(); err != nil {
+		return nil, nil, err
+	}
+	p.pipes = []io.Closer{p.stdin, stdout, stderr}
+	return stdout, stderr, nil
+}
+
+// read hands on the lines of stdout, up to one that is too long.
+func (p *Process) read(stdout io.Reader, lines chan<- []byte, most int) {
+	defer close(lines)
+	s := bufio.NewScanner(stdout)
+	s.Buffer(make([]byte, 0, min(4096, most)), most)
+	send := func(line []byte) bool {
+		select {
+		case lines <- line:
+			return true
+		case <-p.quit:
+			return false
+		}
+	}
+	for s.Scan() {
+		if !send(append([]byte{}, s.Bytes()...)) {
+			return
+		}
+	}
+	if errors.Is(s.Err(), bufio.ErrTooLong) {
+		send(nil)
+	}
+}
+
+// Write writes to stdin. A pipe that is full blocks; the end of the process ends that too.
+func (p *Process) Write(b []byte) (int, error) { return p.stdin.Write(b) }
+
+// CloseInput ends stdin, which asks the program to end.
+func (p *Process) CloseInput() error { return p.stdin.Close() }
+
+// Pid is the number of the process, which leads a group of its own.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Resident returns the resident memory of the process and its descendants in bytes; 0 where
+// the system does not say.
+func (p *Process) Resident() int { return resident(p.Pid()) }
