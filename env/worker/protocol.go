@@ -65,11 +65,13 @@ func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 	}
 	switch {
 	case a.ID == nil || *a.ID != id:
-		return nil, breach(fmt.Sprintf("it wrote an answer without id %d, that of the request: %s", id, excerpt.Line(line)))
+		return nil, breach(fmt.Sprintf("it wrote an answer without id %d, that of the request: %s",
+			id, excerpt.Line(line)))
 	case a.Error != nil && a.OK != nil:
 		return nil, breach("its answer has both ok and error: " + excerpt.Line(line))
 	case a.Error != nil:
-		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: excerpt.Text(a.Error.Message, maxWords), Field: excerpt.Text(a.Error.Field, maxWords),
+		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: excerpt.Text(a.Error.Message, maxWords),
+			Field:  excerpt.Text(a.Error.Field, maxWords),
 			Remedy: excerpt.Text(a.Error.Remedy, maxWords)}
 		if a.Error.Code == string(sparkd.CodeInvalid) {
 			e.Code = sparkd.CodeInvalid
@@ -163,7 +165,8 @@ func parseHello(ok json.RawMessage) (hello, error) {
 		return h, breach(fmt.Sprintf("its hello has sessions = %d, which must be from 1 to %d",
 			h.Sessions, maxSessions))
 	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
-		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay", excerpt.Text(h.Fork, maxWords)))
+		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay",
+			excerpt.Text(h.Fork, maxWords)))
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
 		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {

@@ -103,7 +103,8 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		about += ": " + h.About
 	}
 	return &Source{pool: newPool(options, first),
-		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork, About: excerpt.Text(about, maxWords)}}, nil
+		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork,
+			About: excerpt.Text(about, maxWords)}}, nil
 }
 
 // Info describes the environment, as its worker did.

@@ -68,7 +68,8 @@ func start(ctx context.Context, o *Options) (*worker, error) {
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
 		return nil, &sparkd.Error{Code: sparkd.CodeInvalid, Field: o.field("command"), Err: err,
-			Message: fmt.Sprintf("cannot find the program %q", o.Command[0]), Remedy: "install it, or give its full path"}
+			Message: fmt.Sprintf("cannot find the program %q",
+				o.Command[0]), Remedy: "install it, or give its full path"}
 	case err != nil:
 		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: o.field("command"), Err: err,
 			Message: fmt.Sprintf("cannot start %q: %v", o.Command[0], err), Remedy: "make it a program that can be run"}
