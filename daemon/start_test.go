@@ -37,7 +37,7 @@ func TestStartErrors(t *testing.T) {
 	}{
 		{"port in use", func(c *daemon.Config) { c.API.Listen = ln.Addr().String() }, sparkd.CodeUnavailable, "api.listen", "address already in use"},
 		{"data folder locked", func(c *daemon.Config) { c.Daemon.Data = taken }, sparkd.CodeConflict, "", "another sparkd uses"},
-		{"data folder is a file", func(c *daemon.Config) { c.Daemon.Data = file }, sparkd.CodeStore, "", "is a file"},
+		{"data folder is a file", func(c *daemon.Config) { c.Daemon.Data = file }, sparkd.CodeInvalid, "daemon.data", "is a file"},
 		{"disk is full", func(c *daemon.Config) { c.Store.MinFree = 1 << 60 }, sparkd.CodeStore, "", "must stay free"},
 		{"bad value", func(c *daemon.Config) { c.Daemon.Trees = -1 }, sparkd.CodeInvalid, "daemon.trees", "out of range"},
 		{"no token", func(c *daemon.Config) { c.API.Listen = "0.0.0.0:0" }, sparkd.CodeInvalid, "api.token", "no token"},

@@ -32,16 +32,17 @@ func prepareFolder(dir string) (*highWater, error) {
 		return nil, sparkd.Invalid("data", "name a folder", "no data folder")
 	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return nil, folderError(dir, "is a file", "move it away or choose another --data", nil)
+		return nil, wrongFolder(dir, "is a file", "move it away or choose another --data", nil)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, folderError(dir, "cannot be made", "check the path and its permissions, or choose another --data", err)
+		return nil, wrongFolder(dir, "cannot be made", "check the path and its permissions, or choose another --data", err)
 	}
 	water, err := openHighWater(filepath.Join(dir, highWaterName))
 	if errors.Is(err, errLocked) {
 		return nil, &sparkd.Error{Code: sparkd.CodeConflict, Message: fmt.Sprintf("another sparkd uses %s", dir), Remedy: "stop it or choose another --data", Err: err}
 	} else if err != nil {
-		return nil, folderError(dir, "cannot be written", "check its permissions and that its disk is mounted for writing, or choose another --data", err)
+		return nil, wrongFolder(dir, "cannot be written",
+			"check its permissions and that its disk is mounted for writing, or choose another --data", err)
 	}
 	if err := checkFormat(dir); err != nil {
 		return nil, errors.Join(err, water.close())
@@ -72,8 +73,15 @@ func checkFormat(dir string) error {
 	return nil
 }
 
-// folderError is about a folder that is no place for a store.
-func folderError(dir, problem, remedy string, cause error) error {
+// wrongFolder is about a folder that can hold no store: the setting is wrong.
+func wrongFolder(dir, problem, remedy string, cause error) error {
+	e := folderError(dir, problem, remedy, cause)
+	e.Code, e.Field = sparkd.CodeInvalid, "daemon.data"
+	return e
+}
+
+// folderError is about a folder that is no place for a store now.
+func folderError(dir, problem, remedy string, cause error) *sparkd.Error {
 	msg := fmt.Sprintf("the data folder %s %s", dir, problem)
 	if cause != nil {
 		msg += ": " + cause.Error()

@@ -2,16 +2,19 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
+
+	"github.com/spf13/cobra"
 
 	"sparkd"
 	"sparkd/store"
 )
 
-func checkCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	s := c.addSettings(f, "data")
-	return func([]string) error { return c.check(s) }
+func checkCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{Use: "check", Short: "Verify every stored record", Example: "sparkd check --data /var/lib/sparkd"}
+	s := c.addSettings(cmd.Flags(), "data")
+	cmd.RunE = func(*cobra.Command, []string) error { return c.check(s) }
+	return cmd
 }
 
 // check verifies the store of a daemon that does not run.

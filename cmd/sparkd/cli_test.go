@@ -109,15 +109,16 @@ func TestHelp(t *testing.T) {
 	s := newSession(t)
 	text := s.must("help").stdout
 	golden(t, "help.txt", []byte(text))
-	for _, cmd := range commands {
-		h := s.must("help", cmd.name).stdout
-		if h != s.must(cmd.name, "--help").stdout {
-			t.Errorf("help %s and %s --help differ", cmd.name, cmd.name)
+	for _, cmd := range (&cli{}).root().Commands() {
+		name := cmd.Name()
+		h := s.must("help", name).stdout
+		if h != s.must(name, "--help").stdout || h != s.must(name, "-h").stdout {
+			t.Errorf("help %s and %s --help differ", name, name)
 		}
-		if !strings.Contains(h, "Example:\n  sparkd "+cmd.name) {
-			t.Errorf("%s --help has no example", cmd.name)
+		if _, example, _ := strings.Cut(h, "Example:\n  "); !strings.Contains(example, "sparkd "+name) {
+			t.Errorf("%s --help has no example", name)
 		}
-		text += "\n$ sparkd help " + cmd.name + "\n" + h
+		text += "\n$ sparkd help " + name + "\n" + h
 	}
 	golden(t, "help-all.txt", s.timeless(text))
 }

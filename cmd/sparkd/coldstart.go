@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"sparkd"
 	"sparkd/coldstart"
@@ -25,11 +26,16 @@ type coldstartFlags struct {
 	window   int
 	out      string
 	teacher  teacherFlags
-	given    map[string]bool // the flags that were written
+	given    func(flag string) bool // whether a flag was written
 }
 
-func coldstartCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	o := coldstartFlags{settings: c.addSettings(f, alfworldData), given: map[string]bool{}}
+func coldstartCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "coldstart", Short: "Write trajectories with reasons, for supervised fine-tuning",
+		Example: "sparkd coldstart --trajectories 300 --own 0.1 --out coldstart.jsonl",
+	}
+	f := cmd.Flags()
+	o := coldstartFlags{settings: c.addSettings(f, alfworldData), given: f.Changed}
 	f.StringVar(&o.Env, "env", alfworld.Name, "`environment`")
 	f.StringVar(&o.Split, "split", "train", "`split` of the tasks")
 	f.IntVar(&o.From, "from", 0, "`index` of the first task")
@@ -42,10 +48,8 @@ func coldstartCommand(c *cli, f *flag.FlagSet) func([]string) error {
 	f.IntVar(&o.window, "window", 0, "a row for every step, with the last `n` steps in its prompt; 0: a row for every trajectory")
 	f.StringVar(&o.out, "out", "", "`file` to write; a name that ends in .zst packs it")
 	o.teacher.add(f)
-	return func([]string) error {
-		f.Visit(func(fl *flag.Flag) { o.given[fl.Name] = true })
-		return c.coldstart(&o)
-	}
+	cmd.RunE = func(*cobra.Command, []string) error { return c.coldstart(&o) }
+	return cmd
 }
 
 func (o *coldstartFlags) validate() error {
@@ -88,7 +92,7 @@ func (c *cli) coldstart(o *coldstartFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(w.close, &err)
+	defer func() { err = closing(err, w.close()) }()
 	if o.teacher.url != "" {
 		return c.teach(o, w)
 	}

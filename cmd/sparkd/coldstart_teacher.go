@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"iter"
 	"os"
 	"strings"
 	"time"
+
+	flag "github.com/spf13/pflag"
 
 	"sparkd"
 	"sparkd/coldstart"
@@ -44,7 +45,7 @@ func (t *teacherFlags) add(f *flag.FlagSet) {
 func (t *teacherFlags) validate(o *coldstartFlags) error {
 	needs := func(flags []string, what string) error {
 		for _, name := range flags {
-			if o.given[name] {
+			if o.given(name) {
 				return usage("--%s %s", name, what)
 			}
 		}
@@ -147,7 +148,7 @@ func goldenPaths(ctx context.Context, o *coldstartFlags, w *world) (iter.Seq2[co
 	if err != nil {
 		return nil, err
 	}
-	if o.given["trajectories"] && o.Count < len(paths) {
+	if o.given("trajectories") && o.Count < len(paths) {
 		paths = paths[:o.Count]
 	}
 	o.Count = len(paths)

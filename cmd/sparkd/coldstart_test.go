@@ -79,14 +79,9 @@ func TestColdstart(t *testing.T) {
 func TestColdstartExample(t *testing.T) {
 	s := newSession(t)
 	t.Chdir(s.dir)
-	for _, cmd := range commands {
-		if cmd.name != "coldstart" {
-			continue
-		}
-		s.must(strings.Fields(cmd.example)[1:]...)
-		if rows := readRows(t, readFile(t, "coldstart.jsonl")); len(rows) != 300 {
-			t.Errorf("%d rows", len(rows))
-		}
+	s.must(strings.Fields(coldstartCommand(&cli{}).Example)[1:]...)
+	if rows := readRows(t, readFile(t, "coldstart.jsonl")); len(rows) != 300 {
+		t.Errorf("%d rows", len(rows))
 	}
 }
 

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"sparkd"
 	"sparkd/api/client"
@@ -18,34 +19,38 @@ import (
 
 // compareOptions are the flags of `sparkd compare` beside the request's.
 type compareOptions struct {
-	connection *settings
-	addr       string
-	policies   string
-	contexts   string
-	out        string
+	*connection
+	policies, contexts string
+	out                string
 }
 
-func compareCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	o := &compareOptions{connection: c.addSettings(f, "data", "model", alfworldData)}
+func compareCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "compare", Short: "Run branching policies on the same tasks and compare them",
+		Example: "sparkd compare --model SmolLM2.gguf --policies spark,linear,entropy --tasks 16 --budget-tokens 20000 --out compare.html",
+	}
+	f := cmd.Flags()
+	o := &compareOptions{connection: c.addGrowing(f)}
 	spec := addSpec(f)
-	f.StringVar(&o.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon, instead of one in this process")
-	f.StringVar(&o.policies, "policies", "spark,linear", "`list` of policies, the first is what others are compared with; parameters behind colons: random:probability=0.3:branch=3")
+	f.StringVar(&o.policies, "policies", "spark,linear", "`list` of policies, the first is what others are compared with; "+
+		"parameters behind colons: random:probability=0.3:branch=3")
 	f.StringVar(&o.contexts, "contexts", sparkd.ContextAppend, "`list` of contexts: append, window; every policy is run with each")
 	f.StringVar(&o.out, "out", "", "`file` for the report, HTML with its pictures inside")
-	return func([]string) error {
+	cmd.RunE = func(*cobra.Command, []string) error {
 		base, err := spec()
 		if err != nil {
-			return exit{exitUsage, err}
+			return err
 		}
 		if base.Budget.Leaves == 0 {
 			base.Budget.Leaves = sparkd.DefaultSpec().Budget.Leaves // one N for all
 		}
 		variants, err := o.variants(base)
 		if err != nil {
-			return exit{exitUsage, err}
+			return err
 		}
 		return c.compare(o, variants)
 	}
+	return cmd
 }
 
 // variant is one of the rollouts that are compared.
@@ -86,36 +91,50 @@ func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
 	return out, nil
 }
 
-// compare runs the variants one after the other, so that none takes another's time, and
-// shows what came of them.
-func (c *cli) compare(o *compareOptions, variants []variant) (err error) {
-	if ending := strings.ToLower(filepath.Ext(o.out)); o.out != "" && ending != "" && ending != ".html" && ending != ".htm" {
+// compare runs the variants and shows what came of them.
+func (c *cli) compare(o *compareOptions, variants []variant) error {
+	if ending := strings.ToLower(filepath.Ext(o.out)); !slices.Contains([]string{"", ".html", ".htm"}, ending) {
 		return sparkd.Invalid("out", "name a .html; figures as JSON: --json", "%s: the report is HTML", o.out)
 	}
 	if err := checkOutput(o.out); err != nil {
 		return err
 	}
-	run := &runOptions{connection: o.connection, addr: o.addr}
-	ids := make([]string, len(variants))
+	var ids []string
 	for i := range variants {
-		ids[i] = variants[i].spec.ID
+		ids = append(ids, variants[i].spec.ID)
 	}
-	cl, done, err := c.engage(run, ids...)
+	var out *report.Comparison
+	err := c.grow(o.connection, ids, func(cl *client.Client) (err error) {
+		out, err = c.runVariants(cl, variants)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer closing(done, &err)
+	if o.out != "" {
+		if err := c.output(o.out, func(w io.Writer) error { return report.HTML(w, out) }); err != nil {
+			return err
+		}
+	}
+	if c.json {
+		return writeJSON(c.stdout, out)
+	}
+	return c.presentComparison(o, out)
+}
+
+// runVariants runs the variants one after the other, so that none takes another's time.
+func (c *cli) runVariants(cl *client.Client, variants []variant) (*report.Comparison, error) {
 	info, err := cl.Info(c.ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out := report.Comparison{Model: info.Engine.Model, Engine: info.Engine.Name, Base: variants[0].spec}
+	out := &report.Comparison{Model: info.Engine.Model, Engine: info.Engine.Name, Base: variants[0].spec}
 	var first []measure.Figures
 	for i, v := range variants {
 		fmt.Fprintf(c.stderr, "%s (%d of %d)\n", v.label, i+1, len(variants))
 		row, figures, err := c.variant(cl, v)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if i == 0 {
 			first = figures
@@ -124,15 +143,7 @@ func (c *cli) compare(o *compareOptions, variants []variant) (err error) {
 		}
 		out.Rows = append(out.Rows, row)
 	}
-	if o.out != "" {
-		if err := c.output(o.out, func(w io.Writer) error { return report.HTML(w, &out) }); err != nil {
-			return err
-		}
-	}
-	if c.json {
-		return writeJSON(c.stdout, out)
-	}
-	return c.presentComparison(o, &out)
+	return out, nil
 }
 
 // variant grows one variant's trees and measures them.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/spf13/cobra"
+	flag "github.com/spf13/pflag"
 
 	"sparkd"
 	"sparkd/api"
@@ -45,13 +47,18 @@ func addExport(f *flag.FlagSet, names ...string) *exportFlags {
 			f.Func(name, p.About, set)
 		}
 	}
-	f.StringVar(&e.out, "out", "", "`file` to write; its ending packs it: .jsonl.zst, .parquet; else JSON lines; FILE.manifest.json says how it was made")
+	f.StringVar(&e.out, "out", "", "`file` to write; its ending packs it: .jsonl.zst, .parquet; else JSON lines; "+
+		"FILE.manifest.json says how it was made")
 	return e
 }
 
-func exportCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	n := c.addConnection(f)
-	e := addExport(f)
+func exportCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "export [ROLLOUT]", Short: "Write finished trees as JSON lines",
+		Example: "sparkd export --format rows --out rows.jsonl",
+	}
+	f := cmd.Flags()
+	n, e := c.addReading(f), addExport(f)
 	var o client.ExportOptions
 	f.StringVar(&o.After, "after", "", "only trees behind this `cursor`")
 	f.IntVar(&o.Limit, "limit", 0, "most `trees`; 0 for all")
@@ -60,39 +67,42 @@ func exportCommand(c *cli, f *flag.FlagSet) func([]string) error {
 		rule, err = reward.Words(command)
 		return err
 	})
-	return func(args []string) error {
-		if o.Limit < 0 {
-			return usage("--limit %d is negative; 0 is for all trees", o.Limit)
-		}
-		if err := e.options.Validate(); err != nil {
-			return exit{exitUsage, err}
-		}
-		if err := checkLines(e.out); err != nil {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		o.Rollout = strings.Join(args, "")
+		if err := e.validate(o, rule != nil); err != nil {
 			return err
 		}
-		if len(args) > 0 {
-			o.Rollout = args[0]
-		}
-		if rule != nil {
-			return c.exportRescored(n, e, o, rule)
-		}
-		return c.export(n, e, o)
+		return c.read(n, func(cl *client.Client) error { return c.export(cl, e, o, rule) })
 	}
+	return cmd
 }
 
-// export writes finished trees and says, on stderr, what was written and where the next
-// export goes on.
-func (c *cli) export(n *connection, e *exportFlags, o client.ExportOptions) (err error) {
-	cl, done, err := c.open(n)
+func (e *exportFlags) validate(o client.ExportOptions, rescored bool) error {
+	switch {
+	case o.Limit < 0:
+		return usage("--limit %d is negative; 0 is for all trees", o.Limit)
+	case rescored && o.After != "":
+		return sparkd.Invalid("after", "name a ROLLOUT, or leave one of the two out", "an export with --reward-cmd has no cursors")
+	}
+	if err := e.options.Validate(); err != nil {
+		return err
+	}
+	return checkLines(e.out)
+}
+
+// export writes finished trees, with the rewards of a rule if there is one, and says, on
+// stderr, what was written and where the next export goes on.
+func (c *cli) export(cl *client.Client, e *exportFlags, o client.ExportOptions, rule []string) (err error) {
+	var x client.Exported
+	if rule == nil {
+		x, err = c.exportTo(cl, e, o)
+	} else {
+		x.Manifest, err = c.rescore(cl, e, o, rule)
+	}
 	if err != nil {
 		return err
 	}
-	defer closing(done, &err)
-	exported, err := c.exportTo(cl, e, o)
-	if err != nil {
-		return err
-	}
-	return c.exported(e, exported)
+	return c.exported(x)
 }
 
 // exportTo writes an export, and its manifest beside a file.
@@ -129,7 +139,7 @@ func (c *cli) pack(e *exportFlags, write func(io.Writer) (*api.Manifest, error))
 }
 
 // exported says what an export wrote.
-func (c *cli) exported(e *exportFlags, x client.Exported) error {
+func (c *cli) exported(x client.Exported) error {
 	if c.json {
 		return errors.Join(writeJSON(c.stderr, map[string]any{"cursor": x.Cursor, "manifest": x.Manifest}), x.Manifest.Refused())
 	}
@@ -141,12 +151,4 @@ func (c *cli) exported(e *exportFlags, x client.Exported) error {
 		fmt.Fprintf(c.stderr, "export again with --after %s for the trees behind these\n", x.Cursor)
 	}
 	return x.Manifest.Refused()
-}
-
-// refuseAfter refuses a cursor, which exports with a rule do not have.
-func refuseAfter(o client.ExportOptions) error {
-	if o.After == "" {
-		return nil
-	}
-	return exit{exitUsage, sparkd.Invalid("after", "name a ROLLOUT, or leave one of the two out", "an export with --reward-cmd has no cursors")}
 }

@@ -7,9 +7,30 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"sparkd"
 	"sparkd/api"
+	"sparkd/api/client"
 )
+
+func infoCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{Use: "info", Short: "Describe a running daemon", Example: "sparkd info --addr 127.0.0.1:8787"}
+	n := c.addReading(cmd.Flags())
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return c.read(n, func(cl *client.Client) error {
+			info, err := cl.Info(c.ctx)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.stdout, info)
+			}
+			return printInfo(c.stdout, &info)
+		})
+	}
+	return cmd
+}
 
 // printInfo describes a daemon for people.
 func printInfo(w io.Writer, i *api.Info) error {

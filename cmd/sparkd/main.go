@@ -1,12 +1,10 @@
 // Command sparkd grows trajectory trees of LLM agents: as a daemon with an HTTP API
-// (serve), as one job in this process (run), and with commands that look at what is
+// (serve), as one job in this process (run), and with commands that show what is
 // stored. `sparkd help` lists them.
 package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -14,17 +12,7 @@ import (
 
 	"golang.org/x/term"
 
-	"sparkd"
 	"sparkd/daemon"
-)
-
-// The exit codes; `sparkd help` documents them.
-const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitProblems    = 3
-	exitInterrupted = 130
 )
 
 func main() {
@@ -71,44 +59,7 @@ func (c *cli) main(signals <-chan os.Signal, args []string) int {
 			}
 		}
 	}()
-	return c.report(c.dispatch(args))
-}
-
-// exit is an error with the exit code it asks for; a nil err prints nothing.
-type exit struct {
-	code int
-	err  error
-}
-
-func (e exit) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e exit) Unwrap() error { return e.err }
-
-// usage is an error in the command line.
-func usage(format string, args ...any) error { return exit{exitUsage, fmt.Errorf(format, args...)} }
-
-// report prints an error and returns the exit code.
-func (c *cli) report(err error) int {
-	code := exitOK
-	var e exit
-	switch {
-	case err == nil:
-	case errors.As(err, &e):
-		code, err = e.code, e.err
-	case c.ctx.Err() != nil && sparkd.CodeOf(err) == sparkd.CodeCanceled:
-		code, err = exitInterrupted, nil
-	case sparkd.CodeOf(err) == sparkd.CodeInvalid:
-		code = exitUsage
-	default:
-		code = exitFailure
-	}
-	if err != nil {
-		c.printError(err)
-	}
-	return code
+	err := c.execute(args)
+	c.printError(err)
+	return c.exitCode(err)
 }

@@ -1,37 +1,39 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"sparkd"
 	"sparkd/api/client"
 )
 
-func rolloutsCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	n := c.addConnection(f)
-	return func([]string) error {
-		return c.with(n, func(cl *client.Client) error { return c.listRollouts(cl) })
+func rolloutsCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{Use: "rollouts", Short: "List rollouts", Example: "sparkd rollouts --json"}
+	n := c.addReading(cmd.Flags())
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return c.read(n, func(cl *client.Client) error { return c.everyRollout(cl, c.printRollout) })
 	}
+	return cmd
 }
 
-// listRollouts prints one line per rollout, page by page.
-func (c *cli) listRollouts(cl *client.Client) error {
+// everyRollout calls f with all rollouts, page by page.
+func (c *cli) everyRollout(cl *client.Client, f func(*sparkd.Rollout) error) error {
 	for after := ""; ; {
 		page, next, err := cl.Rollouts(c.ctx, after, 0)
 		if err != nil {
 			return err
 		}
 		for i := range page {
-			if err := c.printRollout(&page[i]); err != nil {
+			if err := f(&page[i]); err != nil {
 				return err
 			}
 		}
-		if next == "" {
+		if after = next; after == "" {
 			return nil
 		}
-		after = next
 	}
 }
 
@@ -39,46 +41,8 @@ func (c *cli) printRollout(r *sparkd.Rollout) error {
 	if c.json {
 		return writeJSON(c.stdout, r)
 	}
-	_, err := fmt.Fprintf(c.stdout, "%-26s  %-8s  %d/%d trees  %s  %s  %d/%d succeeded  %s\n", r.ID, r.State, r.Done+r.Failed, len(r.Trees),
-		r.Spec.Policy.Name, r.Spec.Tasks.Env+"/"+r.Spec.Tasks.Split, r.Stats.Successes, r.Stats.Leaves, r.Created.Local().Format(time.DateTime))
+	_, err := fmt.Fprintf(c.stdout, "%-26s  %-8s  %d/%d trees  %s  %s/%s  %d/%d succeeded  %s\n",
+		r.ID, r.State, r.Done+r.Failed, len(r.Trees), r.Spec.Policy.Name, r.Spec.Tasks.Env, r.Spec.Tasks.Split,
+		r.Stats.Successes, r.Stats.Leaves, r.Created.Local().Format(time.DateTime))
 	return err
-}
-
-func cancelCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	n := c.addConnection(f)
-	return func(args []string) error {
-		return c.with(n, func(cl *client.Client) error {
-			r, err := cl.Cancel(c.ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return c.printRollout(&r)
-		})
-	}
-}
-
-func infoCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	n := c.addConnection(f)
-	return func([]string) error {
-		return c.with(n, func(cl *client.Client) error {
-			info, err := cl.Info(c.ctx)
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return writeJSON(c.stdout, info)
-			}
-			return printInfo(c.stdout, &info)
-		})
-	}
-}
-
-// with runs fn with a client and ends what had to be started for it.
-func (c *cli) with(n *connection, fn func(*client.Client) error) (err error) {
-	cl, done, err := c.open(n)
-	if err != nil {
-		return err
-	}
-	defer closing(done, &err)
-	return fn(cl)
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/spf13/cobra"
+	flag "github.com/spf13/pflag"
 
 	"sparkd"
 	"sparkd/api/client"
@@ -14,20 +16,23 @@ import (
 
 // runOptions are the flags of `sparkd run` beside the request's.
 type runOptions struct {
-	connection *settings
-	addr       string
-	resume     string
-	export     *exportFlags
+	*connection
+	resume string
+	export *exportFlags
 }
 
-func runCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	o := &runOptions{connection: c.addSettings(f, "data", "model", alfworldData)}
+func runCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "run", Short: "Run one rollout here, or on a daemon with --addr",
+		Example: "sparkd run --model SmolLM2.gguf --tasks 2 --roots 4 --leaves 8 --out trees.jsonl",
+	}
+	f := cmd.Flags()
+	o := &runOptions{connection: c.addGrowing(f)}
 	spec, policy := addSpec(f), addPolicy(f)
-	f.StringVar(&o.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon, instead of one in this process")
 	f.StringVar(&o.resume, "resume", "", "go on with the rollout `id` instead of asking for a new one")
 	o.export = addExport(f, "format", "dedupe", "advantage", "filter", "entropies", "text")
 	f.Lookup("out").Usage += " (default ROLLOUT.jsonl)"
-	return func([]string) error {
+	cmd.RunE = func(*cobra.Command, []string) error {
 		s, err := spec()
 		if err == nil {
 			err = policy(&s)
@@ -36,53 +41,52 @@ func runCommand(c *cli, f *flag.FlagSet) func([]string) error {
 			err = s.Validate()
 		}
 		if err != nil {
-			return exit{exitUsage, err}
+			return err
 		}
 		return c.runRollout(o, s)
 	}
+	return cmd
+}
+
+// addGrowing declares how a command reaches the daemon that grows its trees.
+func (c *cli) addGrowing(f *flag.FlagSet) *connection {
+	return c.addConnection(f, ", instead of one in this process", "data", "model", alfworldData)
 }
 
 // runRollout grows one rollout to its end and shows it.
-func (c *cli) runRollout(o *runOptions, spec sparkd.Spec) (err error) {
+func (c *cli) runRollout(o *runOptions, spec sparkd.Spec) error {
 	if err := o.export.options.Validate(); err != nil {
 		return err
 	}
 	if err := checkLines(o.export.out); err != nil {
 		return err
 	}
-	cl, done, err := c.engage(o, o.resume, spec.ID)
-	if err != nil {
-		return err
-	}
-	defer closing(done, &err)
-	r, err := c.request(cl, o.resume, spec)
-	if err != nil {
-		return err
-	}
-	if r, err = c.follow(cl, r); err != nil {
-		return c.interrupted(o, r, err)
-	}
-	return c.conclude(cl, o, r)
+	return c.grow(o.connection, []string{o.resume, spec.ID}, func(cl *client.Client) error {
+		r, err := c.request(cl, o.resume, spec)
+		if err != nil {
+			return err
+		}
+		if r, err = c.follow(cl, r); err != nil {
+			return c.interrupted(o, r, err)
+		}
+		return c.conclude(cl, o, r)
+	})
 }
 
-// engage starts a daemon in this process, which grows on no other rollouts than those
-// asked for, or connects to a running one.
-func (c *cli) engage(o *runOptions, ids ...string) (*client.Client, func() error, error) {
-	l, err := c.load(o.connection, map[string]string{"log.level": "warn"})
-	if err == nil {
-		err = o.connection.refuseBeside(o.addr)
-	}
+// grow calls use with a client of a daemon in this process, which grows on no other rollouts
+// than those named, or of a running one.
+func (c *cli) grow(n *connection, ids []string, use func(*client.Client) error) error {
+	l, err := c.connect(n, "warn")
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if o.addr != "" {
-		cl, err := c.dial(o.addr, &l.Config)
-		return cl, func() error { return nil }, err
+	if n.addr != "" {
+		return c.dial(n.addr, &l.Config, use)
 	}
 	if c.parts.Engine == nil && l.Config.Engine.Kind == "embedded" {
 		fmt.Fprintf(c.stderr, "loading %s\n", clean(l.Config.Engine.Model))
 	}
-	return c.start(l.Config, daemon.Parts{Resume: func(id string) bool { return slices.Contains(ids, id) }})
+	return c.start(l.Config, daemon.Parts{Resume: func(id string) bool { return slices.Contains(ids, id) }}, use)
 }
 
 // request submits the rollout, or finds the one to resume. A signal does not cut it
@@ -130,9 +134,11 @@ func (c *cli) interrupted(o *runOptions, r sparkd.Rollout, err error) error {
 		return err
 	}
 	if o.addr != "" {
-		fmt.Fprintf(c.stderr, "rollout %[1]s goes on at %[2]s; watch it with\n  sparkd run --addr %[2]s --resume %[1]s\nor stop it with\n  sparkd cancel --addr %[2]s %[1]s\n", r.ID, o.addr)
+		fmt.Fprintf(c.stderr, "rollout %[1]s goes on at %[2]s; watch it with\n  sparkd run --addr %[2]s --resume %[1]s\n"+
+			"or stop it with\n  sparkd cancel --addr %[2]s %[1]s\n", r.ID, o.addr)
 	} else {
-		fmt.Fprintf(c.stderr, "stopping when the rounds under way are stored; interrupt again to drop them\nrollout %s is kept; go on with\n  sparkd run%s --resume %s\n", r.ID, o.connection.again(), r.ID)
+		fmt.Fprintf(c.stderr, "stopping when the rounds under way are stored; interrupt again to drop them\n"+
+			"rollout %[1]s is kept; go on with\n  sparkd run%[2]s --resume %[1]s\n", r.ID, o.again())
 	}
 	return exit{code: exitInterrupted}
 }

@@ -3,11 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+
+	flag "github.com/spf13/pflag"
 
 	"sparkd"
 	"sparkd/api"
@@ -17,9 +18,8 @@ import (
 // addSpec declares the flags of a rollout request and returns what reads it: a request
 // file, then the flags. What neither gives is zero where it depends on the policy; see
 // sparkd.Spec.WithDefaults.
-func addSpec(f *flag.FlagSet) func() (sparkd.Spec, error) {
-	s := sparkd.RequestSpec()
-	file := f.String("spec", "", "JSON `file` with a whole request; flags win over it")
+func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
+	s, f := sparkd.RequestSpec(), flag.NewFlagSet("", flag.ContinueOnError)
 	f.StringVar(&s.ID, "id", s.ID, "`id` of the rollout; the same id again goes on with it")
 	f.StringVar(&s.Tasks.Env, "env", s.Tasks.Env, "environment `name`")
 	f.StringVar(&s.Tasks.Split, "split", s.Tasks.Split, "split `name`")
@@ -30,28 +30,33 @@ func addSpec(f *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.IntVar(&s.Budget.Leaves, "leaves", s.Budget.Leaves, "`N`: trajectories in all (default: the policy's)")
 	f.IntVar(&s.Policy.Branch, "branch", s.Policy.Branch, "`B`: continuations at a critical state (default: the policy's)")
 	f.StringVar(&s.Policy.Tag, "tag", s.Policy.Tag, "`tag` that asks for a branch (default explore)")
-	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens, "most `tokens` that one task may generate; 0 for no limit")
-	f.StringVar(&s.Context.Mode, "context", s.Context.Mode, "prompt `mode`: append (it grows with every step) or window (it shows the last steps, written anew every time)")
+	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens,
+		"most `tokens` that one task may generate; 0 for no limit")
+	f.StringVar(&s.Context.Mode, "context", s.Context.Mode, "prompt `mode`: append (it grows with every step) or window "+
+		"(it shows the last steps, written anew every time)")
 	f.IntVar(&s.Context.Window, "window", s.Context.Window, "`steps` that the window context shows")
 	f.IntVar(&s.MaxSteps, "max-steps", s.MaxSteps, "`steps` of a trajectory")
 	f.IntVar(&s.Sampling.MaxTokens, "max-tokens", s.Sampling.MaxTokens, "`tokens` of a step")
-	f.Float64Var(&s.Sampling.Temperature, "temperature", s.Sampling.Temperature, "sampling temperature `T`; 0 takes the likeliest token every time")
+	f.Float64Var(&s.Sampling.Temperature, "temperature", s.Sampling.Temperature,
+		"sampling temperature `T`; 0 takes the likeliest token every time")
 	f.Float64Var(&s.Sampling.TopP, "top-p", s.Sampling.TopP, "nucleus `mass`; 0 switches it off")
 	f.Uint64Var(&s.Seed, "seed", s.Seed, "`seed` of everything random")
+	all.AddFlagSet(f)
+	file := all.String("spec", "", "JSON `file` with a whole request; flags win over it")
 	return func() (sparkd.Spec, error) {
-		if *file != "" {
-			if err := overlay(f, &s, *file); err != nil {
-				return s, err
-			}
+		if *file == "" {
+			return s, nil
 		}
-		return s, nil
+		err := overlay(f, &s, *file)
+		return s, err
 	}
 }
 
 // addPolicy declares the flag of the policy and returns what sets it in a request.
 func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
 	var text *string // nil: not given
-	f.Func("policy", "branching policy `name`, its parameters behind colons: random:probability=0.3:branch=3 (default spark)", func(value string) error {
+	about := "branching policy `name`, its parameters behind colons: random:probability=0.3:branch=3 (default spark)"
+	f.Func("policy", about, func(value string) error {
 		text = &value
 		return nil
 	})
@@ -111,8 +116,7 @@ func parametersOf(policy string) string {
 type commas []string
 
 func (c *commas) String() string { return strings.Join(*c, ",") }
-
-// Set implements flag.Value.
+func (c *commas) Type() string   { return "names" }
 func (c *commas) Set(text string) error {
 	*c = strings.Split(text, ",")
 	return nil
@@ -123,32 +127,28 @@ func (c *commas) Set(text string) error {
 func overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
 	body, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("cannot read the request: %w", err)
+		return usage("cannot read the request: %v", err)
 	}
-	given := map[string]string{}
-	f.Visit(func(fl *flag.Flag) { given[fl.Name] = fl.Value.String() })
 	if _, err = api.ParseSpec(body); err != nil {
 		return err
 	}
+	given := map[*flag.Flag]string{}
+	f.VisitAll(func(fl *flag.Flag) {
+		if fl.Changed {
+			given[fl] = fl.Value.String()
+		}
+	})
 	*s = sparkd.RequestSpec() // without the defaults of a policy that a flag may replace
 	if err := json.Unmarshal(body, s); err != nil {
 		return err
 	}
-	for _, name := range specFlags {
-		value, ok := given[name]
-		if !ok {
-			continue
-		}
-		if err := f.Set(name, value); err != nil {
+	for fl, value := range given {
+		if err := fl.Value.Set(value); err != nil {
 			return err
 		}
-		if name == "from" || name == "tasks" || name == "names" {
+		if slices.Contains([]string{"from", "tasks", "names"}, fl.Name) {
 			s.Tasks.Indices = nil
 		}
 	}
 	return nil
 }
-
-// specFlags are the flags that write to the request.
-var specFlags = []string{"id", "env", "split", "from", "tasks", "names", "roots", "leaves", "branch", "tag",
-	"budget-tokens", "context", "window", "max-steps", "max-tokens", "temperature", "top-p", "seed"}

@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
-	"flag"
+
+	"github.com/spf13/cobra"
 
 	"sparkd/daemon"
 )
 
-func serveCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	s := c.addSettings(f, "data", "model", "listen", alfworldData)
-	return func([]string) error { return c.serve(s) }
+func serveCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{Use: "serve", Short: "Run the daemon", Example: "sparkd serve -c config.toml --model SmolLM2.gguf"}
+	s := c.addSettings(cmd.Flags(), "data", "model", "listen", alfworldData)
+	cmd.RunE = func(*cobra.Command, []string) error { return c.serve(s) }
+	return cmd
 }
 
 func (c *cli) serve(s *settings) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	flag "github.com/spf13/pflag"
 
 	"sparkd/daemon"
 )
@@ -35,7 +35,7 @@ type settings struct {
 // addSettings declares -c and --set, and a flag for each of the named settings.
 func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 	s := &settings{flags: map[string]string{}}
-	f.StringVar(&s.file, "c", c.env(daemon.ConfigVariable), "configuration `file`")
+	f.StringVarP(&s.file, "config", "c", c.env(daemon.ConfigVariable), "configuration `file`")
 	f.Func("set", "any other `section.key=value` of the configuration; may be repeated", func(text string) error {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok {
@@ -75,7 +75,8 @@ func (s *settings) refuseBeside(addr string) error {
 				flag = "--" + fl.name
 			}
 		}
-		return usage("%s is for a process of its own, and the daemon at %s has its own settings; leave out %s, or --addr (SPARKD_ADDR)", flag, addr, flag)
+		return usage("%s is for a process of its own, and the daemon at %s has its own settings; "+
+			"leave out %[1]s, or --addr (SPARKD_ADDR)", flag, addr)
 	}
 	return nil
 }
@@ -99,7 +100,7 @@ func (s *settings) again() string {
 func (c *cli) load(s *settings, defaults map[string]string) (daemon.Loaded, error) {
 	l, err := daemon.Load(s.file, c.environ, s.flags)
 	if err != nil {
-		return l, exit{exitUsage, err}
+		return l, err
 	}
 	flags := maps.Clone(s.flags)
 	for key, value := range defaults {
@@ -107,10 +108,7 @@ func (c *cli) load(s *settings, defaults map[string]string) (daemon.Loaded, erro
 			flags[key] = value
 		}
 	}
-	if l, err = daemon.Load(s.file, c.environ, flags); err != nil {
-		return l, exit{exitUsage, err}
-	}
-	return l, nil
+	return daemon.Load(s.file, c.environ, flags)
 }
 
 func (c *cli) env(name string) string {

@@ -1,29 +1,29 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"slices"
+
+	"github.com/spf13/cobra"
 
 	"sparkd"
 	"sparkd/api/client"
 	"sparkd/daemon"
 )
 
-func treeCommand(c *cli, f *flag.FlagSet) func([]string) error {
-	n := c.addConnection(f)
-	all := f.Bool("all", false, "draw every step of long chains")
-	advantage := f.String("advantage", "spark-rows", "advantage `estimator`; none leaves the column out")
-	return func(args []string) error { return c.showTree(n, args[0], *advantage, *all) }
+func treeCommand(c *cli) *cobra.Command {
+	cmd := &cobra.Command{Use: "tree ID", Short: "Draw a tree, or all trees of a rollout", Example: "sparkd tree 01JD2Z8V5Q0000000000000000"}
+	n := c.addReading(cmd.Flags())
+	all := cmd.Flags().Bool("all", false, "draw every step of long chains")
+	advantage := cmd.Flags().String("advantage", "spark-rows", "advantage `estimator`; none leaves the column out")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return c.read(n, func(cl *client.Client) error { return c.showTree(cl, args[0], *advantage, *all) })
+	}
+	return cmd
 }
 
 // showTree draws the tree id, or the trees of the rollout id.
-func (c *cli) showTree(n *connection, id, advantage string, all bool) (err error) {
-	cl, done, err := c.open(n)
-	if err != nil {
-		return err
-	}
-	defer closing(done, &err)
+func (c *cli) showTree(cl *client.Client, id, advantage string, all bool) error {
 	r, trees, err := c.grown(cl, id)
 	if err != nil {
 		return err
@@ -57,7 +57,8 @@ func (c *cli) grown(cl *client.Client, id string) (sparkd.Rollout, []*sparkd.Tre
 	}
 	r, err := cl.Rollout(c.ctx, id)
 	if err != nil {
-		return r, nil, &sparkd.Error{Code: sparkd.CodeNotFound, Message: fmt.Sprintf("there is no tree and no rollout %q", id), Remedy: "sparkd rollouts lists what there is"}
+		return r, nil, &sparkd.Error{Code: sparkd.CodeNotFound, Remedy: "sparkd rollouts lists what there is",
+			Message: fmt.Sprintf("there is no tree and no rollout %q", id)}
 	}
 	trees, err := c.trees(cl, r, mostShown)
 	return r, trees, err
@@ -72,7 +73,7 @@ func (c *cli) drawTree(t *sparkd.Tree, advantage string, all bool) error {
 	if advantage != "none" {
 		var err error
 		if d.advantage, err = daemon.Advantages(t, advantage); err != nil {
-			return exit{exitUsage, err}
+			return err
 		}
 		if !slices.ContainsFunc(d.advantage, func(a float64) bool { return a != 0 }) {
 			d.advantage = nil // all trajectories earned the same

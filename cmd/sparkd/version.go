@@ -1,11 +1,12 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"sparkd/daemon"
 )
@@ -14,30 +15,35 @@ import (
 // version or the commit says what this is.
 var version string
 
-func versionCommand(c *cli, _ *flag.FlagSet) func([]string) error {
-	return func([]string) error {
-		v, commit := buildVersion()
-		about := struct {
-			Version  string `json:"version"`
-			Commit   string `json:"commit,omitempty"`
-			Go       string `json:"go"`
-			Platform string `json:"platform"`
-			Engine   string `json:"engine"`
-			Warning  string `json:"warning,omitempty"`
-		}{v, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, engineBuild(), daemon.EngineWarning()}
-		if c.json {
-			return writeJSON(c.stdout, about)
-		}
-		fmt.Fprintf(c.stdout, "sparkd %s\n", v)
-		if commit != "" {
-			fmt.Fprintf(c.stdout, "commit %s\n", commit)
-		}
-		fmt.Fprintf(c.stdout, "%s %s\nengine: %s\n", about.Go, about.Platform, about.Engine)
-		if about.Warning != "" {
-			fmt.Fprintf(c.stdout, "warning: %s\n", about.Warning)
-		}
-		return nil
+func versionCommand(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version and what was built in", Example: "sparkd version",
+		RunE: func(*cobra.Command, []string) error { return c.version() },
 	}
+}
+
+func (c *cli) version() error {
+	v, commit := buildVersion()
+	about := struct {
+		Version  string `json:"version"`
+		Commit   string `json:"commit,omitempty"`
+		Go       string `json:"go"`
+		Platform string `json:"platform"`
+		Engine   string `json:"engine"`
+		Warning  string `json:"warning,omitempty"`
+	}{v, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, engineBuild(), daemon.EngineWarning()}
+	if c.json {
+		return writeJSON(c.stdout, about)
+	}
+	fmt.Fprintf(c.stdout, "sparkd %s\n", v)
+	if commit != "" {
+		fmt.Fprintf(c.stdout, "commit %s\n", commit)
+	}
+	fmt.Fprintf(c.stdout, "%s %s\nengine: %s\n", about.Go, about.Platform, about.Engine)
+	if about.Warning != "" {
+		fmt.Fprintf(c.stdout, "warning: %s\n", about.Warning)
+	}
+	return nil
 }
 
 // buildVersion returns the version and the commit, "-dirty" behind it when files were

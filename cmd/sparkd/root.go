@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	flag "github.com/spf13/pflag"
+
+	"sparkd"
+	"sparkd/internal/suggest"
+)
+
+// commands are in the order of `sparkd help`.
+var commands = []func(*cli) *cobra.Command{
+	serveCommand, runCommand, compareCommand, treeCommand, exportCommand, rolloutsCommand, cancelCommand,
+	infoCommand, enginesCommand, coldstartCommand, checkCommand, configCommand, completionCommand, manCommand,
+	versionCommand,
+}
+
+const about = `sparkd grows trajectory trees of LLM agents: it samples an agent in an environment,
+forks where the agent is in doubt, and keeps every tree.`
+
+// helpTemplate is for all commands; %d is the width of the screen.
+const helpTemplate = `{{if .HasParent}}{{.Short}}.
+
+Usage: {{.UseLine}}
+
+Example:
+  {{.Example}}
+
+Flags:
+{{.Flags.FlagUsagesWrapped %d}}{{else}}{{.Long}}
+
+Usage: {{.UseLine}}
+
+{{range .Commands}}{{if .IsAvailableCommand}}  {{rpad .Name .NamePadding}} {{.Short}}
+{{end}}{{end}}
+sparkd COMMAND --help shows its flags and an example.
+
+` + exitCodes + `{{end}}`
+
+// root returns the command line; its own flags are those of all commands.
+func (c *cli) root() *cobra.Command {
+	cobra.EnableCommandSorting = false
+	version := false
+	root := &cobra.Command{
+		Use: "sparkd COMMAND", Short: "Grow trajectory trees of LLM agents", Long: about,
+		SilenceErrors: true, SilenceUsage: true, Args: commandNames,
+		RunE: func(root *cobra.Command, _ []string) error {
+			if version {
+				return c.version()
+			}
+			root.SetOut(c.stderr)
+			return errors.Join(root.Help(), exit{code: exitUsage})
+		},
+	}
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	root.SetHelpTemplate(fmt.Sprintf(helpTemplate, c.width))
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand(c))
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.DisableAutoGenTag = true
+	root.Flags().BoolVarP(&version, "version", "v", false, "print the version")
+	root.PersistentFlags().BoolVar(&c.json, "json", false, "write JSON")
+	for _, command := range commands {
+		cmd := command(c)
+		if cmd.Args == nil {
+			cmd.Args = arguments
+		}
+		root.AddCommand(cmd)
+	}
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+// execute runs the command that args name.
+func (c *cli) execute(args []string) error {
+	root := c.root()
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		if err := commandNames(root, args); err != nil {
+			return err
+		}
+	}
+	if len(args) > 0 && completes(args[0]) {
+		plainUsage(root)
+	}
+	root.SetArgs(twoDashes(args))
+	return root.Execute()
+}
+
+func helpCommand(c *cli) *cobra.Command {
+	return &cobra.Command{Use: "help [COMMAND]", Short: "Show the flags of a command and an example", Example: "sparkd help run",
+		Args: arguments, RunE: func(_ *cobra.Command, args []string) error { return c.execute(append(args, "--help")) }}
+}
+
+// oneDash is a long flag behind one dash.
+var oneDash = regexp.MustCompile(`^-[a-z][a-z-]`)
+
+// twoDashes writes -name as --name: Go's own flags take either, and pflag would read
+// flags of one letter.
+func twoDashes(args []string) []string {
+	out := slices.Concat([]string{}, args)
+	for i, a := range out {
+		if a == "--" {
+			break
+		}
+		if oneDash.MatchString(a) {
+			out[i] = "-" + a
+		}
+	}
+	return out
+}
+
+// commandNames refuses a command that there is not.
+func commandNames(root *cobra.Command, args []string) error {
+	if len(args) == 0 || completes(args[0]) {
+		return nil
+	}
+	var known []string
+	for _, cmd := range root.Commands() {
+		known = append(known, cmd.Name())
+	}
+	if slices.Contains(known, args[0]) {
+		return nil
+	}
+	return usage("unknown command %q; %ssparkd help lists them", args[0], meant("", args[0], known))
+}
+
+// arguments refuses more and fewer than the placeholders of a command's Use, of which one
+// in brackets may be left out.
+func arguments(cmd *cobra.Command, args []string) error {
+	wanted := strings.Fields(cmd.Use)[1:]
+	least := len(wanted)
+	if least > 0 && strings.HasPrefix(wanted[least-1], "[") {
+		least--
+	}
+	if least <= len(args) && len(args) <= len(wanted) {
+		return nil
+	}
+	what := "no arguments"
+	if len(wanted) > 0 {
+		what = strings.Join(wanted, " ")
+	}
+	return usage("%s takes %s, not %q; sparkd help %[1]s", cmd.Name(), what, strings.Join(args, " "))
+}
+
+// flagError says what is wrong with a flag, and which one was meant.
+func flagError(cmd *cobra.Command, err error) error {
+	help := strings.TrimSpace("sparkd help " + strings.TrimPrefix(cmd.Name(), "sparkd"))
+	var unknown *flag.NotExistError
+	var invalid *flag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		var known []string
+		cmd.Flags().VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
+		return usage("unknown flag --%s; %s%s shows the flags", name, meant("--", name, known), help)
+	case errors.As(err, &invalid):
+		if _, ok := invalid.Unwrap().(*sparkd.Error); ok {
+			return invalid.Unwrap()
+		}
+		why := invalid.Unwrap()
+		if number, ok := why.(*strconv.NumError); ok {
+			why = number.Err
+		}
+		return usage("invalid value %q for --%s: %v; %s shows the flags", invalid.GetValue(), invalid.GetFlag().Name, why, help)
+	}
+	return usage("%v; %s shows the flags", err, help)
+}
+
+// meant asks whether a word was meant to be one of those known, if it nearly is.
+func meant(dashes, word string, known []string) string {
+	if n := suggest.Name(word, known); n != "" {
+		return "did you mean " + dashes + n + "? "
+	}
+	return ""
+}
