@@ -1,6 +1,6 @@
 """metrics.jsonl of a run → curves.svg.
 
-    python3 train/curves.py out/rl
+python3 train/curves.py out/rl
 """
 
 import argparse

@@ -38,7 +38,13 @@ class Daemon:
         self.served: tuple | None = None  # version, and since when which replicas are up
         token = os.environ.get("SPARKD_API_TOKEN", "").strip()
         if not (token.isascii() and token.isprintable()):
-            raise Refused({"field": "SPARKD_API_TOKEN", "message": "is no token", "remedy": "set it to what api.token or api.token_file says"})
+            raise Refused(
+                {
+                    "field": "SPARKD_API_TOKEN",
+                    "message": "is no token",
+                    "remedy": "set it to what api.token or api.token_file says",
+                }
+            )
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def revive(self) -> None:
@@ -47,7 +53,13 @@ class Daemon:
     def call(self, route: str, body: dict | None = None, timeout: float = 60) -> list[dict]:
         """The lines of JSON of an answer. Raises Refused, or ConnectionError when patience ends."""
         if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.address):
-            raise Refused({"field": "--sparkd", "message": f"{self.address!r} is no address", "remedy": "write it as http://127.0.0.1:8787"})
+            raise Refused(
+                {
+                    "field": "--sparkd",
+                    "message": f"{self.address!r} is no address",
+                    "remedy": "write it as http://127.0.0.1:8787",
+                }
+            )
         data = None if body is None else json.dumps(body).encode()
         end, pause, told = time.monotonic() + self.patience, 0.1, False
         while True:
@@ -65,7 +77,8 @@ class Daemon:
             if time.monotonic() > end:
                 raise ConnectionError(
                     f"no daemon at {self.address} for {self.patience:.0f} s ({why['message']}); start one with "
-                    "`sparkd serve --data FOLDER --model FILE.gguf` and run the same command again: it goes on where it was"
+                    "`sparkd serve --data FOLDER --model FILE.gguf` and run the same command again: "
+                    "it goes on where it was"
                 )
             if pause > 1 and not told:
                 print(f"waiting for the daemon at {self.address}: {why['message']}", file=sys.stderr, flush=True)
@@ -82,7 +95,12 @@ class Daemon:
         if engines["policy_version"] != version:
             if self.served == served:  # and not started anew
                 message = f"somebody else moved the daemon at {self.address} to the weights {engines['policy_version']}"
-                raise Refused({"message": message, "remedy": "one trainer per daemon: give the other one its own, and run the same command again"})
+                raise Refused(
+                    {
+                        "message": message,
+                        "remedy": "one trainer per daemon: give the other one its own, and run the same command again",
+                    }
+                )
             self.call("/v1/engines/weights", {"path": str(weights.resolve()), "version": version}, timeout=1800)
         self.served = served
         return time.monotonic() - began
@@ -90,16 +108,32 @@ class Daemon:
     def tasks(self, env: str, split: str, least: int, flags: str = "--") -> range:
         """The indices of a split's tasks, which must be so many at least; `flags` is what the flags that
         chose them begin with."""
-        environments = {e["name"]: e["splits"] for e in self.call("/v1/info")[0]["environments"] if e["name"] != "client"}
+        environments = {
+            e["name"]: e["splits"] for e in self.call("/v1/info")[0]["environments"] if e["name"] != "client"
+        }
         if env not in environments:
             known = ", ".join(environments)
-            raise Refused({"field": "--env", "message": f"the daemon has no environment {env!r}", "remedy": f"one of {known}, or configure it there"})
+            raise Refused(
+                {
+                    "field": "--env",
+                    "message": f"the daemon has no environment {env!r}",
+                    "remedy": f"one of {known}, or configure it there",
+                }
+            )
         if split not in environments[env]:
-            raise Refused({"field": f"{flags}split", "message": f"{env} has no split {split!r}", "remedy": f"one of {', '.join(environments[env])}"})
+            raise Refused(
+                {
+                    "field": f"{flags}split",
+                    "message": f"{env} has no split {split!r}",
+                    "remedy": f"one of {', '.join(environments[env])}",
+                }
+            )
         count = environments[env][split]
         if 0 <= count < least:
             message = f"{env}/{split} has {count} tasks, not {least}"
-            raise Refused({"field": f"{flags}tasks", "message": message, "remedy": f"use fewer, or another {flags}split"})
+            raise Refused(
+                {"field": f"{flags}tasks", "message": message, "remedy": f"use fewer, or another {flags}split"}
+            )
         return range(count if count >= 0 else 2**31)  # -1: every index is a task
 
     def grow(self, spec: dict, weights: Path, version: str, pause: float = 0.1) -> dict:
@@ -128,7 +162,12 @@ class Daemon:
         if lines and "nodes" not in lines[0]:
             raise Refused(lines[0]["error"])  # nothing but the reason why there is nothing
         if not any(tree["leaves"] for tree in lines):
-            raise Refused({"message": f"no trajectory of rollout {rollout} ended: all of its trees failed", "remedy": "see the daemon's log"})
+            raise Refused(
+                {
+                    "message": f"no trajectory of rollout {rollout} ended: all of its trees failed",
+                    "remedy": "see the daemon's log",
+                }
+            )
         return lines
 
 
@@ -138,12 +177,18 @@ def objects(answer: bytes, address: str) -> list[dict]:
         return [json.loads(line) for line in answer.splitlines()]
     except ValueError:
         message = f"what answers at {address} is no sparkd"
-        raise Refused({"field": "--sparkd", "message": message, "remedy": "name the address that sparkd serve tells"}) from None
+        raise Refused(
+            {"field": "--sparkd", "message": message, "remedy": "name the address that sparkd serve tells"}
+        ) from None
 
 
 def refusal(error: urllib.error.HTTPError) -> dict:
     """The error of an answer, also of one that is not sparkd's."""
-    foreign = {"field": "--sparkd", "message": f"{error.url}: {error}", "remedy": "name the address that sparkd serve tells"}
+    foreign = {
+        "field": "--sparkd",
+        "message": f"{error.url}: {error}",
+        "remedy": "name the address that sparkd serve tells",
+    }
     try:
         told = json.loads(error.read())
     except (ValueError, OSError, http.client.HTTPException):
@@ -186,7 +231,10 @@ class Spawned(Daemon):
         if self.alive() if self.process is None else self.process.poll() is None:
             return  # busy, or still starting
         if self.process and self.process.returncode > 0:
-            raise SystemExit(f"the daemon ended with {self.process.returncode}; {self.folder}/daemon.log ends with:\n{self.last_words()}")
+            raise SystemExit(
+                f"the daemon ended with {self.process.returncode}; "
+                f"{self.folder}/daemon.log ends with:\n{self.last_words()}"
+            )
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"http://127.0.0.1:{free.getsockname()[1]}"
         with open(self.folder / "daemon.log", "ab") as log:
@@ -194,7 +242,9 @@ class Spawned(Daemon):
             try:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
             except OSError as error:
-                raise SystemExit(f"--spawn {command[0]}: {error.strerror}: name the program sparkd; `make build` makes bin/sparkd") from None
+                raise SystemExit(
+                    f"--spawn {command[0]}: {error.strerror}: name the program sparkd; `make build` makes bin/sparkd"
+                ) from None
         self.pid = self.process.pid
         new = self.folder / "daemon.new"
         new.write_text(json.dumps({"address": self.address, "pid": self.pid}))

@@ -115,7 +115,9 @@ def summarize(trees: list[dict], tag: str, decode: Callable[[list[int]], str]) -
         for node in path:
             sampled = [i for i, bit in enumerate(node["mask"]) if bit]
             entropies = [node["entropies"][i] for i in sampled] if node["entropies"] else []
-            action = [entropies[i] for i in action_tokens([node["tokens"][i] for i in sampled], decode)] if entropies else []
+            action = (
+                [entropies[i] for i in action_tokens([node["tokens"][i] for i in sampled], decode)] if entropies else []
+            )
             has = tag in node["tags"]
             valid.add(node["valid"])
             admissible.add(node["admissible"])
@@ -159,11 +161,15 @@ def decoder(daemon: Daemon, folder: Path) -> Callable[[list[int]], str]:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the class that tokenizers raises
-        raise Refused({"field": "--tokenizer", "message": f"{path}: {error}", "remedy": "name the policy's Hugging Face folder"}) from None
+        raise Refused(
+            {"field": "--tokenizer", "message": f"{path}: {error}", "remedy": "name the policy's Hugging Face folder"}
+        ) from None
     engine = daemon.call("/v1/info")[0]["engine"]
     if engine["tokenizer_hash"] != tokenizer_hash(tokenizer):
         message = f"{path} is not the tokenizer of the daemon's model, {engine['model']}"
-        raise Refused({"field": "--tokenizer", "message": message, "remedy": "name the Hugging Face folder of that model"})
+        raise Refused(
+            {"field": "--tokenizer", "message": message, "remedy": "name the Hugging Face folder of that model"}
+        )
     return lambda ids: tokenizer.decode(ids, skip_special_tokens=False)
 
 
@@ -236,12 +242,18 @@ def table(lines: list[dict], tag: str) -> str:
 def evaluate(o) -> list[dict]:
     """The figures of every split; says on the way what has come out."""
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Spawned(Path(folder), o.spawn, o.model or "bundled", o.set) if o.spawn else Daemon(o.sparkd, patience=60)
+        daemon = (
+            Spawned(Path(folder), o.spawn, o.model or "bundled", o.set) if o.spawn else Daemon(o.sparkd, patience=60)
+        )
         try:
             decode, lines = decoder(daemon, o.tokenizer), []
             for split in o.splits.split(","):
                 lines.append(line := play(daemon, split, o, decode))
-                print(f"{split}: {line['successes']} of {line['trajectories']} succeeded, {line['seconds']} s", file=sys.stderr, flush=True)
+                print(
+                    f"{split}: {line['successes']} of {line['trajectories']} succeeded, {line['seconds']} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
             return lines
         finally:
             if o.spawn:
@@ -250,11 +262,19 @@ def evaluate(o) -> list[dict]:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token")
+    p.add_argument(
+        "--sparkd",
+        default="http://127.0.0.1:8787",
+        help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token",
+    )
     p.add_argument("--spawn", metavar="PROGRAM", help="start a daemon for this evaluation instead, with this sparkd")
     p.add_argument("--model", help="with --spawn: its policy, a GGUF file (bundled)")
-    p.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="with --spawn: a setting of it")
-    p.add_argument("--tokenizer", type=Path, default=BUNDLED, help="folder of the policy's tokenizer.json (the bundled policy's)")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="with --spawn: a setting of it"
+    )
+    p.add_argument(
+        "--tokenizer", type=Path, default=BUNDLED, help="folder of the policy's tokenizer.json (the bundled policy's)"
+    )
     p.add_argument("--env", default="household", help="environment (%(default)s)")
     p.add_argument("--splits", default="l0,l1,l2", help="its splits, with commas (%(default)s)")
     p.add_argument("--tasks", type=whole(1), default=100, help="the first so many tasks of each (%(default)s)")

@@ -54,7 +54,9 @@ def main() -> None:
         messages = row["messages"][: min(turns, len(row["messages"]) - 1)]
         prompt = encoder.prompt(messages)
         tokens, logprobs = greedy(model, prompt, tokenizer.eos_token_id)
-        cases.append({"texts": [m["content"] for m in messages], "prompt": prompt, "tokens": tokens, "logprobs": logprobs})
+        cases.append(
+            {"texts": [m["content"] for m in messages], "prompt": prompt, "tokens": tokens, "logprobs": logprobs}
+        )
     print(json.dumps({"gguf_sha256": digest, "cases": cases}, ensure_ascii=False, indent=1))
 
 

@@ -52,7 +52,11 @@ def wrong_with(row: object) -> str:
     if not messages or not isinstance(messages, list):
         return "has no messages"
     for m in messages:
-        if not isinstance(m, dict) or m.get("role") not in ("system", "user", "assistant") or not isinstance(m.get("content"), str):
+        if (
+            not isinstance(m, dict)
+            or m.get("role") not in ("system", "user", "assistant")
+            or not isinstance(m.get("content"), str)
+        ):
             return "has a message that is not a role (system, user, assistant) and a text"
         if m.get("weight", 1) not in (0, 1):
             return f"has a message of weight {m['weight']!r}; 0 or 1"
@@ -172,7 +176,9 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: st
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     path = Path(folder) / "tokenizer_config.json"
-    config = json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}  # Transformers 4 knows it, too
+    config = json.loads(path.read_text()) | {
+        "tokenizer_class": "PreTrainedTokenizerFast"
+    }  # Transformers 4 knows it, too
     of_this_machine = ("backend", "is_local", "local_files_only")
     path.write_text(json.dumps({k: v for k, v in config.items() if k not in of_this_machine}, indent=2) + "\n")
 
@@ -187,15 +193,22 @@ def load(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[LlamaF
     path = Path(folder)
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
-        raise Unusable(f"{path} {what}: name a policy's Hugging Face folder, such as bundled/hf; a GGUF cannot be trained")
+        raise Unusable(
+            f"{path} {what}: name a policy's Hugging Face folder, such as bundled/hf; a GGUF cannot be trained"
+        )
     for name in ("config.json", "tokenizer.json"):
         if not (path / name).is_file():
             raise Unusable(f"{path} has no {name}: name a policy's Hugging Face folder, such as bundled/hf")
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, local_files_only=True, output_loading_info=True)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            path, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
     except Exception as error:  # of many kinds, by what is damaged
         raise Unusable(f"{path} cannot be loaded: {error}") from None
     if wrong := sorted(map(str, (*found["missing_keys"], *found["mismatched_keys"], *found["unexpected_keys"]))):
-        raise Unusable(f"{path}: of its weights {', '.join(wrong[:3])} do not fit its config.json: missing, unknown or of another shape")
+        raise Unusable(
+            f"{path}: of its weights {', '.join(wrong[:3])} do not fit its config.json: "
+            "missing, unknown or of another shape"
+        )
     return model, tokenizer

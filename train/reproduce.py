@@ -38,7 +38,16 @@ METHODS = {
     "random": ["--policy=random", "--roots=4", "--branch=2", "--parameter=probability=0.1"],
     "entropy": ["--policy=entropy", "--roots=4", "--branch=2"],
 }
-COMMON = ["--leaves=8", "--advantage=spark-rows", "--max-steps=30", "--max-tokens=64", "--temperature=1", "--lr=5e-4", "--minibatches=2", "--kl=0.01"]
+COMMON = [
+    "--leaves=8",
+    "--advantage=spark-rows",
+    "--max-steps=30",
+    "--max-tokens=64",
+    "--temperature=1",
+    "--lr=5e-4",
+    "--minibatches=2",
+    "--kl=0.01",
+]
 COMMON += ["--threads=1", "--set=engine.threads=1", "--set=log.level=warn", "--keep=2", "--steps=100000"]
 SPLITS = "l0,l1,l2"
 
@@ -60,10 +69,10 @@ QUICK = Size(seeds=1, tokens=80_000, tasks=8, eval_every=5, eval_tasks=24, eval_
 def command(method: str, seed: int, folder: Path, size: Size, o) -> list[str]:
     """One run, to be given again to go on."""
     return [
-        sys.executable, str(ROOT / "train" / "rl.py"), f"--model={o.model}", f"--out={folder}", f"--spawn={o.sparkd}", f"--split={o.split}",
-        f"--seed={seed}", f"--budget-tokens={size.tokens}", f"--tasks={size.tasks}", f"--eval-split={SPLITS}",
-        f"--eval-every={size.eval_every}", f"--eval-tasks={size.eval_tasks}", f"--eval-samples={size.eval_samples}",
-        *COMMON, *METHODS[method], *o.rl,
+        sys.executable, str(ROOT / "train" / "rl.py"), f"--model={o.model}", f"--out={folder}", f"--spawn={o.sparkd}",
+        f"--split={o.split}", f"--seed={seed}", f"--budget-tokens={size.tokens}", f"--tasks={size.tasks}",
+        f"--eval-split={SPLITS}", f"--eval-every={size.eval_every}", f"--eval-tasks={size.eval_tasks}",
+        f"--eval-samples={size.eval_samples}", *COMMON, *METHODS[method], *o.rl,
     ]  # fmt: skip
 
 
@@ -95,7 +104,10 @@ class Bench:
             if state and (state["step"] or state["done"]) and (names := run.differences(state, wanted)):
                 raise run.another(folder, names)
             if (r := self.read(m, s)) and (spent := r.before_last_step()) >= self.size.tokens:
-                raise SystemExit(f"{folder} went on beyond {self.size.tokens:,} tokens: give --tokens above {spent:,}, or another --out")
+                raise SystemExit(
+                    f"{folder} went on beyond {self.size.tokens:,} tokens: "
+                    f"give --tokens above {spent:,}, or another --out"
+                )
 
     def run(self, method: str, seed: int) -> bool:
         folder = self.folder(method, seed)
@@ -131,15 +143,36 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line, or the given arguments."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="one seed, small, up to 20 minutes")
-    p.add_argument("--model", type=Path, default=ROOT / "bundled" / "hf", help="the cold start, a Hugging Face folder (%(default)s)")
+    p.add_argument(
+        "--model",
+        type=Path,
+        default=ROOT / "bundled" / "hf",
+        help="the cold start, a Hugging Face folder (%(default)s)",
+    )
     p.add_argument("--sparkd", type=Path, default=ROOT / "bin" / "sparkd", help="the daemon's program (%(default)s)")
     p.add_argument("--out", type=Path, help="folder of the runs (out/reproduce, or out/reproduce-quick)")
-    p.add_argument("--split", default="train4", help="tasks of reinforcement learning; train4 leaves out the types of l2, which the cold start knows (%(default)s)")
+    p.add_argument(
+        "--split",
+        default="train4",
+        help="tasks of reinforcement learning; "
+        "train4 leaves out the types of l2, which the cold start knows (%(default)s)",
+    )
     p.add_argument("--methods", default=",".join(METHODS), help="(%(default)s)")
-    p.add_argument("--parallel", type=whole(1), default=max(1, (os.cpu_count() or 2)), help="runs at a time, of one thread each (%(default)s)")
+    p.add_argument(
+        "--parallel",
+        type=whole(1),
+        default=max(1, (os.cpu_count() or 2)),
+        help="runs at a time, of one thread each (%(default)s)",
+    )
     for name in Size.__annotations__:
-        p.add_argument(f"--{name.replace('_', '-')}", type=whole(1), help=f"({getattr(FULL, name)}; --quick: {getattr(QUICK, name)})")
-    p.add_argument("--rl", action="append", default=[], metavar="FLAG", help="more flags for rl.py, as in --rl=--lr=3e-4")
+        p.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=whole(1),
+            help=f"({getattr(FULL, name)}; --quick: {getattr(QUICK, name)})",
+        )
+    p.add_argument(
+        "--rl", action="append", default=[], metavar="FLAG", help="more flags for rl.py, as in --rl=--lr=3e-4"
+    )
     o = p.parse_args(arguments)
     o.standard = o.model == p.get_default("model") and o.split == p.get_default("split") and not o.rl
     o.model = Path(os.path.abspath(o.model))  # as rl.py notes it, wherever this is started
@@ -172,7 +205,12 @@ def main() -> int:
     figures = page.figures(bench.finished(), settings(size, o))
     (o.out / "results.json").write_text(json.dumps(figures, indent=1))
     published = o.standard and size == FULL and set(o.methods.split(",")) == METHODS.keys()
-    page.write(figures, bench.finished(), ROOT / "docs" / "reproduction.md", (ROOT / "docs" if published else o.out) / "reproduction.md")
+    page.write(
+        figures,
+        bench.finished(),
+        ROOT / "docs" / "reproduction.md",
+        (ROOT / "docs" if published else o.out) / "reproduction.md",
+    )
     return 0
 
 

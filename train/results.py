@@ -51,7 +51,9 @@ def read(folder: Path, method: str, seed: int, tokens: int = 0) -> Result | None
             return None
         lines = curves.read(folder / "metrics.jsonl")
     except (ValueError, KeyError) as error:
-        raise SystemExit(f"{folder} has no run that can be read ({error}): mend the file, or delete the folder to run it anew") from None
+        raise SystemExit(
+            f"{folder} has no run that can be read ({error}): mend the file, or delete the folder to run it anew"
+        ) from None
     splits = dict.fromkeys(x["eval"] for x in lines if "eval" in x)
     return Result(method, seed, lines, {s: [x for x in lines if x.get("eval") == s] for s in splits})
 

@@ -68,7 +68,9 @@ def update(model, reference, optimizer, batch: list[Sequence], o) -> dict:
         total = sum(s.weights.sum() for s in part)
         for group in micro(part, o.batch_tokens):
             mask = pad(group, "mask", False)
-            old, advantages, weights = (pad(group, name)[mask].float() for name in ("logprobs", "advantages", "weights"))
+            old, advantages, weights = (
+                pad(group, name)[mask].float() for name in ("logprobs", "advantages", "weights")
+            )
             logp, entropy = logprobs(model, group, o.temperature)
             with torch.no_grad():
                 base = logprobs(reference, group, o.temperature)[0] if o.kl else logp.detach()
@@ -80,7 +82,10 @@ def update(model, reference, optimizer, batch: list[Sequence], o) -> dict:
                 gaps.append((logp.detach() - old)[pad(group, "fresh", False)[mask]])
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), o.grad_clip).item()
         if not math.isfinite(norm):
-            raise SystemExit(f"the gradient is {norm}: nothing of this step was kept; the same command tries it again, a lower --lr in another --out may help")
+            raise SystemExit(
+                f"the gradient is {norm}: nothing of this step was kept; "
+                f"the same command tries it again, a lower --lr in another --out may help"
+            )
         totals["grad_norm"] += norm / len(parts)
         optimizer.step()
         optimizer.zero_grad()
@@ -138,13 +143,20 @@ def train_step(run: Run, daemon: Daemon, o, model, tokenizer, reference, optimiz
     """One step: rollout, update, the next policy."""
     drawn = random.Random(f"{o.seed}/{run.step}").sample(daemon.tasks(o.env, o.split, o.tasks), o.tasks)
     branching = {"name": o.policy, "roots": o.roots, "branch": o.branch} | dict(o.parameter)
-    spec = {"tasks": {"env": o.env, "split": o.split, "indices": drawn}, "policy": branching, "budget": {"leaves": o.leaves}}
+    spec = {
+        "tasks": {"env": o.env, "split": o.split, "indices": drawn},
+        "policy": branching,
+        "budget": {"leaves": o.leaves},
+    }
     rollout, trees, rollout_seconds = grow(run, daemon, o, "train", spec)
 
     began = time.monotonic()
     batch = sequences(trees, run.version)
     if not batch:
-        raise SystemExit(f"rollout {rollout['id']} has nothing to train on: {rollout['trees_failed']} of {o.tasks} trees failed; see the daemon's log")
+        raise SystemExit(
+            f"rollout {rollout['id']} has nothing to train on: "
+            f"{rollout['trees_failed']} of {o.tasks} trees failed; see the daemon's log"
+        )
     torch.manual_seed(o.seed * 1_000_003 + run.step)
     metrics = update(model, reference, optimizer, batch, o)
     train_seconds = time.monotonic() - began
@@ -213,14 +225,22 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     where = p.add_argument_group("where")
     where.add_argument("--model", type=Path, required=True, help="Hugging Face folder of the policy to begin with")
     where.add_argument("--out", type=Path, required=True, help="folder of the run")
-    where.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token")
+    where.add_argument(
+        "--sparkd",
+        default="http://127.0.0.1:8787",
+        help="address of the daemon (%(default)s); SPARKD_API_TOKEN: its token",
+    )
     where.add_argument("--spawn", metavar="PROGRAM", help="start a daemon for this run instead, with this sparkd")
-    where.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="setting of a daemon started by --spawn")
+    where.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="setting of a daemon started by --spawn"
+    )
     where.add_argument("--threads", type=whole(1), default=1, help="of the trainer (%(default)s)")
     where.add_argument("--keep", type=whole(0), default=2, help="policies to keep, 0 for all (%(default)s)")
     length = p.add_argument_group("how long")
     length.add_argument("--steps", type=whole(0), default=100, help="steps in all (%(default)s)")
-    length.add_argument("--budget-tokens", type=real(), default=0, help="no step begins once the rollouts have generated so many tokens")
+    length.add_argument(
+        "--budget-tokens", type=real(), default=0, help="no step begins once the rollouts have generated so many tokens"
+    )
     rollouts = p.add_argument_group("rollouts")
     rollouts.add_argument("--env", default="household", help="environment (%(default)s)")
     rollouts.add_argument("--split", default="train", help="its tasks to train on (%(default)s)")
@@ -229,25 +249,52 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     rollouts.add_argument("--roots", type=whole(0), default=4, help="M; 0: by the policy's own rule (%(default)s)")
     rollouts.add_argument("--leaves", type=whole(1), default=8, help="N (%(default)s)")
     rollouts.add_argument("--branch", type=whole(1), default=2, help="B (%(default)s)")
-    rollouts.add_argument("--parameter", type=parameter, action="append", default=[], metavar="NAME=VALUE", help="any other of the branching policy")
+    rollouts.add_argument(
+        "--parameter",
+        type=parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other of the branching policy",
+    )
     rollouts.add_argument("--advantage", default="spark-rows", help="estimator (%(default)s)")
     rollouts.add_argument("--max-steps", type=whole(1), default=30, help="of a trajectory (%(default)s)")
     rollouts.add_argument("--max-tokens", type=whole(1), default=64, help="of an answer (%(default)s)")
-    rollouts.add_argument("--temperature", type=real(above=True), default=1.0, help="of sampling and of the loss (%(default)s)")
+    rollouts.add_argument(
+        "--temperature", type=real(above=True), default=1.0, help="of sampling and of the loss (%(default)s)"
+    )
     loss = p.add_argument_group("loss")
     loss.add_argument("--lr", type=real(most=1), default=5e-4, help="learning rate (%(default)s)")
     loss.add_argument("--weight-decay", type=real(), default=0.0)
     loss.add_argument("--minibatches", type=whole(1), default=2, help="optimiser steps a batch (%(default)s)")
-    loss.add_argument("--batch-tokens", type=whole(1), default=8192, help="most tokens of a forward, padding included (%(default)s)")
+    loss.add_argument(
+        "--batch-tokens", type=whole(1), default=8192, help="most tokens of a forward, padding included (%(default)s)"
+    )
     loss.add_argument("--clip", type=real(), default=0.2, help="of the importance ratio (%(default)s)")
-    loss.add_argument("--dual-clip", type=real(1), default=3.0, help="bound of the loss where the advantage is negative (%(default)s)")
-    loss.add_argument("--kl", type=real(), default=0.01, help="weight of the KL to the first policy; 0: none, and faster (%(default)s)")
-    loss.add_argument("--grad-clip", type=real(above=True), default=1.0, help="greatest norm of the gradient (%(default)s)")
+    loss.add_argument(
+        "--dual-clip", type=real(1), default=3.0, help="bound of the loss where the advantage is negative (%(default)s)"
+    )
+    loss.add_argument(
+        "--kl",
+        type=real(),
+        default=0.01,
+        help="weight of the KL to the first policy; 0: none, and faster (%(default)s)",
+    )
+    loss.add_argument(
+        "--grad-clip", type=real(above=True), default=1.0, help="greatest norm of the gradient (%(default)s)"
+    )
     loss.add_argument("--seed", type=int, default=0)
     evaluation = p.add_argument_group("evaluation")
-    evaluation.add_argument("--eval-every", type=whole(0), default=0, help="before the first step, every so many steps, and at the end; 0: never (%(default)s)")
+    evaluation.add_argument(
+        "--eval-every",
+        type=whole(0),
+        default=0,
+        help="before the first step, every so many steps, and at the end; 0: never (%(default)s)",
+    )
     evaluation.add_argument("--eval-split", default="l0", help="splits, with commas (%(default)s)")
-    evaluation.add_argument("--eval-tasks", type=whole(1), default=64, help="the first so many of a split (%(default)s)")
+    evaluation.add_argument(
+        "--eval-tasks", type=whole(1), default=64, help="the first so many of a split (%(default)s)"
+    )
     evaluation.add_argument("--eval-samples", type=whole(1), default=1, help="chains a task (%(default)s)")
     o = p.parse_args(arguments)
     if o.set and not o.spawn:

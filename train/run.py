@@ -17,7 +17,17 @@ import curves
 import model as policy
 import to_gguf
 
-FREE = {"out", "steps", "budget_tokens", "sparkd", "spawn", "set", "threads", "batch_tokens", "keep"}  # may change on the way
+FREE = {
+    "out",
+    "steps",
+    "budget_tokens",
+    "sparkd",
+    "spawn",
+    "set",
+    "threads",
+    "batch_tokens",
+    "keep",
+}  # may change on the way
 BEGIN = {"step": 0, "done": False, "generated_tokens": 0, "env_steps": 0, "seconds": 0.0}  # state of a run that begins
 
 
@@ -67,7 +77,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
-        raise SystemExit(f"cannot write {path}: {error}; make room, and run the same command again: it goes on where it was") from None
+        raise SystemExit(
+            f"cannot write {path}: {error}; make room, and run the same command again: it goes on where it was"
+        ) from None
 
 
 class Run:
@@ -156,7 +168,11 @@ class Run:
 
     def write(self, line: dict) -> None:
         """Appends a line of metrics, with what the run has spent so far, and prints its numbers."""
-        line = {"step": self.step} | line | {f"total_{k}": self.state[k] for k in ("generated_tokens", "env_steps", "seconds")}
+        line = (
+            {"step": self.step}
+            | line
+            | {f"total_{k}": self.state[k] for k in ("generated_tokens", "env_steps", "seconds")}
+        )
         with writing(self.out / "metrics.jsonl"), open(self.out / "metrics.jsonl", "a") as lines:
             lines.write(json.dumps(line) + "\n")
         shown = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in line.items() if k != "tasks"}

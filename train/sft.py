@@ -93,8 +93,9 @@ class Progress:
             return
         rate = (seen - self.start) / (now - self.began)
         line = {
-            "step": step, "tokens": seen, "loss": round(sum(self.loss) / len(self.loss), 4), "share_of_lr": round(share, 4),
-            "tokens_per_second": round(rate), "seconds_left": round(max(0, self.budget - seen) / rate),
+            "step": step, "tokens": seen, "loss": round(sum(self.loss) / len(self.loss), 4),
+            "share_of_lr": round(share, 4), "tokens_per_second": round(rate),
+            "seconds_left": round(max(0, self.budget - seen) / rate),
         }  # fmt: skip
         self.last, self.loss = now, []
         self.write(line)
@@ -164,11 +165,15 @@ def prepare(args: argparse.Namespace) -> Run:
     talks = [encoder.conversation(r["messages"]) for r in rows]
     fit = [t for t in talks if len(t.ids) <= model.config.max_position_embeddings]
     if not fit:
-        raise SystemExit(f"{args.rows}: no row fits into the context of {model.config.max_position_embeddings} tokens; use a larger --context")
+        raise SystemExit(
+            f"{args.rows}: no row fits into the context of {model.config.max_position_embeddings} tokens; "
+            "use a larger --context"
+        )
     random.Random(args.seed).shuffle(fit)
     run = Run(args, model, tokenizer, fit[len(fit) // 50 :], fit[: len(fit) // 50])
-    print(f"{sum(p.numel() for p in model.parameters())} weights, {len(tokenizer)} tokens; {len(run.rows)} rows to train on, "
-          f"{len(run.held)} held out, {len(talks) - len(fit)} too long for the context", flush=True)  # fmt: skip
+    print(f"{sum(p.numel() for p in model.parameters())} weights, {len(tokenizer)} tokens; "
+          f"{len(run.rows)} rows to train on, {len(run.held)} held out, "
+          f"{len(talks) - len(fit)} too long for the context", flush=True)  # fmt: skip
     return run
 
 
@@ -225,7 +230,13 @@ def recipe(args: argparse.Namespace) -> dict:
 
 def checkpoint(run: Run, optimizer: Optimizer, step: int, seen: int) -> None:
     """Writes what resume reads; a kill while it writes leaves the one before."""
-    state = {"recipe": recipe(run.args), "model": run.model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seen": seen}
+    state = {
+        "recipe": recipe(run.args),
+        "model": run.model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "seen": seen,
+    }
     torch.save(state, run.out / "checkpoint.new")
     os.replace(run.out / "checkpoint.new", run.out / "checkpoint.pt")
 
@@ -255,11 +266,25 @@ def options(given: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--lr", type=float, default=2e-3, help="peak learning rate of AdamW (%(default)s)")
     p.add_argument("--muon-lr", type=float, default=0.02, help="the same of Muon; 0: AdamW alone (%(default)s)")
     p.add_argument("--batch-tokens", type=int, default=4096, help="tokens of a step, padding included (%(default)s)")
-    p.add_argument("--observation-weight", type=float, default=0.1, help="loss weight of observation tokens; answers have 1 (%(default)s)")
+    p.add_argument(
+        "--observation-weight",
+        type=float,
+        default=0.1,
+        help="loss weight of observation tokens; answers have 1 (%(default)s)",
+    )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16 (default)")
-    for name, value in (("vocabulary", 1024), ("context", 2048), ("hidden", 128), ("layers", 5), ("heads", 4), ("ffn", 384)):
+    p.add_argument(
+        "--bfloat16", action=argparse.BooleanOptionalAction, default=True, help="matrix products in bfloat16 (default)"
+    )
+    for name, value in (
+        ("vocabulary", 1024),
+        ("context", 2048),
+        ("hidden", 128),
+        ("layers", 5),
+        ("heads", 4),
+        ("ffn", 384),
+    ):
         p.add_argument(f"--{name}", type=int, default=value, help="of a policy from nothing (%(default)s)")
     p.add_argument("--checkpoint-every", type=float, default=60, help="seconds (%(default)s)")
     return p.parse_args(given)

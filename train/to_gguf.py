@@ -73,7 +73,11 @@ def wrong_tokenizer(tokenizer, vocabulary: int) -> str:
     parts = json.loads(backend.to_str()) if backend else {"model": {}}
     bpe, split = parts["model"], parts.get("pre_tokenizer") or {}
     plain = {"type": "BPE", "byte_fallback": False, "ignore_merges": False}
-    if any(bpe.get(k, v) != v for k, v in plain.items()) or bpe.get("continuing_subword_prefix") or bpe.get("end_of_word_suffix"):
+    if (
+        any(bpe.get(k, v) != v for k, v in plain.items())
+        or bpe.get("continuing_subword_prefix")
+        or bpe.get("end_of_word_suffix")
+    ):
         return "the tokenizer is no plain byte-level BPE"
     if parts["normalizer"] or split.get("type") != "ByteLevel" or split["add_prefix_space"] or not split["use_regex"]:
         return "the tokenizer does not split text as GPT-2's does"
@@ -83,7 +87,9 @@ def wrong_tokenizer(tokenizer, vocabulary: int) -> str:
         return "the tokenizer names no eos_token"
     if not isinstance(tokenizer.chat_template, str):
         return "the tokenizer has no chat template"
-    return f"vocab_size is {vocabulary}, for a tokenizer of {len(tokenizer)} tokens" if vocabulary < len(tokenizer) else ""
+    return (
+        f"vocab_size is {vocabulary}, for a tokenizer of {len(tokenizer)} tokens" if vocabulary < len(tokenizer) else ""
+    )
 
 
 def add_tokenizer(writer: gguf.GGUFWriter, tokenizer, vocabulary: int) -> None:
@@ -133,11 +139,15 @@ def write(model, tokenizer, path: str | Path, name: str, half: bool = True) -> N
     policy.Unusable for what a GGUF would not hold as it is."""
     config = model.config
     if wrong := wrong_model(model) or wrong_tokenizer(tokenizer, config.vocab_size):
-        raise policy.Unusable(f"no GGUF is written: {wrong}; llama.cpp's convert_hf_to_gguf.py knows more kinds of models")
+        raise policy.Unusable(
+            f"no GGUF is written: {wrong}; llama.cpp's convert_hf_to_gguf.py knows more kinds of models"
+        )
     tensors = {gguf_name(key): array(key, tensor, config, half) for key, tensor in stored(model)}
     for key, weight in tensors.items():
         if not np.isfinite(weight).all():
-            raise policy.Unusable(f"no GGUF is written: {key} is not finite as {weight.dtype}; train with a lower --lr, or try --type f32")
+            raise policy.Unusable(
+                f"no GGUF is written: {key} is not finite as {weight.dtype}; train with a lower --lr, or try --type f32"
+            )
     new = f"{path}.new"
     writer = gguf.GGUFWriter(new, "llama")
     writer.add_name(name)

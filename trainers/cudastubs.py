@@ -79,7 +79,9 @@ def main() -> None:
     folder = Path(importlib.util.find_spec("torch").origin).parent / "lib"
     missing, symbols = wanted(folder)
     # Most versions are named after the library that has them, as in libcudart.so.13.
-    own = {soname: {v: s for v, s in symbols.items() if v.split(".so")[0] == soname.split(".so")[0]} for soname in missing}
+    own = {
+        soname: {v: s for v, s in symbols.items() if v.split(".so")[0] == soname.split(".so")[0]} for soname in missing
+    }
     owned = set().union(*own.values())
     rest = set().union(*(s for v, s in symbols.items() if v not in owned))
     for soname in sorted(missing):

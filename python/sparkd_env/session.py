@@ -20,8 +20,14 @@ from .env import Env, Error, Observation
 from .worker import how_copied, spoken
 
 
-def drive(url: str, rollout: dict[str, Any], factory: Callable[[], Env], token: str = "",
-          step_timeout: float = 300, idle_timeout: float = 60) -> dict[str, Any]:
+def drive(
+    url: str,
+    rollout: dict[str, Any],
+    factory: Callable[[], Env],
+    token: str = "",
+    step_timeout: float = 300,
+    idle_timeout: float = 60,
+) -> dict[str, Any]:
     """Runs a rollout to its end and returns it as the daemon shows it.
 
     rollout is the body of POST /v1/rollouts; with an id that is known the rollout goes on.
@@ -33,8 +39,11 @@ def drive(url: str, rollout: dict[str, Any], factory: Callable[[], Env], token: 
     copies = _Copies(factory)
     fork = "native" if how_copied(copies.first) == "native" else "replay"
     try:
-        answer = http.call("POST", "/v1/sessions", {"rollout": rollout, "fork": fork, "step_timeout": step_timeout,
-                                                    "idle_timeout": idle_timeout})
+        answer = http.call(
+            "POST",
+            "/v1/sessions",
+            {"rollout": rollout, "fork": fork, "step_timeout": step_timeout, "idle_timeout": idle_timeout},
+        )
         session = urllib.parse.quote(answer["id"], safe="")
         last = 0
         while True:
@@ -126,7 +135,11 @@ class _HTTP:
                 problem = json.load(e)
             except ValueError:
                 problem = {}
-            raise Error(problem.get("message", str(e)), problem.get("code", "unavailable"), problem.get("field", ""),
-                        problem.get("remedy", "")) from None
+            raise Error(
+                problem.get("message", str(e)),
+                problem.get("code", "unavailable"),
+                problem.get("field", ""),
+                problem.get("remedy", ""),
+            ) from None
         except OSError as e:
             raise Error(f"no daemon at {self.url}: {e}", "unavailable", remedy="start one with sparkd serve") from None

@@ -92,8 +92,19 @@ class TextWorld(Env):
 
     def snapshot(self):
         ram, stack, pc, sp, fp, frames, opcode, rng, narrative = self.frotz.get_state()
-        head = {"pc": pc, "sp": sp, "fp": fp, "frames": frames, "opcode": opcode, "rng": [int(n) for n in rng], "narrative": narrative.decode("latin-1"),
-                "ram": len(ram), "stack": len(stack), "score": self.score, "facts": self.facts.state.serialize()}
+        head = {
+            "pc": pc,
+            "sp": sp,
+            "fp": fp,
+            "frames": frames,
+            "opcode": opcode,
+            "rng": [int(n) for n in rng],
+            "narrative": narrative.decode("latin-1"),
+            "ram": len(ram),
+            "stack": len(stack),
+            "score": self.score,
+            "facts": self.facts.state.serialize(),
+        }
         return zlib.compress(json.dumps(head).encode() + b"\n" + ram.tobytes() + stack.tobytes(), 1)
 
     def restore(self, split, index, state):
@@ -102,13 +113,26 @@ class TextWorld(Env):
         self.load(self.files[split][index])
         array = numpy.frombuffer(memory, dtype=numpy.uint8).copy()
         ram, stack = array[: head["ram"]], array[head["ram"] :]
-        self.frotz.set_state((ram, stack, head["pc"], head["sp"], head["fp"], head["frames"], head["opcode"], head["rng"],
-                              head["narrative"].encode("latin-1")))
+        self.frotz.set_state(
+            (
+                ram,
+                stack,
+                head["pc"],
+                head["sp"],
+                head["fp"],
+                head["frames"],
+                head["opcode"],
+                head["rng"],
+                head["narrative"].encode("latin-1"),
+            )
+        )
         self.score = head["score"]
         self.facts = GameProgression(self.game, track_quests=False)
         state = State(self.game.kb.logic, [Proposition.deserialize(fact) for fact in head["facts"]])
         self.facts.state = state
-        self.facts._valid_actions = list(state.all_applicable_actions(self.game.kb.rules.values(), self.game.kb.types.constants_mapping))
+        self.facts._valid_actions = list(
+            state.all_applicable_actions(self.game.kb.rules.values(), self.game.kb.types.constants_mapping)
+        )
 
     def load(self, file: str) -> None:
         """Puts a game into the interpreter, unless it is there."""
@@ -146,17 +170,33 @@ def described(file: str) -> tuple[Game, Inform7Game]:
 def find(folder: str) -> dict[str, list[str]]:
     """The games of each split."""
     if not os.path.isdir(folder):
-        raise Error(f"there is no folder {folder}", code="invalid", field="options.games", remedy="name a folder of .z8 games")
+        raise Error(
+            f"there is no folder {folder}", code="invalid", field="options.games", remedy="name a folder of .z8 games"
+        )
     files = {"train": games_in(folder)}
     if not files["train"]:
-        files = {d: games_in(os.path.join(folder, d)) for d in sorted(os.listdir(folder)) if os.path.isdir(os.path.join(folder, d))}
+        files = {
+            d: games_in(os.path.join(folder, d))
+            for d in sorted(os.listdir(folder))
+            if os.path.isdir(os.path.join(folder, d))
+        }
     files = {split: found for split, found in files.items() if found}
     if not files:
-        raise Error(f"there are no .z8 games in {folder}", code="invalid", field="options.games",
-                    remedy="make one: tw-make tw-simple --rewards dense --goal detailed --seed 1 --output " + os.path.join(folder, "train", "1.z8"))
+        raise Error(
+            f"there are no .z8 games in {folder}",
+            code="invalid",
+            field="options.games",
+            remedy="make one: tw-make tw-simple --rewards dense --goal detailed --seed 1 --output "
+            + os.path.join(folder, "train", "1.z8"),
+        )
     for file in sum(files.values(), []):
         if not os.path.isfile(file[:-3] + ".json"):
-            raise Error(f"{file} has no .json beside it", code="invalid", field="options.games", remedy="keep the files of tw-make together")
+            raise Error(
+                f"{file} has no .json beside it",
+                code="invalid",
+                field="options.games",
+                remedy="keep the files of tw-make together",
+            )
     return files
 
 

@@ -40,9 +40,17 @@ class TextWorldExpress(Env):
             self.env.load(game, params)
         except ValueError as e:
             self.env.close()
-            raise Error(str(e), code="invalid", field="options.game" if "Unknown game" in str(e) else "options.params",
-                        remedy="use one of those known") from None
-        self.seeds = {"train": self.env.getValidSeedsTrain(), "dev": self.env.getValidSeedsDev(), "test": self.env.getValidSeedsTest()}
+            raise Error(
+                str(e),
+                code="invalid",
+                field="options.game" if "Unknown game" in str(e) else "options.params",
+                remedy="use one of those known",
+            ) from None
+        self.seeds = {
+            "train": self.env.getValidSeedsTrain(),
+            "dev": self.env.getValidSeedsDev(),
+            "test": self.env.getValidSeedsTest(),
+        }
         self.splits = {split: len(seeds) for split, seeds in self.seeds.items()}
 
     def reset(self, split, index):

@@ -81,24 +81,43 @@ class Worker:
             return self.hello(request)
         if self.about is None:
             raise Error("hello comes first", code="invalid", field="op")
-        handlers = {"reset": self.reset, "step": self.step, "replay": self.replay, "fork": self.fork,
-                    "snapshot": self.snapshot, "restore": self.restore, "close": self.close}
+        handlers = {
+            "reset": self.reset,
+            "step": self.step,
+            "replay": self.replay,
+            "fork": self.fork,
+            "snapshot": self.snapshot,
+            "restore": self.restore,
+            "close": self.close,
+        }
         if op not in handlers:
             raise Error(f"unknown op {op!r}", code="invalid", field="op", remedy="one of " + ", ".join(handlers))
         return handlers[op](request)
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("protocol") != PROTOCOL:
-            raise Error(f"protocol {request.get('protocol')} is not spoken here", code="invalid", field="protocol",
-                        remedy=f"this worker speaks protocol {PROTOCOL}; install the sparkd_env that came with the daemon")
+            raise Error(
+                f"protocol {request.get('protocol')} is not spoken here",
+                code="invalid",
+                field="protocol",
+                remedy=f"this worker speaks protocol {PROTOCOL}; install the sparkd_env that came with the daemon",
+            )
         self.options = request.get("options") or {}
         if self.about is None:
             self.about = self.make()
             self.spare.append(self.about)
         env = self.about
-        ok = {"protocol": PROTOCOL, "name": env.name or type(env).__name__, "version": env.version,
-              "about": env.about or (inspect.getdoc(env) or "").partition("\n")[0], "splits": env.splits,
-              "max_steps": env.max_steps, "fork": how_copied(env), "replay": True, "sessions": env.sessions}
+        ok = {
+            "protocol": PROTOCOL,
+            "name": env.name or type(env).__name__,
+            "version": env.version,
+            "about": env.about or (inspect.getdoc(env) or "").partition("\n")[0],
+            "splits": env.splits,
+            "max_steps": env.max_steps,
+            "fork": how_copied(env),
+            "replay": True,
+            "sessions": env.sessions,
+        }
         if env.names:
             ok["names"] = env.names
         return ok
@@ -109,8 +128,12 @@ class Worker:
         try:
             signature.bind(**self.options)
         except TypeError as e:
-            raise Error(f"options: {e}", code="invalid", field="options",
-                        remedy="known options: " + (", ".join(signature.parameters) or "none")) from None
+            raise Error(
+                f"options: {e}",
+                code="invalid",
+                field="options",
+                remedy="known options: " + (", ".join(signature.parameters) or "none"),
+            ) from None
         return self.factory(**self.options)
 
     def session(self, request: dict[str, Any], key: str = "session") -> Session:
@@ -118,8 +141,11 @@ class Worker:
         name = request[key]
         if name not in self.sessions:
             if len(self.sessions) >= self.about.sessions:
-                raise Error(f"no place for session {name!r}", code="unavailable",
-                            remedy=f"close one of {', '.join(self.sessions)}")
+                raise Error(
+                    f"no place for session {name!r}",
+                    code="unavailable",
+                    remedy=f"close one of {', '.join(self.sessions)}",
+                )
             self.sessions[name] = Session(self.spare.pop() if self.spare else self.make())
         return self.sessions[name]
 
@@ -135,10 +161,16 @@ class Worker:
         split, index = request["task"]["split"], request["task"]["index"]
         splits = self.about.splits
         if split not in splits:
-            raise Error(f"no split {split!r}", code="invalid", field="tasks.split", remedy="one of " + ", ".join(sorted(splits)))
+            raise Error(
+                f"no split {split!r}", code="invalid", field="tasks.split", remedy="one of " + ", ".join(sorted(splits))
+            )
         if index < 0 or splits[split] != UNBOUNDED and index >= splits[split]:
-            raise Error(f"no task {index} in {split}", code="invalid", field="tasks.indices",
-                        remedy=f"{split} has the tasks 0 to {splits[split] - 1}")
+            raise Error(
+                f"no task {index} in {split}",
+                code="invalid",
+                field="tasks.indices",
+                remedy=f"{split} has the tasks 0 to {splits[split] - 1}",
+            )
         return split, index
 
     def reset(self, request: dict[str, Any]) -> dict[str, Any]:

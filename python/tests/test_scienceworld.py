@@ -26,7 +26,13 @@ class Tasks(unittest.TestCase):
         self.assertEqual([sizes[f"boil.{s}"] for s in PARTS], [14, 7, 9])
 
     def test_training_and_test_tasks_are_disjoint(self):
-        for a, b in [*itertools.combinations(PARTS, 2), ("l0", "l0.train"), ("l1", "l1.train"), ("l2", "l2.train"), ("l0", "l1")]:
+        for a, b in [
+            *itertools.combinations(PARTS, 2),
+            ("l0", "l0.train"),
+            ("l1", "l1.train"),
+            ("l2", "l2.train"),
+            ("l0", "l1"),
+        ]:
             self.assertFalse(set(SPLITS[a]) & set(SPLITS[b]), f"{a} and {b}")
         self.assertFalse({kind for kind, _ in SPLITS["l2"]} & {kind for kind, _ in SPLITS["l2.train"]})
 
@@ -49,7 +55,9 @@ class Refusals(unittest.TestCase):
             self.assertIn(word, " ".join((e.code, e.message, e.field, e.remedy)))
 
     def test_options(self):
-        self.refused(lambda: ScienceWorld(simplification="easy,hard"), "invalid", "hard", "options.simplification", "openDoors")
+        self.refused(
+            lambda: ScienceWorld(simplification="easy,hard"), "invalid", "hard", "options.simplification", "openDoors"
+        )
         self.refused(lambda: ScienceWorld(admissible="yes"), "invalid", "options.admissible", "true, false")
         self.refused(lambda: ScienceWorld(jvm="fast"), "invalid", "options.jvm", "deterministic, default")
 
@@ -81,7 +89,9 @@ class Play(unittest.TestCase):
         self.assertEqual(tuple(server.getTaskNames()), TYPES)
         for kind in TYPES:
             self.env.simulator.load(kind, 0, "")
-            for part, listed in zip(PARTS, (server.getVariationsTrain(), server.getVariationsDev(), server.getVariationsTest())):
+            for part, listed in zip(
+                PARTS, (server.getVariationsTrain(), server.getVariationsDev(), server.getVariationsTest())
+            ):
                 self.assertEqual(SPLITS[f"{kind}.{part}"], [(kind, variation) for variation in listed])
 
     def test_a_solution_is_success_and_its_rewards_add_up_to_one(self):
@@ -105,7 +115,7 @@ class Play(unittest.TestCase):
 
     def test_any_text_is_answered(self):
         self.env.reset("train", 0)
-        for text in ("", "\ud83d", "\x00\n\"", "x" * 100_000, "Ünïcödé 🦊"):
+        for text in ("", "\ud83d", '\x00\n"', "x" * 100_000, "Ünïcödé 🦊"):
             self.assertEqual(self.env.step(text).text, "No known action matches that input.")
 
     def test_tasks_that_cannot_be_played(self):

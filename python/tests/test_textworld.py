@@ -102,7 +102,11 @@ class TextWorldTest(unittest.TestCase):
 @unittest.skipIf(twx.missing or not shutil.which("java"), "needs textworld-express==1.1.0 and Java")
 class TextWorldExpressTest(unittest.TestCase):
     def test_refusals(self):
-        for options, field in [({"game": "chess"}, "options.game"), ({"params": "colour=1"}, "options.params"), ({"max_steps": "0"}, "options.max_steps")]:
+        for options, field in [
+            ({"game": "chess"}, "options.game"),
+            ({"params": "colour=1"}, "options.params"),
+            ({"max_steps": "0"}, "options.max_steps"),
+        ]:
             with self.assertRaises(Error) as raised:
                 twx.TextWorldExpress(**options)
             self.assertEqual((raised.exception.code, raised.exception.field), ("invalid", field))

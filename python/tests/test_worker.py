@@ -91,8 +91,20 @@ class WorkerTest(unittest.TestCase):
 
     def test_hello(self):
         self.worker()
-        self.assertEqual(self.hello, {"protocol": 1, "name": "Line", "version": "2", "about": "A walk on a line.", "fork": "replay",
-                                      "splits": {"all": -1, "few": 3}, "max_steps": 100, "replay": True, "sessions": 2})
+        self.assertEqual(
+            self.hello,
+            {
+                "protocol": 1,
+                "name": "Line",
+                "version": "2",
+                "about": "A walk on a line.",
+                "fork": "replay",
+                "splits": {"all": -1, "few": 3},
+                "max_steps": 100,
+                "replay": True,
+                "sessions": 2,
+            },
+        )
         for factory, fork in [(Forking, "native"), (Written, "snapshot")]:
             self.worker(factory)
             self.assertEqual(self.hello["fork"], fork)
@@ -106,7 +118,9 @@ class WorkerTest(unittest.TestCase):
 
     def test_episode(self):
         self.worker(goal="3")
-        self.assertEqual(self.reset(), {"text": "start", "reward": 0.0, "done": False, "success": False, "admissible": ["a", "b"]})
+        self.assertEqual(
+            self.reset(), {"text": "start", "reward": 0.0, "done": False, "success": False, "admissible": ["a", "b"]}
+        )
         self.assertEqual(self.step("2")["text"], "2")
         self.assertTrue(self.step("1")["success"])
         self.refused("env", "reset first", op="step", session="a", action="1")
@@ -114,7 +128,9 @@ class WorkerTest(unittest.TestCase):
 
     def test_replay_stops_at_the_end(self):
         self.worker(goal="3")
-        seen = self.ok(op="replay", session="a", task={"split": "all", "index": 0}, actions=["1", "2", "5"])["observations"]
+        seen = self.ok(op="replay", session="a", task={"split": "all", "index": 0}, actions=["1", "2", "5"])[
+            "observations"
+        ]
         self.assertEqual([o["text"] for o in seen], ["start", "1", "3"])
         self.refused("env", "reset first", op="step", session="a", action="1")
         seen = self.ok(op="replay", session="a", task={"split": "all", "index": 0}, actions=[])["observations"]
@@ -168,8 +184,12 @@ class WorkerTest(unittest.TestCase):
 
     def test_closes_all_instances_at_the_end(self):
         Line.closed = 0
-        lines = [{"id": 1, "op": "hello", "protocol": 1}, {"id": 2, "op": "reset", "session": "a", "task": {"split": "all", "index": 0}},
-                 {"id": 3, "op": "reset", "session": "b", "task": {"split": "all", "index": 0}}, {"id": 4, "op": "close", "session": "b"}]
+        lines = [
+            {"id": 1, "op": "hello", "protocol": 1},
+            {"id": 2, "op": "reset", "session": "a", "task": {"split": "all", "index": 0}},
+            {"id": 3, "op": "reset", "session": "b", "task": {"split": "all", "index": 0}},
+            {"id": 4, "op": "close", "session": "b"},
+        ]
         answers = io.BytesIO()
         Worker(Line).run(io.BytesIO(b"".join(json.dumps(r).encode() + b"\n" for r in lines)), answers)
         self.assertEqual([json.loads(a)["id"] for a in answers.getvalue().splitlines()], [1, 2, 3, 4])
@@ -189,9 +209,17 @@ class ServeTest(unittest.TestCase):
                     return sparkd_env.Observation("quiet", goal=repr(sys.stdin.read()))
             sparkd_env.serve(Noisy)
         """)
-        requests = b'{"id":1,"op":"hello","protocol":1}\n{"id":2,"op":"reset","session":"a","task":{"split":"train","index":0}}\n'
-        p = subprocess.run([sys.executable, "-c", code], input=requests, capture_output=True, timeout=60,
-                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        requests = (
+            b'{"id":1,"op":"hello","protocol":1}\n'
+            b'{"id":2,"op":"reset","session":"a","task":{"split":"train","index":0}}\n'
+        )
+        p = subprocess.run(
+            [sys.executable, "-c", code],
+            input=requests,
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
         self.assertEqual(p.returncode, 0, p.stderr)
         answers = [json.loads(line) for line in p.stdout.splitlines()]
         self.assertEqual([a["id"] for a in answers], [1, 2])

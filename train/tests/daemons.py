@@ -19,7 +19,11 @@ SETTINGS = ["engine.threads=1", "engine.cells=8192", "log.level=warn"]
 
 # What the tiny policy learns: its answers have the right form often, not always.
 ROW = [
-    ("user", "You are in the middle of a room. You see a desk 1, a drawer 1 and a shelf 1.\n\nYour task is to: put a mug in desk."),
+    (
+        "user",
+        "You are in the middle of a room. You see a desk 1, a drawer 1 and a shelf 1.\n\n"
+        "Your task is to: put a mug in desk.",
+    ),
     ("assistant", "<explore>mug?</explore><action>go to desk 1</action>"),
     ("user", "Nothing happens."),
     ("assistant", "<think>go</think><action>look</action>"),

@@ -63,7 +63,16 @@ def test_groups_hold_everything_within_their_size():
 def test_token_loss():
     """Worked by hand: advantage, ratio → loss without the penalty."""
     o = rl.options(["--model=m", "--out=o", "--kl=0"])
-    cases = [(1, 1, -1), (1, 1.1, -1.1), (1, 1.5, -1.2), (1, 0.5, -0.5), (-1, 0.5, 0.8), (-1, 1.5, 1.5), (-1, 9, 3), (0, 2, 0)]
+    cases = [
+        (1, 1, -1),
+        (1, 1.1, -1.1),
+        (1, 1.5, -1.2),
+        (1, 0.5, -0.5),
+        (-1, 0.5, 0.8),
+        (-1, 1.5, 1.5),
+        (-1, 9, 3),
+        (0, 2, 0),
+    ]
     advantages, ratios, losses = (torch.tensor(x, dtype=torch.float64) for x in zip(*cases, strict=True))
     values = rl.token_loss(ratios.log(), torch.zeros(8, dtype=torch.float64), ratios.log(), advantages, o)
     torch.testing.assert_close(values["loss"], losses)

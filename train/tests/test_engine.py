@@ -36,7 +36,9 @@ def setting(tmp_path_factory):
 def test_greedy_tokens_logprobs_and_entropies(setting):
     model, _, tree = setting
     path = [tree["nodes"][i] for i in tree["leaves"][0]["path"]]
-    ids, sampled, logprobs, entropies = ([x for n in path for x in n[k] or [0] * len(n["tokens"])] for k in ("tokens", "mask", "logprobs", "entropies"))
+    ids, sampled, logprobs, entropies = (
+        [x for n in path for x in n[k] or [0] * len(n["tokens"])] for k in ("tokens", "mask", "logprobs", "entropies")
+    )
     with torch.no_grad():
         logp = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)[:-1]
     at = torch.tensor(sampled[1:], dtype=torch.bool)

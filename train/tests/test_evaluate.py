@@ -12,14 +12,28 @@ import evaluate
 import model as policy
 from daemon import Daemon, Refused
 
-TEXT = {0: "<think>", 1: "go", 2: "</think>", 3: "<action>", 4: "</action>", 5: "<act", 6: "ion>", 7: "</", 8: "action", 9: ">", 10: "<|end|>"}
+TEXT = {
+    0: "<think>",
+    1: "go",
+    2: "</think>",
+    3: "<action>",
+    4: "</action>",
+    5: "<act",
+    6: "ion>",
+    7: "</",
+    8: "action",
+    9: ">",
+    10: "<|end|>",
+}
 
 
 def decode(ids: list[int]) -> str:
     return "".join(TEXT[i] for i in ids)
 
 
-@pytest.mark.parametrize("successes, trials, low, high", [(0, 0, 0, 1), (0, 10, 0, 0.2775), (5, 10, 0.2366, 0.7634), (100, 100, 0.9630, 1)])
+@pytest.mark.parametrize(
+    "successes, trials, low, high", [(0, 0, 0, 1), (0, 10, 0, 0.2775), (5, 10, 0.2366, 0.7634), (100, 100, 0.9630, 1)]
+)
 def test_wilson(successes, trials, low, high):
     assert evaluate.wilson(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
@@ -48,13 +62,23 @@ def node(tags: list[str], entropies: list[float], valid: bool = True) -> dict:
 
 
 def test_summary():
-    steps = [node(["explore"], [1, 1, 1, 1, 0.5, 1, 0]), node(["think"], [0, 0, 0, 0, 2, 0, 0]), node(["think"], [0, 0, 0, 0, 0.25, 0, 0], False)]
+    steps = [
+        node(["explore"], [1, 1, 1, 1, 0.5, 1, 0]),
+        node(["think"], [0, 0, 0, 0, 2, 0, 0]),
+        node(["think"], [0, 0, 0, 0, 0.25, 0, 0], False),
+    ]
     trees = [
         {"nodes": [{}, *steps], "leaves": [{"path": [0, 1, 2], "outcome": "success"}]},
         {"nodes": [{}, *steps], "leaves": [{"path": [0, 3], "outcome": "step_limit"}]},
     ]
     got = evaluate.summarize(trees, "explore", decode)
-    assert (got["trajectories"], got["successes"], got["success"], got["steps"], got["tokens_per_step"]) == (2, 1, 0.5, 1.5, 7)
+    assert (got["trajectories"], got["successes"], got["success"], got["steps"], got["tokens_per_step"]) == (
+        2,
+        1,
+        0.5,
+        1.5,
+        7,
+    )
     assert (got["valid"], got["admissible"], got["tagged"]) == (0.6667, 0.6667, 0.3333)
     action, answer, after = (got["entropy"][kind] for kind in ("action", "answer", "next_action"))
     assert action["with_tag"] == {"steps": 1, "per_step": 0.5, "per_token": 0.5}
@@ -70,9 +94,21 @@ def test_a_daemon_is_evaluated(tmp_path):
     if not SPARKD.exists():
         pytest.skip(f"NOT RUN: no program {SPARKD}; run `make build`, or set SPARKD")
     folder = tiny(tmp_path)
-    program = [sys.executable, str(Path(evaluate.__file__)), "--spawn", str(SPARKD), "--model", str(folder / "policy.gguf")]
+    program = [
+        sys.executable,
+        str(Path(evaluate.__file__)),
+        "--spawn",
+        str(SPARKD),
+        "--model",
+        str(folder / "policy.gguf"),
+    ]
     options = ["--tokenizer", str(folder), "--tasks=3", "--samples=2", "--max-steps=3", "--splits=l0,l2", "--json"]
-    done = subprocess.run([*program, *options, "--set=engine.threads=1", "--set=engine.cells=8192"], capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [*program, *options, "--set=engine.threads=1", "--set=engine.cells=8192"],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["split"] for line in lines] == ["l0", "l2"]
@@ -92,7 +128,9 @@ def test_another_tokenizer_is_refused(tmp_path):
     try:
         daemon = Daemon(program.address, patience=60)
         assert evaluate.decoder(daemon, cold)([0]) == policy.load(cold)[1].decode([0])
-        with pytest.raises(Refused, match="--tokenizer: .*hf/tokenizer.json is not the tokenizer of the daemon's model, tiny: name"):
+        with pytest.raises(
+            Refused, match="--tokenizer: .*hf/tokenizer.json is not the tokenizer of the daemon's model, tiny: name"
+        ):
             evaluate.decoder(daemon, evaluate.BUNDLED)
         with pytest.raises(Refused, match="--tokenizer: .*none/tokenizer.json: "):
             evaluate.decoder(daemon, tmp_path / "none")

@@ -54,7 +54,9 @@ def test_an_answer_of_weight_0_is_muted(tokenizer):
     assert tokenizer.decode([i for i, muted in zip(talk.ids, talk.muted) if muted]) == ROW[1][1] + policy.END
 
 
-@pytest.mark.parametrize("text", ["", " a  b\n\n", "don't go, drawer 12!", "naïve 漢字 🙂", "a<explore>b</explore><action>", "\x00\x7f"])
+@pytest.mark.parametrize(
+    "text", ["", " a  b\n\n", "don't go, drawer 12!", "naïve 漢字 🙂", "a<explore>b</explore><action>", "\x00\x7f"]
+)
 def test_any_text_comes_back(tokenizer, text):
     assert tokenizer.decode(policy.Encoder(tokenizer).text(text)) == text
 
@@ -70,7 +72,10 @@ def test_control_tokens_in_a_text_are_text_and_marks_are_marks(tokenizer):
 
 def test_the_same_rows_give_the_same_tokenizer(tokenizer):
     again = policy.build_tokenizer([{"messages": MESSAGES}], vocabulary=300, context=1024)
-    assert again.backend_tokenizer.to_str() == policy.build_tokenizer([{"messages": MESSAGES}], 300, 1024).backend_tokenizer.to_str()
+    assert (
+        again.backend_tokenizer.to_str()
+        == policy.build_tokenizer([{"messages": MESSAGES}], 300, 1024).backend_tokenizer.to_str()
+    )
     assert again.get_vocab() == tokenizer.get_vocab()
 
 
@@ -117,9 +122,17 @@ def test_gguf_holds_the_policy(folder, tokenizer, tmp_path):
     fields = {name: field.contents() for name, field in reader.fields.items()}
     tensors = {t.name: t for t in reader.tensors}
     assert "output.weight" not in tensors
-    assert {n for n, t in tensors.items() if t.tensor_type == gguf.GGMLQuantizationType.F32} == {n for n in tensors if "norm" in n}
-    assert np.array_equal(tensors["token_embd.weight"].data, model.model.embed_tokens.weight.detach().numpy().astype(np.float16))
-    assert fields["general.architecture"] == "llama" and fields["general.name"] == "tiny" and fields["general.file_type"] == 1
+    assert {n for n, t in tensors.items() if t.tensor_type == gguf.GGMLQuantizationType.F32} == {
+        n for n in tensors if "norm" in n
+    }
+    assert np.array_equal(
+        tensors["token_embd.weight"].data, model.model.embed_tokens.weight.detach().numpy().astype(np.float16)
+    )
+    assert (
+        fields["general.architecture"] == "llama"
+        and fields["general.name"] == "tiny"
+        and fields["general.file_type"] == 1
+    )
     assert fields["tokenizer.ggml.model"] == "gpt2" and fields["tokenizer.ggml.pre"] == "gpt-2"
     assert fields["tokenizer.chat_template"] == policy.CHAT_TEMPLATE and fields["tokenizer.ggml.add_bos_token"] is False
     tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
@@ -175,7 +188,9 @@ def large(model, _) -> None:
 WRONG = {  # what is done to a model and its tokenizer, and why there is no GGUF then
     "has a bias": lambda m, t: setattr(m.config, "attention_bias", True),
     "hidden_act is gelu": lambda m, t: setattr(m.config, "hidden_act", "gelu"),
-    "rope_parameters are .*linear": lambda m, t: setattr(m.config, "rope_parameters", {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}),
+    "rope_parameters are .*linear": lambda m, t: setattr(
+        m.config, "rope_parameters", {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}
+    ),
     "head_dim is odd": lambda m, t: setattr(m.config, "head_dim", 15),
     "does not split text": lambda m, t: setattr(t.backend_tokenizer, "pre_tokenizer", pre_tokenizers.Whitespace()),
     "not split text as": lambda m, t: setattr(t.backend_tokenizer, "normalizer", normalizers.NFC()),
@@ -225,7 +240,9 @@ def test_a_head_of_its_own_and_rows_of_no_token(folder, tmp_path):
     assert np.array_equal(tensors["output.weight"], untied.lm_head.weight.detach().numpy())
     assert np.array_equal(tensors["token_embd.weight"], untied.model.embed_tokens.weight.detach().numpy())
     tokens, kinds = (reader.fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type"))
-    assert tokens[-3:] == [f"[PAD{len(tokenizer) + i}]" for i in range(3)] and kinds[-3:] == [5, 5, 5] and kinds[-4] != 5
+    assert (
+        tokens[-3:] == [f"[PAD{len(tokenizer) + i}]" for i in range(3)] and kinds[-3:] == [5, 5, 5] and kinds[-4] != 5
+    )
     assert "tokenizer.ggml.padding_token_id" not in reader.fields
 
 
@@ -235,7 +252,9 @@ def test_a_query_projection_rotates_alike_in_both_orders():
     x = np.ones(4, np.float32)
     angle = position * 10000.0 ** (-np.arange(half) / half)
     first, second = (projection @ x).reshape(heads, 2, half).swapaxes(0, 1)  # Transformers: i with i + half
-    want = np.stack([first * np.cos(angle) - second * np.sin(angle), first * np.sin(angle) + second * np.cos(angle)], -1)
+    want = np.stack(
+        [first * np.cos(angle) - second * np.sin(angle), first * np.sin(angle) + second * np.cos(angle)], -1
+    )
     pairs = (to_gguf.interleave(projection, heads) @ x).reshape(heads, half, 2)  # llama.cpp: 2i with 2i + 1
     even, odd = pairs[..., 0], pairs[..., 1]
     got = np.stack([even * np.cos(angle) - odd * np.sin(angle), even * np.sin(angle) + odd * np.cos(angle)], -1)

@@ -27,10 +27,23 @@ def made_up(folder, method: str, seed: int, ends: dict[str, float], tokens: int 
             p = 0.2 + (ends[split] - 0.2) * step / 10
             wins = [rng.random() < p for _ in range(40)]
             counts = {f"household/{split}/{i}": [int(w), 1] for i, w in enumerate(wins)}
-            lines.append({"step": step, "eval": split, "success": sum(wins) / 40, "tasks": counts, "eval_seconds": 1.0} | spent)
+            lines.append(
+                {"step": step, "eval": split, "success": sum(wins) / 40, "tasks": counts, "eval_seconds": 1.0} | spent
+            )
         if step < 10:
             spent = {k: v + v // max(step, 1) for k, v in spent.items()}
-            lines.append({"step": step, "loss": 0.1, "generated_tokens": tokens, "env_steps": 10, "leaves": 8, "forks": 4, "mixed_trees": 0.5} | spent)
+            lines.append(
+                {
+                    "step": step,
+                    "loss": 0.1,
+                    "generated_tokens": tokens,
+                    "env_steps": 10,
+                    "leaves": 8,
+                    "forks": 4,
+                    "mixed_trees": 0.5,
+                }
+                | spent
+            )
     folder.mkdir()
     (folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
     (folder / "state.json").write_text(json.dumps({"done": True, "generated_tokens": 10 * tokens}))
@@ -52,7 +65,15 @@ def test_unfinished_runs_are_none(tmp_path):
     assert results.read(tmp_path / "run", "spark", 0, tokens=1001) is None
 
 
-@pytest.mark.parametrize("name, text", [("state.json", "{"), ("state.json", "{}"), ("state.json", '{"done": true}'), ("metrics.jsonl", '{"loss": 1}\n{}\n')])
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("state.json", "{"),
+        ("state.json", "{}"),
+        ("state.json", '{"done": true}'),
+        ("metrics.jsonl", '{"loss": 1}\n{}\n'),
+    ],
+)
 def test_damaged_runs_are_named(tmp_path, name, text):
     made_up(tmp_path / "run", "spark", 0, dict.fromkeys(SPLITS, 0.5))
     (tmp_path / "run" / name).write_text(text)
@@ -96,7 +117,8 @@ def test_curves_between_evaluations(runs):
 
 
 @pytest.mark.parametrize(
-    "x, says", [((0.2, 0.1, 0.3), "holds"), ((-0.2, -0.3, -0.1), "the other is better"), ((0.1, -0.1, 0.3), "undecided")]
+    "x, says",
+    [((0.2, 0.1, 0.3), "holds"), ((-0.2, -0.3, -0.1), "the other is better"), ((0.1, -0.1, 0.3), "undecided")],
 )
 def test_verdicts(x, says):
     assert says in page.verdict(x)
@@ -148,7 +170,11 @@ def options(out, *more: str):
         ([], {"tokens": 2000}, None),
         ([], {"tokens": 901}, None),
         ([], {"tokens": 900}, r"went on beyond 900 tokens: give --tokens above 900, or another --out"),
-        (["--split=train"], {"tasks": 3}, "random-0 has a run with another split, tasks: give the same, or another --out"),
+        (
+            ["--split=train"],
+            {"tasks": 3},
+            "random-0 has a run with another split, tasks: give the same, or another --out",
+        ),
         ([], {"eval_tasks": 41}, "another eval_tasks"),
         (["--rl=--lr=1e-4"], {}, "another lr"),
         (["--model=elsewhere"], {}, "another model"),

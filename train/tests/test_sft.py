@@ -11,7 +11,16 @@ from daemons import ROW
 import model as policy
 import sft
 
-SMALL = ["--hidden=32", "--layers=1", "--heads=2", "--ffn=32", "--context=256", "--vocabulary=280", "--batch-tokens=512", "--threads=1"]
+SMALL = [
+    "--hidden=32",
+    "--layers=1",
+    "--heads=2",
+    "--ffn=32",
+    "--context=256",
+    "--vocabulary=280",
+    "--batch-tokens=512",
+    "--threads=1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +69,9 @@ def test_the_loss_is_the_weighted_one_and_padding_does_not_count(rows, observati
     for talk in pair:
         ids = torch.tensor([talk.ids])
         nll = F.cross_entropy(model(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")
-        weights = torch.tensor([0.0 if m else 1 if a else observation_weight for a, m in zip(talk.answer[1:], talk.muted[1:])])
+        weights = torch.tensor(
+            [0.0 if m else 1 if a else observation_weight for a, m in zip(talk.answer[1:], talk.muted[1:])]
+        )
         want, want_weight = want + (nll * weights).sum().item(), want_weight + weights.sum().item()
     assert weight.item() == pytest.approx(want_weight)
     assert total.item() == pytest.approx(want, rel=1e-4)
@@ -100,5 +111,8 @@ def test_a_policy_can_be_trained_on(rows, tmp_path):
     run(rows, tmp_path / "first")
     on = run(rows, tmp_path / "on", f"--init={tmp_path / 'first'}", "--muon-lr=0", "--lr=1e-4", "--no-bfloat16")
     assert not same(on, policy.load(tmp_path / "first")[0].state_dict())
-    last = [json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[-1])["held_out_loss"] for name in ("first", "on")]
+    last = [
+        json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[-1])["held_out_loss"]
+        for name in ("first", "on")
+    ]
     assert last[1] <= last[0]

@@ -58,7 +58,13 @@ def call(address, route, body=None):
 def test_the_server_hands_groups_on(batch, run, server):
     lines = batch("atropos", lambda line: line["group_overrides"]["group_size"] == GROUP)
     assert len(lines) == 2
-    trainer = {"wandb_group": "g", "wandb_project": "p", "batch_size": GROUP, "max_token_len": 4096, "checkpoint_dir": "out"}
+    trainer = {
+        "wandb_group": "g",
+        "wandb_project": "p",
+        "batch_size": GROUP,
+        "max_token_len": 4096,
+        "checkpoint_dir": "out",
+    }
     call(server, "/register", trainer | {"save_checkpoint_interval": 0, "starting_step": 0, "num_steps": 2})
     assert call(server, "/batch")["batch"] is None  # environments may register from the first request on
 

@@ -25,27 +25,51 @@ def behind(n: int, values: list | None, filler=0) -> list | None:
 
 
 def verl(line: dict) -> Iterator[Read]:
-    yield response(line, line["prompt_ids"], line["response_ids"], line["response_mask"], line["response_logprobs"], line["extra_fields"]["sparkd"])
+    yield response(
+        line,
+        line["prompt_ids"],
+        line["response_ids"],
+        line["response_mask"],
+        line["response_logprobs"],
+        line["extra_fields"]["sparkd"],
+    )
 
 
 def trl_grpo(line: dict) -> Iterator[Read]:
-    yield response(line, line["prompt_ids"], line["completion_ids"], line["env_mask"], line["logprobs"], line["metadata"])
+    yield response(
+        line, line["prompt_ids"], line["completion_ids"], line["env_mask"], line["logprobs"], line["metadata"]
+    )
 
 
 def skyrl(line: dict) -> Iterator[Read]:
-    yield response(line, line["prompt_token_ids"], line["response_ids"], line["loss_masks"], line["rollout_logprobs"], line["metadata"])
+    yield response(
+        line,
+        line["prompt_token_ids"],
+        line["response_ids"],
+        line["loss_masks"],
+        line["rollout_logprobs"],
+        line["metadata"],
+    )
 
 
 def slime(line: dict) -> Iterator[Read]:
     n = len(line["tokens"]) - line["response_length"]
-    yield response(line, line["tokens"][:n], line["tokens"][n:], line["loss_mask"], line["rollout_log_probs"], line["metadata"])
+    yield response(
+        line, line["tokens"][:n], line["tokens"][n:], line["loss_mask"], line["rollout_log_probs"], line["metadata"]
+    )
 
 
 def response(line: dict, prompt: list, tokens: list, mask: list, logprobs: list, origin: dict) -> Read:
     n = len(prompt)
     reward = next(line[name] for name in ("reward_score", "rewards", "reward") if name in line)
     return Read(
-        origin["uid"], prompt + tokens, behind(n, mask), behind(n, logprobs, FILLER), behind(n, origin["advantages"]), behind(n, origin["weights"]), reward
+        origin["uid"],
+        prompt + tokens,
+        behind(n, mask),
+        behind(n, logprobs, FILLER),
+        behind(n, origin["advantages"]),
+        behind(n, origin["weights"]),
+        reward,
     )
 
 
@@ -58,19 +82,43 @@ def trl_sft(line: dict) -> Iterator[Read]:
 
 def trl_async(line: dict) -> Iterator[Read]:
     n = len(line["input_ids"])
-    yield Read(line["group_id"], line["input_ids"], line["completion_mask"], line["old_log_probs"], [line["advantage"]] * n, [1.0] * n, line["metrics"]["reward"])
+    yield Read(
+        line["group_id"],
+        line["input_ids"],
+        line["completion_mask"],
+        line["old_log_probs"],
+        [line["advantage"]] * n,
+        [1.0] * n,
+        line["metrics"]["reward"],
+    )
 
 
 def openrlhf(line: dict) -> Iterator[Read]:
     origin, mask = line["metadata"], [0] * len(line["observation_tokens"])
     for begin, end in line["action_ranges"]:
         mask[begin:end] = [1] * (end - begin)
-    yield Read(origin["uid"], line["observation_tokens"], mask, line["rollout_log_probs"], origin["advantages"], origin["weights"], line["reward"])
+    yield Read(
+        origin["uid"],
+        line["observation_tokens"],
+        mask,
+        line["rollout_log_probs"],
+        origin["advantages"],
+        origin["weights"],
+        line["reward"],
+    )
 
 
 def areal(line: dict) -> Iterator[Read]:
     origin = line["metadata"]
-    yield Read(origin["uid"], line["input_ids"], line["loss_mask"], line["logprobs"], origin["advantages"], origin["weights"], line["rewards"])
+    yield Read(
+        origin["uid"],
+        line["input_ids"],
+        line["loss_mask"],
+        line["logprobs"],
+        origin["advantages"],
+        origin["weights"],
+        line["rewards"],
+    )
 
 
 def atropos(line: dict) -> Iterator[Read]:
@@ -87,7 +135,14 @@ def atropos(line: dict) -> Iterator[Read]:
 def verl_agent(line: dict) -> Iterator[Read]:
     prompt, tokens, n = line["prompts"], line["responses"], len(line["responses"])
     origin = {"uid": line["uid"], "advantages": [line["advantage"]] * n, "weights": [line["weight"]] * n}
-    yield response(line | {"reward_score": line["episode_rewards"]}, prompt, tokens, line["response_mask"], line["rollout_log_probs"], origin)
+    yield response(
+        line | {"reward_score": line["episode_rewards"]},
+        prompt,
+        tokens,
+        line["response_mask"],
+        line["rollout_log_probs"],
+        origin,
+    )
 
 
 READERS: dict[str, Callable[[dict], Iterator[Read]]] = {

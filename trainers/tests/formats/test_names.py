@@ -60,7 +60,9 @@ def test_fields(format, fields):
 def test_slime_counts_a_response():
     for line in truth.lines("slime"):
         assert line["status"] in ("completed", "truncated")
-        assert line["response_length"] == len(line["loss_mask"]) == len(line["rollout_log_probs"]) <= len(line["tokens"])
+        assert (
+            line["response_length"] == len(line["loss_mask"]) == len(line["rollout_log_probs"]) <= len(line["tokens"])
+        )
 
 
 def test_openai_messages():

@@ -76,7 +76,9 @@ def test_shared_tokens_are_trained_once(format, dedupe):
         assert coefficients == [pytest.approx(want, abs=1e-12)], token
 
 
-@pytest.mark.parametrize("format", sorted(READERS.keys() - {"trl-async", "verl-agent"}))  # their lines are no whole sequences
+@pytest.mark.parametrize(
+    "format", sorted(READERS.keys() - {"trl-async", "verl-agent"})
+)  # their lines are no whole sequences
 def test_order(format):
     """Sequences come in the order of the trajectories, and theirs in the order of the steps."""
     got = [(r.tokens, r.mask) for r in read(format, truth.lines(format))]

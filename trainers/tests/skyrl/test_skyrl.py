@@ -42,7 +42,12 @@ def test_the_batch_of_tensors(output):
     want = truth.sequences()
     rewards = [[0.0] * (len(ids) - 1) + [r] for ids, r in zip(output["response_ids"], output["rewards"])]
     tokens, attention, response, given, loss, logprobs, *_ = convert_prompts_responses_to_batch_tensors(
-        SimpleNamespace(pad_token_id=0), output["prompt_token_ids"], output["response_ids"], rewards, output["loss_masks"], output["rollout_logprobs"]
+        SimpleNamespace(pad_token_id=0),
+        output["prompt_token_ids"],
+        output["response_ids"],
+        rewards,
+        output["loss_masks"],
+        output["rollout_logprobs"],
     )
     assert len(tokens) == len(want)
     for i, s in enumerate(want):

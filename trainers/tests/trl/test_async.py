@@ -25,9 +25,13 @@ class Attention:
         """Causal attention of sequences packed behind each other; q, k, v are [tokens, heads, width]."""
         parts = []
         for i in range(len(q_ends) - 1):
-            part = [x[ends[i] : ends[i + 1]].transpose(0, 1)[None] for x, ends in ((q, q_ends), (k, k_ends), (v, k_ends))]
+            part = [
+                x[ends[i] : ends[i + 1]].transpose(0, 1)[None] for x, ends in ((q, q_ends), (k, k_ends), (v, k_ends))
+            ]
             if part[0].shape[2]:
-                out = torch.nn.functional.scaled_dot_product_attention(*part, is_causal=True, scale=softmax_scale, enable_gqa=True)
+                out = torch.nn.functional.scaled_dot_product_attention(
+                    *part, is_causal=True, scale=softmax_scale, enable_gqa=True
+                )
                 parts.append(out[0].transpose(0, 1))
         return torch.cat(parts)
 

@@ -70,7 +70,9 @@ def test_trl_s_own_advantages(batch, run, model, taken):
 
 def test_a_missing_line_trains_nothing(batch, run, model, taken):
     """A group of two where TRL wants three."""
-    lines = batch("trl-grpo", lambda line: line["metadata"]["uid"] in APPEND and line["metadata"]["outcome"] != "step_limit")
+    lines = batch(
+        "trl-grpo", lambda line: line["metadata"]["uid"] in APPEND and line["metadata"]["outcome"] != "step_limit"
+    )
     assert len(lines) == 5
     run("trl-grpo")
     (inputs,) = taken
