@@ -25,14 +25,14 @@ func TestOpenRefuses(t *testing.T) {
 		says string
 	}{
 		"no name":           {func(*testing.T) string { return "" }, sparkd.CodeInvalid, "no data folder"},
-		"a file":            {func(t *testing.T) string { return write(t, filepath.Join(t.TempDir(), "f"), "x") }, sparkd.CodeStore, "is a file"},
-		"a file on the way": {func(t *testing.T) string { return filepath.Join(write(t, filepath.Join(t.TempDir(), "f"), "x"), "d") }, sparkd.CodeStore, "cannot be made"},
-		"not allowed":       {func(*testing.T) string { return "/proc/sparkd" }, sparkd.CodeStore, "cannot be made"},
+		"a file":            {func(t *testing.T) string { return write(t, filepath.Join(t.TempDir(), "f"), "x") }, sparkd.CodeInvalid, "is a file"},
+		"a file on the way": {func(t *testing.T) string { return filepath.Join(write(t, filepath.Join(t.TempDir(), "f"), "x"), "d") }, sparkd.CodeInvalid, "cannot be made"},
+		"not allowed":       {func(*testing.T) string { return "/proc/sparkd" }, sparkd.CodeInvalid, "cannot be made"},
 		"read-only": {func(t *testing.T) string {
 			dir := mountTmpfs(t, "size=1m")
 			remountReadOnly(t, dir)
 			return dir
-		}, sparkd.CodeStore, "cannot be written"},
+		}, sparkd.CodeInvalid, "cannot be written"},
 		"another program's manifest": {func(t *testing.T) string {
 			return filepath.Dir(write(t, filepath.Join(t.TempDir(), "MANIFEST"), "name: x"))
 		}, sparkd.CodeDamaged, "MANIFEST"},
