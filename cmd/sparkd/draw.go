@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+
 	"sparkd"
 )
 
@@ -212,28 +215,11 @@ func number(v float64) string {
 	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.3f", v), "0"), ".")
 }
 
+// irregular are the plurals that rules do not make.
+var irregular = map[string]string{"leaf": "leaves", "broken branch": "broken branches"}
+
 // count writes "1 fork" or "1,204 forks".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	plural := noun + "s"
-	switch {
-	case strings.HasSuffix(noun, "leaf"):
-		plural = strings.TrimSuffix(noun, "f") + "ves"
-	case strings.HasSuffix(noun, "ry"):
-		plural = strings.TrimSuffix(noun, "y") + "ies"
-	case strings.HasSuffix(noun, "ch"):
-		plural = noun + "es"
-	}
-	return thousands(n) + " " + plural
-}
+func count(n int, noun string) string { return english.Plural(n, noun, irregular[noun]) }
 
 // thousands writes 12345 as 12,345.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func thousands(n int) string { return humanize.Comma(int64(n)) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
 )
 
@@ -74,41 +75,15 @@ func (l line) fit(width int) line {
 	return out
 }
 
-// cut returns the beginning of text that fills at most width cells, the last of them
-// an ellipsis.
-func cut(text string, width int) string {
-	used := 0
-	for i, r := range text {
-		if used+runeCells(r) > width-1 {
-			return text[:i] + "…"
-		}
-		used += runeCells(r)
-	}
-	return text + "…"
-}
+// letters measures text; what a terminal of East Asia may show wide counts as narrow.
+var letters = runewidth.Condition{StrictEmojiNeutral: true}
+
+// cut returns the beginning of text, behind which more is left out, that fills at most
+// width cells, the last of them an ellipsis.
+func cut(text string, width int) string { return letters.Truncate(text+" ", width, "…") }
 
 // cells is the number of terminal cells that text fills.
-func cells(text string) int {
-	n := 0
-	for _, r := range text {
-		n += runeCells(r)
-	}
-	return n
-}
-
-// runeCells is 0 for marks that combine, 2 for the wide letters of East Asia and
-// emoji (Unicode TR 11, by block), and 1 for the rest.
-func runeCells(r rune) int {
-	switch {
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		return 0
-	case r >= 0x1100 && r <= 0x115F, r >= 0x2E80 && r <= 0xA4CF, r >= 0xAC00 && r <= 0xD7A3,
-		r >= 0xF900 && r <= 0xFAFF, r >= 0xFE30 && r <= 0xFE6F, r >= 0xFF00 && r <= 0xFF60,
-		r >= 0xFFE0 && r <= 0xFFE6, r >= 0x1F300 && r <= 0x1FAFF, r >= 0x20000 && r <= 0x3FFFD:
-		return 2
-	}
-	return 1
-}
+func cells(text string) int { return letters.StringWidth(text) }
 
 // clean makes text that a model or an environment wrote safe for a terminal: one
 // line, and no control or format characters, which could move the cursor or hide text.

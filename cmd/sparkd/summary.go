@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"sparkd"
 )
@@ -30,19 +29,16 @@ func table(w io.Writer, rows [][]string, color bool) error {
 			widths[i] = max(widths[i], cells(cell))
 		}
 	}
-	for n, row := range rows {
-		l := line{{text: row[0] + strings.Repeat(" ", widths[0]-cells(row[0]))}}
+	style := dim
+	for _, row := range rows {
+		text := letters.FillRight(row[0], widths[0])
 		for i, cell := range row[1:] {
-			l = append(l, piece{text: "  " + strings.Repeat(" ", widths[i+1]-cells(cell)) + cell})
+			text += "  " + letters.FillLeft(cell, widths[i+1])
 		}
-		if n == 0 {
-			for i := range l {
-				l[i].style = dim
-			}
-		}
-		if _, err := fmt.Fprintln(w, l.render(0, color)); err != nil {
+		if _, err := fmt.Fprintln(w, line{{style: style, text: text}}.render(0, color)); err != nil {
 			return err
 		}
+		style = plain
 	}
 	return nil
 }
@@ -51,8 +47,9 @@ func summaryRow(name string, s sparkd.Stats, state sparkd.TreeState) []string {
 	if state != sparkd.TreeDone {
 		name += " (" + string(state) + ")"
 	}
-	return []string{name, thousands(s.Leaves), thousands(s.Forks), thousands(s.Nodes), fmt.Sprintf("%d/%d", s.Successes, s.Leaves),
-		thousands(s.GeneratedTokens), thousands(s.ComputedTokens), thousands(s.CachedTokens), percent(s.CachedTokens, s.PromptTokens)}
+	return []string{name, thousands(s.Leaves), thousands(s.Forks), thousands(s.Nodes),
+		fmt.Sprintf("%d/%d", s.Successes, s.Leaves), thousands(s.GeneratedTokens), thousands(s.ComputedTokens),
+		thousands(s.CachedTokens), percent(s.CachedTokens, s.PromptTokens)}
 }
 
 // mostForked is the tree that says most about branching.

@@ -11,6 +11,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
 
 	"sparkd"
 	"sparkd/branching/measure"
@@ -57,13 +60,8 @@ func HTML(w io.Writer, c *Comparison) error {
 	}{c, c.Rows[0].Summary.Tasks, charts(c.Rows), costs(c.Rows), depths(c.Rows)})
 }
 
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + " " + s[i:]
-	}
-	return s
-}
+// thousands writes 12345 as 12 345.
+func thousands(n int) string { return strings.ReplaceAll(humanize.Comma(int64(n)), ",", " ") }
 
 // All pictures have this inner width; positions in them are computed here, so that the
 // page holds no arithmetic.
