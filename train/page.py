@@ -202,8 +202,11 @@ def plan(s: dict) -> list[str]:
             f"{s['seeds']} seed{'s' * (s['seeds'] > 1)}, {s['tokens']:,} generated tokens a run, "
             f"{s['tasks']} tasks of `{s['split']}` a step; evaluated every {s['eval_every']} steps on "
             f"{s['eval_tasks']} tasks of each split, {s['eval_samples']} chain{'s' * (s['eval_samples'] > 1)} a task. "
-            f"Flags of `train/rl.py` for all runs (N is `--leaves`): `{' '.join(s['common'])}`, and for each "
-            "(M is `--roots`, B `--branch`):"
+            "Flags of `train/rl.py` for all runs (N is `--leaves`), and for each (M is `--roots`, B `--branch`):"
+        ),
+        "",
+        textwrap.fill(
+            " ".join(s["common"]), 118, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
         ),
         "",
     ]
