@@ -23,18 +23,12 @@ type Env struct {
 
 // Reset starts the task whose number at the server is that of its split.
 func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	if err := e.episode.Closed(); err != nil {
-		return sparkd.Observation{}, err
-	}
 	return e.episode.Seen(e.reset(ctx, t))
 }
 
 func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
 	s := &e.source.settings
-	number, err := s.splits.Number(t)
-	if err == nil {
-		err = ctx.Err()
-	}
+	number, err := e.episode.Begin(ctx, s.splits, t)
 	if err == nil {
 		err = e.fresh(ctx)
 	}
@@ -110,7 +104,7 @@ func (e *Env) Close() (err error) {
 	if !e.episode.Close() {
 		return nil
 	}
-	defer e.source.places.Free()
+	defer e.source.Places.Free()
 	if e.id == nil {
 		return nil
 	}

@@ -59,7 +59,7 @@ func (s *Source) ask(ctx context.Context, method, route string, query url.Values
 		return nil, s.settings.garbage("cannot write the request", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	answer, err := s.client.Do(r)
+	answer, err := s.HTTP.Do(r)
 	if err != nil {
 		return nil, s.lost(ctx, limit, route, err)
 	}

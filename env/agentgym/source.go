@@ -9,7 +9,6 @@ package agentgym
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -44,10 +43,8 @@ type Options struct {
 
 // Source is an AgentGym server.
 type Source struct {
-	name     string
+	connector.Server
 	settings settings
-	places   *connector.Places
-	client   *http.Client
 
 	mu   sync.Mutex
 	idle []json.RawMessage // ids to use again, where the server cannot close; guarded by mu
@@ -64,7 +61,6 @@ type settings struct {
 	reward    string
 	splits    connector.Splits
 	reading   connector.Reading
-	maxSteps  int
 	timeout   time.Duration
 }
 
@@ -72,44 +68,32 @@ type settings struct {
 func Open(_ context.Context, name string, o Options) (*Source, error) {
 	r := connector.Read(name, o.Options)
 	s := settings{
-		read:     r,
-		url:      r.URL(o.URL, "http", "https"),
-		id:       r.Text("id", "id"),
-		index:    r.Text("index", "data_idx"),
-		create:   r.Object("create"),
-		reset:    r.Object("reset"),
-		step:     r.Object("step"),
-		reward:   r.Text("reward", "reward"),
-		splits:   r.Splits(connector.Splits{"train": {First: 0, Count: sparkd.Unbounded}}),
-		reading:  r.Reading("observation", "state"),
-		maxSteps: r.Steps(),
-		timeout:  r.Duration("timeout", time.Minute),
+		read:    r,
+		url:     r.URL(o.URL, "http", "https"),
+		id:      r.Text("id", "id"),
+		index:   r.Text("index", "data_idx"),
+		create:  r.Object("create"),
+		reset:   r.Object("reset"),
+		step:    r.Object("step"),
+		reward:  r.Text("reward", "reward"),
+		splits:  r.Splits(connector.Splits{"train": {First: 0, Count: sparkd.Unbounded}}),
+		reading: r.Reading("observation", "state"),
+		timeout: r.Duration("timeout", time.Minute),
 	}
-	token, most, places := r.Token(), r.MiB("max_message", 16), r.Places(o.Workers)
+	token, most, places, steps := r.Token(), r.MiB("max_message", 16), r.Places(o.Workers), r.Steps()
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	return &Source{name: name, settings: s, places: places, client: connector.Client(s.url, token, most)}, nil
-}
-
-// Info describes the environment.
-func (s *Source) Info() sparkd.EnvInfo {
-	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps,
-		Fork: sparkd.ForkReplay, About: "AgentGym server at " + s.settings.url.Redacted()}
+	return &Source{settings: s, Server: connector.Server{Name: name, About: "AgentGym server at " + s.url.Redacted(),
+		Splits: s.splits, MaxSteps: steps, Places: places, HTTP: connector.Client(s.url, token, most)}}, nil
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.
 func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	if err := s.places.Take(ctx); err != nil {
+	if err := s.Places.Take(ctx); err != nil {
 		return nil, err
 	}
 	return &Env{source: s}, nil
-}
-
-// Close frees the connections; no copy is open any more.
-func (s *Source) Close() error {
-	s.client.CloseIdleConnections()
-	return nil
 }
 
 // create returns the id of an environment of the server: one that an earlier copy left,

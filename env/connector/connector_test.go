@@ -292,12 +292,16 @@ func TestEpisode(t *testing.T) {
 	if err := e.Stepping(canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
-	if err := e.Closed(); err != nil || !e.Close() || e.Close() {
+	begin := func() error {
+		_, err := e.Begin(t.Context(), Splits{"train": {Count: 1}}, sparkd.Task{Split: "train"})
+		return err
+	}
+	if err := begin(); err != nil || !e.Close() || e.Close() {
 		t.Errorf("before Close: %v; or it was not the first Close alone that ended it", err)
 	}
 	_, _ = e.Seen(sparkd.Observation{}, nil)
 	check("after Close", "closed")
-	if err := e.Closed(); sparkd.CodeOf(err) != sparkd.CodeEnv {
+	if err := begin(); sparkd.CodeOf(err) != sparkd.CodeEnv {
 		t.Errorf("after Close: %v", err)
 	}
 }

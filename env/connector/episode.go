@@ -24,12 +24,15 @@ const (
 
 var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
 
-// Closed returns an error after a Close.
-func (e *Episode) Closed() error {
+// Begin returns the server's number of a task that a Reset is to start.
+func (e *Episode) Begin(ctx context.Context, splits Splits, t sparkd.Task) (number int, err error) {
 	if e.closed {
-		return errClosed
+		return 0, errClosed
 	}
-	return nil
+	if number, err = splits.Number(t); err == nil {
+		err = ctx.Err()
+	}
+	return number, err
 }
 
 // Stepping returns an error unless a step may come now.

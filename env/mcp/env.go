@@ -20,18 +20,12 @@ type Env struct {
 // Reset begins a new session, and calls the reset tool in it if there is one. The text
 // has the server's instructions, what that tool says, and the tools.
 func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	if err := e.episode.Closed(); err != nil {
-		return sparkd.Observation{}, err
-	}
 	return e.episode.Seen(e.reset(ctx, t))
 }
 
 func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
 	s := &e.source.settings
-	number, err := s.splits.Number(t)
-	if err == nil {
-		err = ctx.Err()
-	}
+	number, err := e.episode.Begin(ctx, s.splits, t)
 	if err == nil && e.session != nil {
 		_ = e.session.close() // a server that lost it may well begin another
 		e.session = nil
@@ -145,7 +139,7 @@ func (e *Env) Close() (err error) {
 	if !e.episode.Close() {
 		return nil
 	}
-	defer e.source.places.Free()
+	defer e.source.Places.Free()
 	if e.session != nil {
 		err = e.session.close()
 	}

@@ -294,8 +294,8 @@ func TestFaults(t *testing.T) {
 		if _, err := e.Reset(t.Context(), task(5)); err != nil {
 			t.Errorf("a reset after %s: %v", tt.action, err)
 		}
-		if err := e.Close(); err != nil || source.places.Held() != 0 {
-			t.Errorf("close: %v, %d places held", err, source.places.Held())
+		if err := e.Close(); err != nil || source.Places.Held() != 0 {
+			t.Errorf("close: %v, %d places held", err, source.Places.Held())
 		}
 	}
 	mu.Lock()

@@ -58,7 +58,7 @@ func (s *Source) connect(ctx context.Context, number int) (*session, error) {
 func (s *Source) transport(k *session, number int) mcp.Transport {
 	if s.settings.url != nil {
 		// No standing stream for what the server says unasked, and a stream that breaks is an error.
-		return &mcp.StreamableClientTransport{Endpoint: s.settings.url.String(), HTTPClient: s.http, MaxRetries: -1,
+		return &mcp.StreamableClientTransport{Endpoint: s.settings.url.String(), HTTPClient: s.HTTP, MaxRetries: -1,
 			DisableStandaloneSSE: true, MaxEventSize: maxMessage}
 	}
 	args := slices.Clone(s.settings.command)

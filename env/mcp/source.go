@@ -21,7 +21,6 @@ package mcp
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,12 +71,9 @@ type Options struct {
 
 // Source is an MCP server.
 type Source struct {
-	name     string
+	connector.Server
 	settings settings
-	places   *connector.Places
 	client   *mcp.Client
-	http     *http.Client // nil for a program
-	about    string
 }
 
 // settings are the options, read.
@@ -96,7 +92,6 @@ type settings struct {
 	fromFields     bool // the text, too
 	reading        connector.Reading
 	allowReplay    bool
-	maxSteps       int
 	connectTimeout time.Duration
 	timeout        time.Duration
 }
@@ -105,7 +100,8 @@ type settings struct {
 // URL is not yet needed.
 func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	r := connector.Read(name, o.Options)
-	s := &Source{name: name, settings: read(r, o), places: r.Places(o.Workers)}
+	s := &Source{settings: read(r, o)}
+	s.Server = connector.Server{Name: name, Splits: s.settings.splits, MaxSteps: r.Steps(), Places: r.Places(o.Workers)}
 	token := r.Token()
 	if o.URL != "" {
 		s.settings.url = r.URL(o.URL, "http", "https")
@@ -123,15 +119,15 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	s.client = mcp.NewClient(&mcp.Implementation{Name: "sparkd", Version: "1"},
 		&mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}})
 	if s.settings.url != nil {
-		s.http = connector.Client(s.settings.url, token, maxMessage)
-		s.about = "MCP server at " + s.settings.url.Redacted()
+		s.HTTP = connector.Client(s.settings.url, token, maxMessage)
+		s.About = "MCP server at " + s.settings.url.Redacted()
 		return s, nil
 	}
 	k, err := s.connect(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	s.about = "MCP server " + strings.Join(o.Command, " ")
+	s.About = "MCP server " + strings.Join(o.Command, " ")
 	return s, k.close()
 }
 
@@ -150,7 +146,6 @@ func read(r *connector.Settings, o Options) settings {
 		fromFields:     o.Options["text"] != "",
 		reading:        r.Reading(),
 		allowReplay:    r.Choice("replay", "annotations", "allow") == "allow",
-		maxSteps:       r.Steps(),
 		connectTimeout: r.Duration("connect_timeout", 30*time.Second),
 		timeout:        r.Duration("timeout", time.Minute),
 	}
@@ -179,24 +174,10 @@ func (s *settings) server() string {
 	return s.read.Section("command")
 }
 
-// Info describes the environment.
-func (s *Source) Info() sparkd.EnvInfo {
-	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps,
-		Fork: sparkd.ForkReplay, About: s.about}
-}
-
 // Open returns a fresh copy as soon as fewer than Workers are open.
 func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	if err := s.places.Take(ctx); err != nil {
+	if err := s.Places.Take(ctx); err != nil {
 		return nil, err
 	}
 	return &Env{source: s}, nil
-}
-
-// Close frees the connections; no copy is open any more.
-func (s *Source) Close() error {
-	if s.http != nil {
-		s.http.CloseIdleConnections()
-	}
-	return nil
 }

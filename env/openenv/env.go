@@ -19,10 +19,7 @@ type Env struct {
 // Reset starts the task: its number in the split is the seed.
 func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
 	s := &e.source.settings
-	seed, err := s.splits.Number(t)
-	if err == nil {
-		err = ctx.Err()
-	}
+	seed, err := e.episode.Begin(ctx, s.splits, t)
 	if err == nil {
 		err = e.connect(ctx)
 	}
@@ -47,9 +44,6 @@ func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, err
 
 // connect opens a session, unless one is open that works.
 func (e *Env) connect(ctx context.Context) (err error) {
-	if err := e.episode.Closed(); err != nil {
-		return err
-	}
 	if e.socket != nil && e.socket.ended() {
 		e.socket.close()
 		e.socket = nil
@@ -101,7 +95,7 @@ func (e *Env) Close() error {
 	if e.socket != nil {
 		e.socket.close()
 	}
-	e.source.places.Free()
+	e.source.Places.Free()
 	return nil
 }
 

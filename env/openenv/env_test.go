@@ -140,7 +140,7 @@ func TestPlaces(t *testing.T) {
 	wantError(t, err, sparkd.CodeEnv, "", "closed")
 	_, err = e.Reset(t.Context(), sparkd.Task{Env: "count", Split: "train"})
 	wantError(t, err, sparkd.CodeEnv, "", "closed")
-	if _, err := begin(t, source); err != nil || source.places.Held() != 1 {
-		t.Errorf("after Close: %v, %d places held", err, source.places.Held())
+	if _, err := begin(t, source); err != nil || source.Places.Held() != 1 {
+		t.Errorf("after Close: %v, %d places held", err, source.Places.Held())
 	}
 }

@@ -92,8 +92,8 @@ func TestFaults(t *testing.T) {
 			wantError(t, err, tt.code, tt.field, tt.word)
 			_, err = e.Step(t.Context(), "look")
 			wantError(t, err, sparkd.CodeEnv, "", "cut")
-			if err := e.Close(); err != nil || source.places.Held() != 0 {
-				t.Errorf("close: %v, %d places held", err, source.places.Held())
+			if err := e.Close(); err != nil || source.Places.Held() != 0 {
+				t.Errorf("close: %v, %d places held", err, source.Places.Held())
 			}
 		})
 	}

@@ -30,7 +30,7 @@ type socket struct {
 func (s *Source) dial(ctx context.Context) (*socket, error) {
 	limit, cancel := context.WithTimeout(ctx, s.settings.connectTimeout)
 	defer cancel()
-	conn, answer, err := websocket.Dial(limit, s.settings.url.String(), &websocket.DialOptions{HTTPClient: s.client})
+	conn, answer, err := websocket.Dial(limit, s.settings.url.String(), &websocket.DialOptions{HTTPClient: s.HTTP})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -7,7 +7,6 @@ package openenv
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -45,10 +44,8 @@ type Options struct {
 
 // Source is an OpenEnv server.
 type Source struct {
-	name     string
+	connector.Server
 	settings settings
-	places   *connector.Places
-	client   *http.Client
 }
 
 // settings are the options, read.
@@ -62,7 +59,6 @@ type settings struct {
 	episodeID      bool
 	reading        connector.Reading
 	observeErrors  bool
-	maxSteps       int
 	connectTimeout time.Duration
 	timeout        time.Duration
 	maxMessage     int64
@@ -82,37 +78,25 @@ func Open(_ context.Context, name string, o Options) (*Source, error) {
 		episodeID:      r.Bool("episode_id"),
 		reading:        r.Reading("text", "message", "observation"),
 		observeErrors:  r.Choice("execution_error", "fail", "observe") == "observe",
-		maxSteps:       r.Steps(),
 		connectTimeout: r.Duration("connect_timeout", 10*time.Second),
 		timeout:        r.Duration("timeout", time.Minute),
 		maxMessage:     r.MiB("max_message", 16),
 	}
-	token, places := r.Token(), r.Places(o.Workers)
+	token, places, steps := r.Token(), r.Places(o.Workers), r.Steps()
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	if !strings.HasSuffix(s.url.Path, "/ws") {
 		s.url = s.url.JoinPath("ws")
 	}
-	return &Source{name: name, settings: s, places: places, client: connector.Client(s.url, token, s.maxMessage)}, nil
-}
-
-// Info describes the environment.
-func (s *Source) Info() sparkd.EnvInfo {
-	return sparkd.EnvInfo{Name: s.name, Splits: s.settings.splits.Sizes(), MaxSteps: s.settings.maxSteps,
-		Fork: sparkd.ForkReplay, About: "OpenEnv server at " + s.settings.url.Redacted()}
+	return &Source{settings: s, Server: connector.Server{Name: name, About: "OpenEnv server at " + s.url.Redacted(),
+		Splits: s.splits, MaxSteps: steps, Places: places, HTTP: connector.Client(s.url, token, s.maxMessage)}}, nil
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.
 func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	if err := s.places.Take(ctx); err != nil {
+	if err := s.Places.Take(ctx); err != nil {
 		return nil, err
 	}
 	return &Env{source: s}, nil
-}
-
-// Close frees the connections; no copy is open any more.
-func (s *Source) Close() error {
-	s.client.CloseIdleConnections()
-	return nil
 }

@@ -65,14 +65,9 @@ func (e *env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, err
 
 // begin checks that a task can be started.
 func (e *env) begin(ctx context.Context, t sparkd.Task) error {
-	if _, err := tasks.Number(t); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	e.used = true
-	return nil
+	_, err := e.episode.Begin(ctx, tasks, t)
+	e.used = e.used || err == nil
+	return err
 }
 
 func (e *env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
