@@ -23,7 +23,7 @@ branching/measure: .
 bundled: .
 prefixcache: .
 sampler: . branching prefixcache
-coldstart: . env/alfworld internal/httpclient sampler
+coldstart: . env env/alfworld internal/httpclient sampler
 
 engine: . engine/ollama engine/openai engine/pool internal/httpclient
 engine/embedded: . prefixcache
@@ -63,7 +63,7 @@ daemon: . api branching branching/advantage bundled engine engine/embedded env e
 	internal/loopback internal/suggest sampler store
 daemon/daemontest: .
 bench:
-cmd/sparkd: . api api/client branching branching/measure cmd/sparkd/report coldstart daemon env env/alfworld
+cmd/sparkd: . api api/client branching branching/measure cmd/sparkd/report coldstart daemon env
 	export export/reward internal/suggest sampler store
 cmd/sparkd/report: . branching/measure
 `)

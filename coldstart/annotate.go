@@ -17,8 +17,8 @@ type Annotation struct {
 	Limit    time.Duration // of one call of Env; 0: none
 	Inflight int           // paths that the teacher is asked about at a time
 
-	Emit  func(*Trajectory) error        // a path that was accepted
-	Leave func(t sparkd.Task, why error) // a path that was not
+	Emit     func(*Trajectory) error        // a path that was accepted
+	LeaveOut func(t sparkd.Task, why error) // a path that was not
 }
 
 // maxTrouble is how many paths in a row may fail for reasons that do not lie in the path:
@@ -33,7 +33,7 @@ type job struct {
 	done chan struct{} // closed when t and err are set
 }
 
-// Run replays every path, asks the teacher for the reasons, and calls Emit or Leave for it,
+// Run replays every path, asks the teacher for the reasons, and calls Emit or LeaveOut for it,
 // in the order of the paths. It ends with an error when ctx does, when Emit fails, when
 // the teacher can never answer and after maxTrouble.
 func (a *Annotation) Run(ctx context.Context, paths iter.Seq2[Path, error]) error {
@@ -70,7 +70,7 @@ func (a *Annotation) Run(ctx context.Context, paths iter.Seq2[Path, error]) erro
 				return &e
 			}
 		}
-		a.Leave(j.task, j.err)
+		a.LeaveOut(j.task, j.err)
 	}
 	return ctx.Err()
 }

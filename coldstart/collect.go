@@ -37,7 +37,8 @@ func Collect(ctx context.Context, e *alfworld.Env, o Options, emit func(*Traject
 		if math.Floor(float64(n+1)*o.OwnShare) > math.Floor(float64(n)*o.OwnShare) {
 			source = Own
 		}
-		t, err := try(ctx, e, sparkd.Task{Env: o.Env, Split: o.Split, Index: (o.From + i) % o.Tasks}, source, &o, i)
+		task := sparkd.Task{Env: o.Env, Split: o.Split, Index: (o.From + i) % o.Tasks}
+		t, err := attempt(ctx, e, task, source, &o, i)
 		switch {
 		case err != nil:
 			return err
@@ -58,7 +59,7 @@ func Collect(ctx context.Context, e *alfworld.Env, o Options, emit func(*Traject
 	return nil
 }
 
-func try(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, o *Options, round int) (*Trajectory, error) {
+func attempt(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, o *Options, round int) (*Trajectory, error) {
 	for k := range attempts {
 		out, err := Play(ctx, e, t, source, o.MaxSteps, o.Slips, o.Seed+uint64(round)<<8+uint64(k))
 		if out != nil || err != nil || source == Retro {

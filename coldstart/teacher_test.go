@@ -352,7 +352,7 @@ func annotated(t *testing.T, ctx context.Context, s *school, inflight int, paths
 	t.Helper()
 	a := &Annotation{Env: alfworld.New(), Teacher: s.teacher(t), MaxSteps: 30, Limit: time.Minute, Inflight: inflight,
 		Emit: func(tr *Trajectory) error { did = append(did, fmt.Sprintf("%d ok", tr.Task.Index)); return nil },
-		Leave: func(task sparkd.Task, why error) {
+		LeaveOut: func(task sparkd.Task, why error) {
 			did = append(did, fmt.Sprintf("%d %s", task.Index, sparkd.AsError(why).Message))
 		}}
 	edit(a)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"sparkd/coldstart"
 )
 
 // coldstartProgress shows how far a long run has come: on a terminal as one line that is
@@ -16,14 +18,25 @@ type coldstartProgress struct {
 	begin time.Time
 	total int // trajectories that were asked for
 
-	shown time.Time // when the last line was written
-	dirty bool      // a line stands on the terminal
+	shown   time.Time // when the last line was written
+	dirty   bool      // a line stands on the terminal
+	leftOut int       // paths named so far
 }
 
 const screenEvery = 100 * time.Millisecond
 
+// update names what was left out since, and shows the state of now.
+func (p *coldstartProgress) update(r *coldstart.Report) {
+	for ; p.leftOut < len(r.LeftOut) && !p.quiet; p.leftOut++ {
+		p.clear()
+		left := r.LeftOut[p.leftOut]
+		fmt.Fprintf(p.out, "left out %s: %s\n", left.Task, clean(left.Reason))
+	}
+	p.show(r, time.Now())
+}
+
 // show writes the state of now, if it is time for it.
-func (p *coldstartProgress) show(r *coldstartReport, now time.Time) {
+func (p *coldstartProgress) show(r *coldstart.Report, now time.Time) {
 	every, first := plainEvery, plainEvery
 	if p.width > 0 {
 		every, first = screenEvery, time.Second
@@ -32,18 +45,18 @@ func (p *coldstartProgress) show(r *coldstartReport, now time.Time) {
 		return
 	}
 	p.shown = now
-	seen := r.Trajectories + r.Skipped + len(r.LeftOut)
-	took := now.Sub(p.begin)
-	l := line{{text: fmt.Sprintf("trajectories %d/%d · %s", r.Trajectories+r.Skipped, p.total, count(r.Steps, "step"))}}
+	text := fmt.Sprintf("trajectories %d/%d · %s", r.Trajectories+r.Skipped, p.total, count(r.Steps, "step"))
+	l := line{{text: text}}
 	if n := len(r.LeftOut); n > 0 {
 		l = append(l, piece{style: yellow, text: fmt.Sprintf(" · %d left out", n)})
 	}
-	l = append(l, piece{style: dim, text: fmt.Sprintf(" · %d:%02d", int(took.Minutes()), int(took.Seconds())%60)})
+	l = append(l, piece{style: dim, text: " · " + minutes(now.Sub(p.begin))})
 	if p.width == 0 {
 		fmt.Fprintln(p.out, l.render(0, false))
 		return
 	}
-	l = append(line{{style: green, text: bar(min(1, float64(seen)/float64(p.total)), 10) + " "}}, l...)
+	seen := float64(r.Trajectories + r.Skipped + len(r.LeftOut))
+	l = append(line{{style: green, text: bar(min(1, seen/float64(p.total)), 10) + " "}}, l...)
 	fmt.Fprint(p.out, "\r\x1b[K", l.render(p.width-1, p.color))
 	p.dirty = true
 }

@@ -45,7 +45,7 @@ func TestColdstart(t *testing.T) {
 	s := newSession(t)
 	r := s.must("coldstart", "--trajectories", "10", "--own", "0.2", "--json")
 	rows := readRows(t, r.stdout)
-	var sum coldstartReport
+	var sum coldstart.Report
 	if err := json.Unmarshal([]byte(r.stderr), &sum); err != nil {
 		t.Fatalf("%v in %q", err, r.stderr)
 	}
@@ -255,7 +255,7 @@ func TestColdstartGolden(t *testing.T) {
 		t.Errorf("without the key: %+v", r)
 	}
 	r := s.must(append(args, "--teacher-key-file", key, "--json")...)
-	var sum coldstartReport
+	var sum coldstart.Report
 	if err := json.Unmarshal([]byte(r.stderr), &sum); err != nil {
 		t.Fatalf("%v in %q", err, r.stderr)
 	}
@@ -331,7 +331,7 @@ func TestColdstartFullDisk(t *testing.T) {
 // A long run shows how far it is: over one line of a terminal, else by lines now and then.
 func TestColdstartProgress(t *testing.T) {
 	begin := time.Now()
-	sum := &coldstartReport{Trajectories: 30, Steps: 300, LeftOut: make([]leftOut, 2)}
+	sum := &coldstart.Report{Trajectories: 30, Steps: 300, LeftOut: make([]coldstart.LeftOut, 2)}
 	for _, c := range []struct {
 		width int
 		quiet bool

@@ -69,13 +69,19 @@ func (p *progress) rate(tokens int, now time.Time) float64 {
 // facts are in the order of what a narrow terminal should show first.
 func (p *progress) facts(r *sparkd.Rollout, rate float64, now time.Time) line {
 	s := r.Stats
-	took := now.Sub(p.begin).Round(time.Second)
-	l := line{{text: fmt.Sprintf("trees %d/%d · leaves %d/%d · forks %d · %.1f tok/s · reuse %s · %d:%02d", r.Done+r.Failed, len(r.Trees),
-		s.Leaves, len(r.Trees)*r.Spec.Budget.Leaves, s.Forks, rate, percent(s.CachedTokens, s.PromptTokens), int(took.Minutes()), int(took.Seconds())%60)}}
+	l := line{{text: fmt.Sprintf("trees %d/%d · leaves %d/%d · forks %d · %.1f tok/s · reuse %s · %s",
+		r.Done+r.Failed, len(r.Trees), s.Leaves, len(r.Trees)*r.Spec.Budget.Leaves, s.Forks, rate,
+		percent(s.CachedTokens, s.PromptTokens), minutes(now.Sub(p.begin).Round(time.Second)))}}
 	if s.Failed > 0 {
 		l = append(l, piece{style: red, text: " · " + count(s.Failed, "broken branch")})
 	}
-	return append(l, piece{style: dim, text: fmt.Sprintf(" · %s · %s", count(s.Nodes, "step"), count(s.GeneratedTokens, "token"))})
+	counts := fmt.Sprintf(" · %s · %s", count(s.Nodes, "step"), count(s.GeneratedTokens, "token"))
+	return append(l, piece{style: dim, text: counts})
+}
+
+// minutes writes a time as 1:03.
+func minutes(d time.Duration) string {
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }
 
 // fraction is how much of a rollout is done at least: of its trees, or of the steps

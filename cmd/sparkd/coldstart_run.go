@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"sparkd"
+	"sparkd/coldstart"
+	"sparkd/env"
+	"sparkd/export"
+)
+
+// coldstart does the job, in the environment and in no other of those that are configured.
+func (c *cli) coldstart(o *coldstartFlags) error {
+	if err := checkOutput(o.out); err != nil {
+		return err
+	}
+	l, err := c.load(o.settings, nil)
+	if err != nil {
+		return err
+	}
+	configured := map[string]env.Config{}
+	if e, ok := l.Config.Env[o.Env]; ok {
+		configured[o.Env] = *e
+	}
+	limit := time.Duration(l.Config.Sampler.EnvTimeout)
+	log := func(name, line string) { fmt.Fprintf(c.stderr, "%s: %s\n", name, clean(line)) }
+	catalog, err := env.Open(c.ctx, configured, limit, log)
+	if err != nil {
+		return err
+	}
+	source, err := catalog.Source(o.Env)
+	if err == nil {
+		err = c.coldstartIn(source, limit, o)
+	}
+	return closing(err, catalog.Close())
+}
+
+// coldstartIn writes the rows, behind those of an earlier run if that is resumed.
+func (c *cli) coldstartIn(source env.Source, limit time.Duration, o *coldstartFlags) (err error) {
+	run, err := o.Start(c.ctx, source, limit)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, run.Close()) }()
+	output := c.output
+	if o.resume {
+		earlier, err := coldstart.Resume(o.out, o.Window)
+		if err != nil {
+			return err
+		}
+		run.Resume(earlier)
+		output = func(_ string, write func(io.Writer) error) error {
+			return errors.Join(write(earlier), earlier.Close())
+		}
+	}
+	p := &coldstartProgress{out: c.stderr, width: c.bar, color: c.barColor, quiet: c.json, begin: time.Now(), total: run.Total}
+	err = output(o.out, func(to io.Writer) error { return c.writeRows(run, to, o.out, p) })
+	p.clear()
+	return c.reportRows(o, &run.Report, err)
+}
+
+// writeRows writes the rows, packed as the name of the output says. What was written before
+// an interrupt or an error is kept.
+func (c *cli) writeRows(run *coldstart.Run, to io.Writer, name string, p *coldstartProgress) error {
+	packed, err := export.Pack(to, name, "rows")
+	if err != nil {
+		return err
+	}
+	err = run.Write(c.ctx, packed, p.update)
+	if err != nil && run.Report.Trajectories == 0 {
+		return err // without Close: what failed leaves an old file as it was
+	}
+	if closed := packed.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// reportRows says what was written, also where an error ended the work.
+func (c *cli) reportRows(o *coldstartFlags, sum *coldstart.Report, err error) error {
+	sum.Interrupted = err != nil && c.ctx.Err() != nil
+	if err != nil && !sum.Interrupted && sum.Trajectories+len(sum.LeftOut) == 0 {
+		return err
+	}
+	if c.json {
+		return errors.Join(err, writeJSON(c.stderr, sum))
+	}
+	fmt.Fprintln(c.stderr, rowsWritten(sum, o.Teacher.URL != ""))
+	if err != nil && o.Teacher.URL != "" && o.out != "" && sum.Trajectories > 0 {
+		fmt.Fprintln(c.stderr, "what was written is kept; the same command with --resume goes on")
+	}
+	return err
+}
+
+// rowsWritten is the report in a line.
+func rowsWritten(r *coldstart.Report, taught bool) string {
+	var b strings.Builder
+	if r.Interrupted {
+		b.WriteString("interrupted after ")
+	}
+	b.WriteString(count(r.Trajectories, "trajectory"))
+	if !taught {
+		fmt.Fprintf(&b, ", %d of them sought, %d golden", r.Own, r.Trajectories-r.Own)
+	}
+	if r.Trajectories > 0 {
+		fmt.Fprintf(&b, ": %s, %.1f steps each, <explore> on %.0f%% of them",
+			count(r.Rows, "row"), float64(r.Steps)/float64(r.Trajectories), 100*r.Explore)
+	}
+	if taught {
+		fmt.Fprintf(&b, "; %s left out, %d of %s of the teacher refused",
+			count(len(r.LeftOut), "path"), r.Refused, count(r.Answers, "answer"))
+	}
+	if r.Skipped > 0 {
+		fmt.Fprintf(&b, "; %s had been written before", count(r.Skipped, "trajectory"))
+	}
+	return b.String()
+}
+
+// inFlags names the flag that an error is about, and what helps here.
+func inFlags(err error) error {
+	var e *sparkd.Error
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &file) && file.Op == "write":
+		return &sparkd.Error{Code: sparkd.CodeStore, Field: "out", Message: "cannot write the rows: " + err.Error(),
+			Remedy: "make room, or name another file with --out", Err: err}
+	default:
+		return err
+	}
+	out := *e
+	switch e.Field {
+	case "out":
+		out.Remedy = "name another file with --out" // nothing is kept in a store
+	case "tasks.count":
+		out.Field = "trajectories"
+	case "tasks.env", "tasks.split", "tasks.from":
+		out.Field = strings.TrimPrefix(e.Field, "tasks.")
+	default:
+		return err
+	}
+	return &out
+}

@@ -1,0 +1,135 @@
+package coldstart
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+
+	"sparkd"
+	"sparkd/env"
+	"sparkd/env/alfworld"
+	"sparkd/sampler"
+)
+
+// Job says which rows are made: of the planner's trajectories or, with a teacher, of golden
+// paths that it gave the reasons for.
+type Job struct {
+	Options
+	Style    sampler.Style
+	Window   int            // steps in a prompt; 0: a row holds a whole trajectory
+	Teacher  TeacherOptions // without a URL there is none
+	KeyFile  string         // with the teacher's key; "": it wants none
+	Golden   string         // file of paths, of which Count are taken at most; "": the planner's
+	Inflight int            // paths that the teacher is asked about at a time
+}
+
+// Run is a job under way.
+type Run struct {
+	Report Report
+	Total  int // trajectories to write, with those that are there already
+
+	job     *Job
+	env     sparkd.Env
+	games   *alfworld.Env // env, where a planner knows its games
+	limit   time.Duration // of one call of env
+	teacher *Teacher
+	paths   iter.Seq2[Path, error] // for the teacher
+}
+
+// Start opens what the job needs; a call of the environment may take as long as limit.
+func (j *Job) Start(ctx context.Context, from env.Source, limit time.Duration) (*Run, error) {
+	e, err := from.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{job: j, env: e, limit: limit, Total: j.Count}
+	if j.Teacher.URL == "" {
+		err = r.plan(from, 1)
+	} else {
+		err = r.prepareTeacher(ctx, from)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Close ends the environment and the connections to the teacher.
+func (r *Run) Close() error {
+	if r.teacher != nil {
+		r.teacher.Close()
+	}
+	return r.env.Close()
+}
+
+// plan finds the planner of the environment's games, and that there are count tasks.
+func (r *Run) plan(from env.Source, count int) error {
+	var ok bool
+	if r.games, ok = r.env.(*alfworld.Env); !ok {
+		return sparkd.Invalid("env", "give golden paths and who gives the reasons: --golden FILE --teacher URL "+
+			"--teacher-model NAME; or use household, or a folder of ALFWorld's games",
+			"no planner knows the environment %s", r.job.Env)
+	}
+	tasks, err := env.Resolve(from, sparkd.Tasks{Env: r.job.Env, Split: r.job.Split, From: r.job.From, Count: count})
+	r.job.Tasks = from.Info().Splits[tasks.Split]
+	return err
+}
+
+// prepareTeacher finds the golden paths and who gives the reasons.
+func (r *Run) prepareTeacher(ctx context.Context, from env.Source) (err error) {
+	o := r.job.Teacher
+	if r.job.KeyFile != "" {
+		if o.Key, err = readKey(r.job.KeyFile); err != nil {
+			return err
+		}
+	}
+	if r.teacher, err = NewTeacher(o); err != nil {
+		return err
+	}
+	if r.job.Golden == "" {
+		// all of them, for twice the same path would have twice the same reasons
+		err = r.plan(from, r.job.Count)
+		r.paths = Golden(ctx, r.games, r.job.Options)
+		return err
+	}
+	paths, err := openPaths(r.job.Golden, r.job.Env)
+	if err != nil {
+		return err
+	}
+	paths = paths[:min(r.job.Count, len(paths))]
+	r.Total = len(paths)
+	r.paths = func(yield func(Path, error) bool) {
+		for _, p := range paths {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+	return nil
+}
+
+// Resume leaves out the paths whose rows an earlier run has written.
+func (r *Run) Resume(earlier *Resumed) {
+	r.Report.Skipped = len(earlier.tasks)
+	r.paths = earlier.rest(r.paths)
+}
+
+// Write writes the rows as JSON lines, and calls progress whenever the report has changed. It
+// fails if there is nothing to write but what was left out.
+func (r *Run) Write(ctx context.Context, to io.Writer, progress func(*Report)) (err error) {
+	rows := &rowWriter{to: to, job: r.job, report: &r.Report, progress: progress}
+	if r.teacher == nil {
+		err = Collect(ctx, r.games, r.job.Options, rows.write)
+	} else {
+		a := Annotation{Env: r.env, Teacher: r.teacher, MaxSteps: r.job.MaxSteps, Limit: r.limit,
+			Inflight: r.job.Inflight, Emit: rows.write, LeaveOut: rows.leaveOut}
+		err = a.Run(ctx, r.paths)
+		r.Report.Answers, r.Report.Refused = r.teacher.Answers()
+	}
+	if err != nil {
+		return err
+	}
+	return r.Report.empty()
+}
