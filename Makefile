@@ -99,7 +99,7 @@ bench-engines: ## replay a recorded run through the embedded engine and the serv
 	[ -f out/bench-engines.ok ] || { grep -v '^{"figure"' out/bench-engines.log | tail -n 40; exit 1; } >&2
 
 conformance: ## run the engines' suite against the servers in SPARKD_CONFORMANCE_URL and SPARKD_CONFORMANCE_OLLAMA, and llama-server's copies with SPARKD_LLAMA_SERVER (program) and SPARKD_LLAMA_MODEL
-	$(GO) test -run 'Live$$' -count=1 -p 1 -timeout 30m -v ./engine/openai ./engine/ollama
+	$(GO) test -run 'Live$$' -count=1 -p 1 -timeout 30m -v ./engine ./engine/llamaserver ./engine/ollama
 
 lint: ## gofmt, vet, staticcheck
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }

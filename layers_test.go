@@ -25,12 +25,15 @@ prefixcache: .
 sampler: . branching prefixcache
 coldstart: . env env/alfworld internal/httpclient sampler
 
-engine: . engine/ollama engine/openai engine/pool internal/httpclient
+engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/remote engine/sglang engine/vllm
 engine/embedded: . prefixcache
 engine/embedded/gguftest:
-engine/remote:
+engine/remote: . internal/httpclient internal/loopback prefixcache
+engine/generic: . engine/remote
+engine/llamaserver: . engine/remote prefixcache
+engine/sglang: . engine/remote internal/httpclient
+engine/vllm: . engine/remote
 engine/pool: . internal/httpclient prefixcache
-engine/openai: . engine/remote internal/httpclient internal/loopback
 engine/ollama: . engine/remote internal/httpclient
 engine/enginetest: .
 

@@ -16,7 +16,9 @@ import (
 
 	"sparkd/bench"
 	"sparkd/engine/embedded"
-	"sparkd/engine/openai"
+	"sparkd/engine/llamaserver"
+	"sparkd/engine/remote"
+	"sparkd/engine/vllm"
 )
 
 // contender is one way to have a workload sampled. It begins with an empty cache each time.
@@ -114,7 +116,7 @@ func beginLlama(t *testing.T, file string, driven bool, flags []string) (*replay
 	s := startLlama(t, llamaServer, file, flags...)
 	p := &replay{source: naiveLlama(s.url), block: 1}
 	if driven {
-		e, err := openai.Open(t.Context(), openai.Options{URL: s.url, Dialect: "llamacpp"})
+		e, err := llamaserver.Open(t.Context(), remote.Options{URL: s.url})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +135,7 @@ func onVLLM(t *testing.T, work recorded) {
 		return func(t *testing.T, _ *contender) (*replay, func() float64) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			e, err := openai.Open(ctx, openai.Options{URL: vllmServer, Dialect: "vllm", Transport: endlessly{}})
+			e, err := vllm.Open(ctx, remote.Options{URL: vllmServer, Transport: endlessly{}})
 			if err != nil {
 				t.Fatal(err)
 			}

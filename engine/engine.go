@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/engine/generic"
+	"sparkd/engine/llamaserver"
 	"sparkd/engine/ollama"
-	"sparkd/engine/openai"
 	"sparkd/engine/pool"
-	"sparkd/internal/httpclient"
+	"sparkd/engine/remote"
+	"sparkd/engine/sglang"
+	"sparkd/engine/vllm"
 )
 
 // Options say which servers hold the model. Zero values ask for the defaults.
@@ -26,8 +29,29 @@ type Options struct {
 	Timeout   time.Duration // of one request
 }
 
+// dialects are the servers that are known, in the order of asking for the route and the
+// field of its answer by which they are told: a server may imitate another's routes, as
+// llama-server does with Ollama's and OpenAI's. The last one is any other.
+var dialects = []struct {
+	name        string
+	open        func(context.Context, remote.Options) (*remote.Engine, error)
+	path, field string
+}{
+	{"llamacpp", llamaserver.Open, "/props", "total_slots"},
+	{"sglang", sglang.Open, "/get_model_info", "model_path"},
+	{"ollama", ollama.Open, "/api/version", "version"},
+	{"vllm", vllm.Open, "/version", "version"},
+	{"generic", generic.Open, "", ""},
+}
+
 // Dialects lists what a server can be asked to be.
-func Dialects() []string { return append([]string{"auto", "ollama"}, openai.Dialects...) }
+func Dialects() []string {
+	names := []string{"auto"}
+	for _, d := range dialects {
+		names = append(names, d.name)
+	}
+	return names
+}
 
 // Open connects to the replicas.
 func Open(ctx context.Context, o Options) (*pool.Pool, error) {
@@ -35,37 +59,63 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 		o.Dialect = "auto"
 	}
 	if !slices.Contains(Dialects(), o.Dialect) {
-		return nil, sparkd.Invalid("engine.dialect", "one of "+strings.Join(Dialects(), ", "), "unknown dialect %q", o.Dialect)
+		return nil, unknown(o.Dialect)
 	}
 	targets := make([]pool.Target, len(o.Replicas))
 	for i, address := range o.Replicas {
-		address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1") // which OpenAI's clients want
+		// OpenAI's clients want the /v1.
+		address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
+		server := remote.Options{URL: address, Model: o.Model, APIKey: o.APIKey, Tokenizer: o.Tokenizer, Timeout: o.Timeout}
 		targets[i] = pool.Target{Name: address, Connect: func(ctx context.Context) (pool.Member, error) {
-			return connect(ctx, address, o)
+			e, err := Connect(ctx, o.Dialect, server)
+			if err != nil {
+				return nil, err
+			}
+			return e, nil
 		}}
 	}
 	return pool.Open(ctx, targets, pool.Options{Inflight: o.Inflight, Timeout: o.Timeout})
 }
 
-// connect finds out what a server is, unless it is told, and opens its engine.
-func connect(ctx context.Context, address string, o Options) (pool.Member, error) {
-	dialect := o.Dialect
+// Connect opens the engine of one server, one of Dialects.
+func Connect(ctx context.Context, dialect string, o remote.Options) (*remote.Engine, error) {
 	if dialect == "auto" {
 		var err error
-		if dialect, _, err = openai.Detect(ctx, httpclient.Options{URL: address, Token: o.APIKey}); err != nil {
+		if dialect, err = detect(ctx, o); err != nil {
 			return nil, err
 		}
 	}
-	if dialect != "ollama" {
-		return opened(openai.Open(ctx, openai.Options{URL: address, Dialect: dialect, Model: o.Model, APIKey: o.APIKey, Tokenizer: o.Tokenizer, Timeout: o.Timeout}))
+	for _, d := range dialects {
+		if d.name == dialect {
+			return d.open(ctx, o)
+		}
 	}
-	return opened(ollama.Open(ctx, ollama.Options{URL: address, Model: o.Model, APIKey: o.APIKey, Tokenizer: o.Tokenizer, Timeout: o.Timeout}))
+	return nil, unknown(dialect)
 }
 
-// opened keeps a nil pointer from becoming a Member that is not nil.
-func opened[T pool.Member](e T, err error) (pool.Member, error) {
+func unknown(dialect string) error {
+	return sparkd.Invalid("engine.dialect", "one of "+strings.Join(Dialects(), ", "), "unknown dialect %q", dialect)
+}
+
+// detect asks a server which dialect it speaks.
+func detect(ctx context.Context, o remote.Options) (string, error) {
+	c, err := o.Client()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return e, nil
+	defer c.Close()
+	for _, d := range dialects {
+		if d.path == "" {
+			return d.name, nil
+		}
+		var answer map[string]any
+		ok, err := c.Has(ctx, d.path, &answer)
+		if err != nil {
+			return "", err
+		}
+		if _, has := answer[d.field]; ok && has {
+			return d.name, nil
+		}
+	}
+	return "", unknown("auto")
 }

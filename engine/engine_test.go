@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sparkd/engine/remote"
 )
 
 // An address is that of the server, whether it ends in /v1, as OpenAI's clients want it, or not.
@@ -31,6 +33,29 @@ func TestAddresses(t *testing.T) {
 		server.Close()
 		if !slices.Contains(asked, "/props") || slices.ContainsFunc(asked, func(path string) bool { return strings.HasPrefix(path, "/v1/v1") }) {
 			t.Errorf("%q: asked at %q", end, asked)
+		}
+	}
+}
+
+func TestDetect(t *testing.T) {
+	for want, routes := range map[string]map[string]string{
+		"vllm":     {"/version": `{"version": "0.32.0"}`},
+		"ollama":   {"/api/version": `{"version": "0.33.0"}`},
+		"sglang":   {"/get_model_info": `{"model_path": "x"}`},
+		"llamacpp": {"/props": `{"total_slots": 4, "build_info": "b1-x"}`, "/api/version": `{"version": "0"}`},
+		"generic":  {"/version": `hello`},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if text, ok := routes[r.URL.Path]; ok {
+				_, _ = w.Write([]byte(text))
+				return
+			}
+			http.NotFound(w, r)
+		}))
+		got, err := detect(t.Context(), remote.Options{URL: server.URL})
+		server.Close()
+		if got != want || err != nil {
+			t.Errorf("%s is taken for %q, %v", want, got, err)
 		}
 	}
 }

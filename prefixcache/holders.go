@@ -39,5 +39,19 @@ func (h *Holders) Held(holder string, tokens []sparkd.Token) int {
 	return n
 }
 
+// sure is the expectation, in tokens, whose complete failure says that a holder is empty:
+// caches work in blocks, and a short prefix may fill none.
+const sure = 256
+
+// Compare drops everything of a holder that had nothing of what it was expected to have: it
+// was started anew, or has given its cache to others. It reports whether it did.
+func (h *Holders) Compare(holder string, expected, found int) bool {
+	empty := expected >= sure && found == 0
+	if empty {
+		h.Drop(holder)
+	}
+	return empty
+}
+
 // Drop forgets everything of holder: it died, or its weights changed.
 func (h *Holders) Drop(holder string) { delete(h.held, holder) }

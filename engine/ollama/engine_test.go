@@ -16,11 +16,12 @@ import (
 
 	"sparkd"
 	"sparkd/engine/ollama"
+	"sparkd/engine/remote"
 	"sparkd/internal/httpclient"
 )
 
 // opened is an engine on a recording, through a handler that may answer itself.
-func opened(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, body []byte) bool) *ollama.Engine {
+func opened(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, body []byte) bool) *remote.Engine {
 	t.Helper()
 	tape := recording(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +35,7 @@ func opened(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, bo
 		}
 	}))
 	t.Cleanup(server.Close)
-	e, err := ollama.Open(t.Context(), ollama.Options{URL: server.URL, Context: recordedContext})
+	e, err := ollama.Open(t.Context(), remote.Options{URL: server.URL, Context: recordedContext})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestReloadLive(t *testing.T) {
 	if url == "" || file == "" {
 		t.Skip("SPARKD_CONFORMANCE_OLLAMA and SPARKD_CONFORMANCE_GGUF name no server and weights; see `make conformance`")
 	}
-	e, err := ollama.Open(t.Context(), ollama.Options{URL: url, Model: os.Getenv("SPARKD_CONFORMANCE_OLLAMA_MODEL"), Context: recordedContext})
+	e, err := ollama.Open(t.Context(), remote.Options{URL: url, Model: os.Getenv("SPARKD_CONFORMANCE_OLLAMA_MODEL"), Context: recordedContext})
 	if err != nil {
 		t.Fatal(err)
 	}

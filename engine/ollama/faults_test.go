@@ -16,6 +16,7 @@ import (
 	"sparkd"
 	"sparkd/engine/enginetest"
 	"sparkd/engine/ollama"
+	"sparkd/engine/remote"
 	"sparkd/internal/httpclient"
 )
 
@@ -48,7 +49,7 @@ func rewritten(expression, with string) spoiler {
 var faults = []struct {
 	name  string
 	code  sparkd.Code
-	after time.Duration // of the remote.Retry; -1 where there is none
+	after time.Duration // of the httpclient.Retry; -1 where there is none
 	spoil spoiler
 }{
 	{"reset in the middle of the stream", sparkd.CodeUnavailable, 0, func(w http.ResponseWriter, _ *http.Request, whole []byte) {
@@ -112,7 +113,7 @@ func everyFault(t *testing.T) {
 		(*spoil)(w, r, bytes.Clone(whole.Body.Bytes()))
 	}))
 	defer server.Close()
-	e, err := ollama.Open(t.Context(), ollama.Options{URL: server.URL, Context: recordedContext, Timeout: time.Second})
+	e, err := ollama.Open(t.Context(), remote.Options{URL: server.URL, Context: recordedContext, Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,7 @@ func everyFault(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 	server.Close()
-	if _, err := ollama.Open(t.Context(), ollama.Options{URL: server.URL}); !httpclient.IsPassing(err) {
+	if _, err := ollama.Open(t.Context(), remote.Options{URL: server.URL}); !httpclient.IsPassing(err) {
 		t.Errorf("refused: %v", err)
 	}
 }
@@ -169,7 +170,7 @@ func TestNotOllama(t *testing.T) {
 		"an odd tokenizer": {map[string]string{"/api/version": `{"version":"0.34.2"}`, "/api/tags": `{"models":[{"model":"m:latest"}]}`, "/api/show": `{"model_info":{"tokenizer.ggml.model":"bert","tokenizer.ggml.tokens":["a"],"tokenizer.ggml.token_type":[1]}}`}, sparkd.CodeEngine},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(c.answers[r.URL.Path])) }))
-		_, err := ollama.Open(t.Context(), ollama.Options{URL: server.URL})
+		_, err := ollama.Open(t.Context(), remote.Options{URL: server.URL})
 		server.Close()
 		if e := sparkd.AsError(err); e == nil || e.Code != c.code || e.Message == "" {
 			t.Errorf("%s: %v", name, err)
@@ -195,7 +196,7 @@ func recording(t *testing.T) *enginetest.Tape {
 }
 
 // recordedRequest is one that the conformance suite sends, so that a recording knows it.
-func recordedRequest(t *testing.T, e *ollama.Engine) sparkd.SampleRequest {
+func recordedRequest(t *testing.T, e *remote.Engine) sparkd.SampleRequest {
 	t.Helper()
 	ids, err := e.Tokenize(t.Context(), "Once upon a time there was a little house at the edge of the forest, and in it lived", false)
 	if err != nil {

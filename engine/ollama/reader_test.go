@@ -14,7 +14,7 @@ import (
 
 // read feeds lines of a stream to a reader, as Ollama's client does.
 func read(v *vocabulary, stop []string, lines string) (answer, error) {
-	r := &reader{words: v, model: "m", ask: ask{top: 2, sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 8, Stop: stop}}}
+	r := &reader{words: v, model: "m", asked: continuation{top: 2, sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 8, Stop: stop}}}
 	var last string
 	for line := range strings.Lines(strings.TrimSpace(lines)) {
 		var p api.GenerateResponse
@@ -23,7 +23,7 @@ func read(v *vocabulary, stop []string, lines string) (answer, error) {
 		}
 		p.Model, last = "m", line
 		if err := r.add(p); errors.Is(err, errFound) {
-			r.found, r.stopped = true, true
+			r.found, r.Stopped = true, true
 			return r.whole(v.eot)
 		} else if err != nil {
 			return answer{}, err
@@ -65,11 +65,11 @@ func TestReader(t *testing.T) {
 			continue
 		}
 		var tokens []string
-		for _, id := range got.tokens {
+		for _, id := range got.Tokens {
 			tokens = append(tokens, v.texts[id])
 		}
-		if got.text != c.text || !slices.Equal(tokens, c.tokens) || !slices.Equal(got.logprobs, c.logprobs) || got.stopped != c.stopped {
-			t.Errorf("%s: %q %q %v stopped %v", c.name, got.text, tokens, got.logprobs, got.stopped)
+		if got.Text != c.text || !slices.Equal(tokens, c.tokens) || !slices.Equal(got.Logprobs, c.logprobs) || got.Stopped != c.stopped {
+			t.Errorf("%s: %q %q %v stopped %v", c.name, got.Text, tokens, got.Logprobs, got.Stopped)
 		}
 		if got.counted != (c.cached >= 0) || got.counted && got.cached != c.cached {
 			t.Errorf("%s: cached %d (told: %v), want %d", c.name, got.cached, got.counted, c.cached)
@@ -83,13 +83,16 @@ func FuzzReader(f *testing.F) {
 	f.Add(`{"response":"é","logprobs":[{"token":"","logprob":1e-9}]}`+"\n"+`{"done":true}`, "")
 	f.Add(`{"done":true,"done_reason":"stop"}`, "x")
 	v := vocabularyOf(f, info())
-	e := &Engine{about: sparkd.EngineInfo{Capabilities: sparkd.Capabilities{Logprobs: "raw"}}}
+	about := &sparkd.EngineInfo{Vocabulary: len(v.texts), Capabilities: sparkd.Capabilities{Logprobs: sparkd.LogprobsRaw}}
 	f.Fuzz(func(t *testing.T, lines, stop string) {
 		got, err := read(v, []string{"never", "x" + stop}, lines)
 		if err != nil {
 			return
 		}
-		s := e.sample(&got, &sparkd.Sampling{Temperature: 1, MaxTokens: 8})
+		s, err := got.Sample(about, &sparkd.Sampling{Temperature: 1, MaxTokens: 8})
+		if err != nil {
+			return
+		}
 		span := sparkd.Span{Source: sparkd.SourceModel, Tokens: s.Tokens, Logprobs: s.Logprobs, Entropies: s.Entropies}
 		if err := span.Validate(); err != nil || len(s.Tokens) == 0 {
 			t.Fatalf("%q is read as %+v: %v", lines, s, err)

@@ -11,7 +11,7 @@ import (
 	"sparkd/internal/httpclient"
 )
 
-// wire is the transport of Ollama's client: it sends through the client of package remote,
+// wire is the transport of Ollama's client: it sends through the client of package httpclient,
 // whose limits and typed errors hold then, and only returns answers of success.
 type wire struct{ http *httpclient.Client }
 
@@ -76,24 +76,12 @@ func (s *stream) last() []byte {
 // typed returns an error of Ollama's client with its type: what came from below has one,
 // anything else is an answer that the client cannot read or an error that the server wrote
 // into it.
-func (e *Engine) typed(path string, err error) error {
+func (s *server) typed(path string, err error) error {
 	var known *sparkd.Error
 	if errors.As(err, &known) {
-		return full(known)
+		return known
 	}
-	return full(&sparkd.Error{Code: sparkd.CodeEngine, Err: err, Message: e.http.Base(path) + " answers: " + httpclient.Excerpt([]byte(err.Error())),
-		Remedy: "check that the address is an Ollama server's, and the server's log"})
-}
-
-// full turns what the server says of an overlong prompt, in words of its own, into
-// context_full.
-func full(e *sparkd.Error) error {
-	s := (*httpclient.Status)(nil)
-	refused := errors.As(e, &s) && s.Code == http.StatusBadRequest
-	text := strings.ToLower(e.Message)
-	if e.Code != sparkd.CodeEngine && !refused || !strings.Contains(text, "context size") && !strings.Contains(text, "context length") {
-		return e
-	}
-	return &sparkd.Error{Code: sparkd.CodeContext, Field: "prefix", Err: e, Message: "the prefix does not fit into the model's context: " + e.Message,
-		Remedy: "take fewer or shorter steps, or a larger num_ctx"}
+	return &sparkd.Error{Code: sparkd.CodeEngine, Err: err,
+		Message: s.http.Base(path) + " answers: " + httpclient.Excerpt([]byte(err.Error())),
+		Remedy:  "check that the address is an Ollama server's, and the server's log"}
 }

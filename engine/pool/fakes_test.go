@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/prefixcache"
 )
 
 // server is a fake replica that injects faults and records what it was asked.
@@ -23,13 +24,16 @@ type server struct {
 	empty  bool          // says that nothing was cached
 
 	mu      sync.Mutex
+	held    *prefixcache.Holders // what it has computed, as the engines of servers remember it
 	asked   []sparkd.SampleRequest
 	running int
 	most    int // most requests at once
 	closed  bool
 }
 
-func newServer(name string) *server { return &server{name: name, version: "v1", hash: "h"} }
+func newServer(name string) *server {
+	return &server{name: name, version: "v1", hash: "h", held: prefixcache.NewHolders(1 << 20)}
+}
 
 func (s *server) target() Target {
 	return Target{Name: s.name, Connect: func(context.Context) (Member, error) {
@@ -86,12 +90,20 @@ func (s *server) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sam
 			return sparkd.SampleResult{}, ctx.Err()
 		}
 	}
-	res := sparkd.SampleResult{PromptTokens: len(r.Prefix), CachedTokens: len(r.Prefix) - 1, ComputedTokens: 1, Engine: s.name, PolicyVersion: version}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	res := sparkd.SampleResult{PromptTokens: len(r.Prefix), Engine: s.name, PolicyVersion: version,
+		CachedTokens: len(r.Prefix) - 1, ComputedTokens: 1,
+		ExpectedTokens: min(s.held.Held("", r.Prefix), len(r.Prefix)-1)}
 	if empty {
 		res.CachedTokens, res.ComputedTokens = 0, len(r.Prefix)
 	}
+	s.held.Compare("", res.ExpectedTokens, res.CachedTokens)
 	for _, seed := range r.Seeds {
-		res.Samples = append(res.Samples, sparkd.Sample{Tokens: []sparkd.Token{sparkd.Token(seed % 1000), 1, 2, 3}, Logprobs: make([]float32, 4), Finish: sparkd.FinishStop})
+		tokens := []sparkd.Token{sparkd.Token(seed % 1000), 1, 2, 3}
+		s.held.Add("", append(r.Prefix[:len(r.Prefix):len(r.Prefix)], tokens[:3]...))
+		res.Samples = append(res.Samples,
+			sparkd.Sample{Tokens: tokens, Logprobs: make([]float32, 4), Finish: sparkd.FinishStop})
 	}
 	return res, nil
 }

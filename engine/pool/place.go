@@ -15,12 +15,11 @@ type waiter struct {
 	place   chan place
 }
 
-// place is a place on a replica and what was expected of it.
+// place is a place on a replica.
 type place struct {
-	on       *replica
-	engine   Member
-	expected int // tokens of the prefix that the replica is thought to reuse
-	load     int // what the request adds to the replica's load
+	on     *replica
+	engine Member
+	load   int // what the request adds to the replica's load
 }
 
 // place waits for a place for the request.
@@ -31,28 +30,28 @@ func (p *Pool) place(ctx context.Context, r *sparkd.SampleRequest, avoid *replic
 	p.dispatch()
 	p.mu.Unlock()
 
-	look := time.NewTicker(p.o.Patience)
-	defer look.Stop()
+	check := time.NewTicker(p.o.Patience)
+	defer check.Stop()
 	alone := time.Now() // since when no replica was seen in service
 	for {
 		select {
 		case got := <-w.place:
 			return got, nil
 		case <-ctx.Done():
-			return place{}, p.leave(w, ctx.Err())
-		case <-look.C:
+			return place{}, p.withdraw(w, ctx.Err())
+		case <-check.C:
 			if len(p.engines()) > 0 {
 				alone = time.Now()
 			} else if time.Since(alone) >= p.o.Patience {
-				return place{}, p.leave(w, errNone)
+				return place{}, p.withdraw(w, errNone)
 			}
 		}
 	}
 }
 
-// leave takes a waiter off the list. A place that it got at the same moment is free
+// withdraw takes a waiter off the list. A place that it got at the same moment is free
 // again.
-func (p *Pool) leave(w *waiter, err error) error {
+func (p *Pool) withdraw(w *waiter, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = slices.DeleteFunc(p.waiting, func(x *waiter) bool { return x == w })
@@ -87,7 +86,9 @@ func (p *Pool) dispatch() {
 func (p *Pool) choose(w *waiter) (best *replica, held int) {
 	cost := 0
 	n := len(p.replicas)
-	others := slices.ContainsFunc(p.replicas, func(r *replica) bool { return r != w.avoid && r.serves(p.version) })
+	others := slices.ContainsFunc(p.replicas, func(r *replica) bool {
+		return r != w.avoid && r.serves(p.version)
+	})
 	for i := range n {
 		r := p.replicas[(p.last+1+i)%n]
 		if !r.serves(p.version) || r == w.avoid && others {
@@ -104,14 +105,10 @@ func (p *Pool) choose(w *waiter) (best *replica, held int) {
 // take books a place.
 func (p *Pool) take(on *replica, r *sparkd.SampleRequest, held int) place {
 	p.last = slices.Index(p.replicas, on)
-	expected := min(p.known.Held(on.target.Name, r.Prefix), len(r.Prefix)-1) // the last token is run in any case
-	if n := on.info.BlockTokens; n > 1 {
-		expected -= expected % n
-	}
 	load := len(r.Prefix) - held + int(float64(r.K)*p.typical)
 	on.running++
 	on.load += load
 	// What is on its way there counts as there: siblings and the next step follow it.
 	p.held.Add(on.target.Name, r.Prefix)
-	return place{on, on.engine, max(0, expected), load}
+	return place{on, on.engine, load}
 }

@@ -37,7 +37,7 @@ type Options struct {
 	Tries    int           // attempts at one request; default 4
 	Timeout  time.Duration // of one attempt; default 10 minutes
 	Patience time.Duration // longest time without any replica; default 1 minute
-	Probe    time.Duration // between two looks at a replica; default 5 seconds
+	Probe    time.Duration // between two probes of a replica; default 5 seconds
 }
 
 func (o Options) withDefaults() Options {
@@ -65,14 +65,13 @@ func (o Options) withDefaults() Options {
 type Pool struct {
 	o       Options
 	stop    context.CancelFunc
-	ended   sync.WaitGroup // the goroutines that look after replicas
+	ended   sync.WaitGroup // the goroutines that watch replicas
 	entered chan struct{}  // one per request in the pool: bounds the queue
 	reload  sync.Mutex     // one change of weights at a time
 
 	mu       sync.Mutex
 	replicas []*replica
-	held     *prefixcache.Holders // with what is on its way there
-	known    *prefixcache.Holders // what was computed there
+	held     *prefixcache.Holders // what replicas computed, and what is on its way there
 	waiting  []*waiter            // oldest first
 	changed  chan struct{}        // closed and replaced when a replica changes
 	version  string               // that all replicas in service have; "" until known
@@ -90,11 +89,14 @@ var (
 // alike.
 func Open(ctx context.Context, targets []Target, o Options) (*Pool, error) {
 	if len(targets) == 0 {
-		return nil, sparkd.Invalid("engine.replicas", `list addresses, for example ["http://127.0.0.1:8000"]`, "no replica")
+		return nil, sparkd.Invalid("engine.replicas", `list addresses, for example ["http://127.0.0.1:8000"]`,
+			"no replica")
 	}
 	o = o.withDefaults()
-	p := &Pool{o: o, entered: make(chan struct{}, o.Queue+o.Inflight*len(targets)), held: prefixcache.NewHolders(o.Remember),
-		known: prefixcache.NewHolders(o.Remember), changed: make(chan struct{}), typical: 64, last: -1}
+	p := &Pool{
+		o: o, entered: make(chan struct{}, o.Queue+o.Inflight*len(targets)),
+		held: prefixcache.NewHolders(o.Remember), changed: make(chan struct{}), typical: 64, last: -1,
+	}
 	for _, t := range targets {
 		p.replicas = append(p.replicas, &replica{target: t, state: sparkd.ReplicaDown, since: time.Now()})
 	}
@@ -103,13 +105,13 @@ func Open(ctx context.Context, targets []Target, o Options) (*Pool, error) {
 		wg.Go(func() { p.connect(ctx, r) })
 	}
 	wg.Wait()
-	looking, stop := context.WithCancel(context.Background())
+	watching, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	if err := p.usable(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	for _, r := range p.replicas {
-		p.ended.Go(func() { p.look(looking, r) })
+		p.ended.Go(func() { p.watch(watching, r) })
 	}
 	return p, nil
 }
@@ -136,7 +138,7 @@ func (p *Pool) usable() error {
 	return first
 }
 
-// Close stops looking after the replicas and closes their engines.
+// Close stops watching the replicas and closes their engines.
 func (p *Pool) Close() error {
 	p.stop()
 	p.ended.Wait()
@@ -202,7 +204,9 @@ func common(info, other *sparkd.EngineInfo) {
 
 // Tokenize asks any replica.
 func (p *Pool) Tokenize(ctx context.Context, text string, control bool) ([]sparkd.Token, error) {
-	return fromAny(ctx, p, func(e sparkd.Engine) ([]sparkd.Token, error) { return e.Tokenize(ctx, text, control) })
+	return fromAny(ctx, p, func(e sparkd.Engine) ([]sparkd.Token, error) {
+		return e.Tokenize(ctx, text, control)
+	})
 }
 
 // Detokenize asks any replica.
@@ -226,7 +230,8 @@ func fromAny[T any](ctx context.Context, p *Pool, ask func(sparkd.Engine) (T, er
 	return zero, err
 }
 
-var errNone = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "no replica answers", Remedy: "look at sparkd engines, and start one"}
+var errNone = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "no replica answers",
+	Remedy: "see `sparkd engines`, and start one"}
 
 // engines returns those of the replicas in service, from a random one on.
 func (p *Pool) engines() []sparkd.Engine {

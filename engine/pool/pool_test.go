@@ -29,7 +29,7 @@ func step(t *testing.T, p *Pool, at []sparkd.Token, seed uint64) ([]sparkd.Token
 func held(p *Pool, name string, tokens []sparkd.Token) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.known.Held(name, tokens)
+	return p.held.Held(name, tokens)
 }
 
 // A node's next expansion goes home; trees that share nothing spread.
@@ -248,7 +248,7 @@ func TestRestartIsSeen(t *testing.T) {
 		a.change(func(s *server) { s.empty = true })
 		old := prefix(300, 8, 8, 8)
 		p.mu.Lock()
-		p.known.Add("a", old)
+		p.held.Add("a", old)
 		p.mu.Unlock()
 		at, _ = step(t, p, at, 2)
 		if n := held(p, "a", old); n != 0 {

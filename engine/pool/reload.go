@@ -34,8 +34,10 @@ func (p *Pool) Reload(ctx context.Context, w sparkd.Weights) (string, error) {
 		p.mu.Unlock()
 	}
 	if len(errs) > 0 {
-		return moved, &sparkd.Error{Code: sparkd.CodeUnavailable, Message: fmt.Sprintf("%d of %d replicas were not moved and are out of service: %v", len(errs), len(p.replicas), errors.Join(errs...)),
-			Remedy: "mend them and send the same request again"}
+		return moved, &sparkd.Error{Code: sparkd.CodeUnavailable,
+			Message: fmt.Sprintf("%d of %d replicas were not moved and are out of service: %v",
+				len(errs), len(p.replicas), errors.Join(errs...)),
+			Remedy: "repair them and send the same request again"}
 	}
 	return moved, nil
 }
@@ -59,7 +61,9 @@ func (p *Pool) move(ctx context.Context, r *replica, w sparkd.Weights) (version 
 	}
 	re, ok := engine.(sparkd.Reloader)
 	if !ok {
-		return "", &sparkd.Error{Code: sparkd.CodeInvalid, Message: r.target.Name + " cannot exchange its weights while it runs", Remedy: "restart the server with the new ones, and drain it meanwhile"}
+		return "", &sparkd.Error{Code: sparkd.CodeInvalid,
+			Message: r.target.Name + " cannot exchange its weights while it runs",
+			Remedy:  "restart the server with the new ones, and drain it meanwhile"}
 	}
 	return re.Reload(ctx, w)
 }

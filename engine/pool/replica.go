@@ -33,13 +33,13 @@ type replica struct {
 
 // serves reports whether new requests may go there.
 func (r *replica) serves(version string) bool {
-	return r.state == sparkd.ReplicaUp && !r.moving && !time.Now().Before(r.pause) && (version == "" || r.info.PolicyVersion == version)
+	return r.state == sparkd.ReplicaUp && !r.moving && !time.Now().Before(r.pause) && !r.stale(version)
 }
 
 // Tolerance of failures.
 const (
 	mostFailures = 3                // one after the other, before a replica counts as down
-	firstOutage  = time.Second      // before it is looked at again; doubled each time
+	firstOutage  = time.Second      // before it is probed again; doubled each time
 	longestRest  = 15 * time.Second // and never longer than this, which is less than Patience
 	longestPause = 2 * time.Minute  // that a server can ask for
 	probeLimit   = 10 * time.Second
@@ -115,8 +115,8 @@ func (p *Pool) failure(r *replica, err error) {
 	}
 }
 
-// look asks a replica from time to time whether it is there, until ctx ends.
-func (p *Pool) look(ctx context.Context, r *replica) {
+// watch asks a replica from time to time whether it is there, until ctx ends.
+func (p *Pool) watch(ctx context.Context, r *replica) {
 	tick := time.NewTicker(p.o.Probe)
 	defer tick.Stop()
 	for {
@@ -167,7 +167,9 @@ func (p *Pool) probe(ctx context.Context, r *replica, engine Member) {
 }
 
 // stale reports whether the replica has other weights than the pool.
-func (r *replica) stale(version string) bool { return version != "" && r.info.PolicyVersion != version }
+func (r *replica) stale(version string) bool {
+	return version != "" && r.info.PolicyVersion != version
+}
 
 // Replicas implements sparkd.Fleet.
 func (p *Pool) Replicas() []sparkd.Replica {
@@ -215,5 +217,6 @@ func (p *Pool) Drain(name string, out bool) error {
 		p.signal()
 		return nil
 	}
-	return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "replica", Message: fmt.Sprintf("there is no replica %q", name), Remedy: "one of" + known}
+	return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "replica",
+		Message: fmt.Sprintf("there is no replica %q", name), Remedy: "one of" + known}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"sparkd"
@@ -21,28 +22,24 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 	}
 	defer func() { <-p.entered }()
 	var failed *replica
-	for try := 1; ; try++ {
+	for attempt := 1; ; attempt++ {
 		at, err := p.place(ctx, &r, failed)
 		if err != nil {
 			return sparkd.SampleResult{}, err
 		}
 		res, err := p.attempt(ctx, at, r)
-		if res.ExpectedTokens > 0 { // the engine knows its server's cache better
-			at.expected = res.ExpectedTokens
-		}
 		p.finish(ctx, at, &r, &res, err)
 		switch {
 		case err == nil:
-			res.ExpectedTokens = at.expected
 			res.Engine = at.on.target.Name
 			return res, nil
 		case ctx.Err() != nil:
 			return res, ctx.Err()
-		case !passing(err) || try >= p.o.Tries:
+		case !passing(err) || attempt >= p.o.Tries:
 			return res, err
 		}
 		failed = at.on
-		if err := pause(ctx, try); err != nil {
+		if err := pause(ctx, attempt); err != nil {
 			return res, err
 		}
 	}
@@ -50,7 +47,7 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 
 func (p *Pool) attempt(ctx context.Context, at place, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, &sparkd.Error{Code: sparkd.CodeDeadline,
-		Message: at.on.target.Name + " gave no answer in time", Remedy: "look at the server, or raise engine.timeout"})
+		Message: at.on.target.Name + " gave no answer in time", Remedy: "check the server, or raise engine.timeout"})
 	defer cancel()
 	res, err := at.engine.Sample(ctx, r)
 	if err != nil && ctx.Err() == context.DeadlineExceeded {
@@ -64,8 +61,8 @@ func (p *Pool) attempt(ctx context.Context, at place, r sparkd.SampleRequest) (s
 
 // pause waits before the next attempt, longer from attempt to attempt and by chance, so
 // that what failed together does not come back together.
-func pause(ctx context.Context, try int) error {
-	most := 100 * time.Millisecond << try
+func pause(ctx context.Context, attempt int) error {
+	most := 100 * time.Millisecond << attempt
 	t := time.NewTimer(time.Duration(rand.Int64N(int64(most))))
 	defer t.Stop()
 	select {
@@ -101,11 +98,9 @@ func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResu
 	on := at.on
 	on.prompt += len(r.Prefix)
 	if on.info.Capabilities.CachedCounts {
-		on.expected += at.expected
+		on.expected += res.ExpectedTokens
 		on.cached += res.CachedTokens
-		if at.expected >= leastSure && res.CachedTokens == 0 {
-			p.forget(on) // it was restarted, or has given its cache to others
-		}
+		p.held.Compare(on.target.Name, res.ExpectedTokens, res.CachedTokens)
 	}
 	if on.engine != at.engine || on.moving {
 		return // it lost its cache meanwhile
@@ -114,22 +109,13 @@ func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResu
 		s := &res.Samples[i]
 		p.typical += (float64(len(s.Tokens)) - p.typical) / 64
 		if n := len(s.Tokens); n > 0 {
-			path := append(r.Prefix[:len(r.Prefix):len(r.Prefix)], s.Tokens[:n-1]...)
-			p.held.Add(on.target.Name, path)
-			p.known.Add(on.target.Name, path)
+			p.held.Add(on.target.Name, slices.Concat(r.Prefix, s.Tokens[:n-1]))
 		}
 	}
 }
 
 // forget empties what a replica is thought to hold.
-func (p *Pool) forget(r *replica) {
-	p.held.Drop(r.target.Name)
-	p.known.Drop(r.target.Name)
-}
-
-// leastSure is the expectation, in tokens, whose complete failure says that a cache is
-// empty: caches work in blocks, and a short prefix may fill none.
-const leastSure = 256
+func (p *Pool) forget(r *replica) { p.held.Drop(r.target.Name) }
 
 // signal lets waiters have what became free and wakes who watches the replicas. p.mu is
 // held.

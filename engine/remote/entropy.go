@@ -1,11 +1,10 @@
-// Package remote holds what the engines that are servers share.
 package remote
 
 import "math"
 
-// EntropyBound returns a lower bound of the entropy in nats of a distribution of which
+// entropyBound returns a lower bound of the entropy in nats of a distribution of which
 // some tokens' logprobs are known: all others count as one token.
-func EntropyBound(logprobs []float64) float64 {
+func entropyBound(logprobs []float64) float64 {
 	h, rest := 0.0, 1.0
 	for _, l := range logprobs {
 		p := math.Exp(l)

@@ -23,7 +23,7 @@ func TestEntropyBound(t *testing.T) {
 			h -= p[i] * logs[i]
 		}
 		known := 1 + r.IntN(n)
-		if got := EntropyBound(logs[:known]); got > h+1e-9 || known == n && math.Abs(got-h) > 1e-6 {
+		if got := entropyBound(logs[:known]); got > h+1e-9 || known == n && math.Abs(got-h) > 1e-6 {
 			t.Fatalf("%d of %d probabilities bound an entropy of %v by %v", known, n, h, got)
 		}
 	}

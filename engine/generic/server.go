@@ -1,0 +1,104 @@
+// Package generic is the engine that lives in any server with OpenAI's /v1/models and
+// /v1/completions.
+//
+// Those take and return text: there is no tokenizer to ask and there are no ids, so the
+// tokens of this engine are the bytes of the text in UTF-8, and one for its end. They keep
+// every promise of a Span but one, and that one is flagged: token_exact is false, because
+// they are no ids of the model. For the same reason it has no logprobs, which a server gives
+// per token of its own. Such a server cuts a stop string off and does not say which of them
+// it was, so Text ends in front of it. One that does know ids is better asked as vLLM.
+package generic
+
+import (
+	"context"
+
+	"sparkd"
+	"sparkd/engine/remote"
+)
+
+// Open connects to a server.
+func Open(ctx context.Context, o remote.Options) (*remote.Engine, error) {
+	api, err := remote.Connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return remote.Open(ctx, api.HTTP, &server{api}, remote.ProbeText)
+}
+
+// server implements remote.Server.
+type server struct{ *remote.OpenAI }
+
+// end stands for the end of a text, where the model or a stop string ended it.
+const end = 256
+
+// Describe implements remote.Server.
+func (s *server) Describe(_ context.Context, about *sparkd.EngineInfo) error {
+	about.Dialect, about.Model = "generic", s.Model()
+	about.Vocabulary, about.EOS, about.EOT = end+1, end, end
+	about.Capabilities.NativeK = true
+	about.Settings["tokens"] = "bytes of the text in UTF-8, and 256 for its end"
+	return nil
+}
+
+// Tokenize implements remote.Server.
+func (s *server) Tokenize(_ context.Context, text string, _ bool) ([]sparkd.Token, error) {
+	ids := make([]sparkd.Token, len(text))
+	for i := range len(text) {
+		ids[i] = sparkd.Token(text[i])
+	}
+	return ids, nil
+}
+
+// Detokenize implements remote.Server.
+func (s *server) Detokenize(_ context.Context, ids []sparkd.Token) (string, error) {
+	text := make([]byte, 0, len(ids))
+	for _, id := range ids {
+		switch {
+		case id < 0 || id > end:
+			return "", sparkd.Invalid("tokens", "take ids of the engine's own tokenizer", "%d is no byte", id)
+		case id != end:
+			text = append(text, byte(id))
+		}
+	}
+	return string(text), nil
+}
+
+// Sample implements remote.Server: all continuations in one request.
+func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error) {
+	return remote.Plan{Each: len(a.Seeds)}.Run(ctx, *a, s.Generate)
+}
+
+// Generate implements remote.Server.
+func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
+	if a.Sampling.TopK > 0 || a.Sampling.MinP > 0 || len(a.Sampling.StopTokenIDs) > 0 {
+		return remote.Answer{}, sparkd.Invalid("sampling",
+			"switch off top_k, min_p and stop_token_ids, or use an engine that has them",
+			"OpenAI's API has no such parameters")
+	}
+	prompt, err := s.Detokenize(ctx, a.Prefix)
+	if err != nil {
+		return remote.Answer{}, err
+	}
+	fields := remote.CompletionFields(&a)
+	fields["model"], fields["prompt"] = s.Model(), prompt
+	if len(a.Sampling.Stop) == 0 {
+		delete(fields, "stop")
+	}
+	got, err := s.Complete(ctx, fields, nil)
+	if err != nil {
+		return remote.Answer{}, err
+	}
+	out := remote.Answer{Computed: len(a.Seeds) * len(a.Prefix)}
+	for _, c := range got.Choices {
+		ids, _ := s.Tokenize(ctx, c.Text, false)
+		stopped := c.FinishReason == "stop"
+		if stopped {
+			ids = append(ids, end)
+		}
+		out.Choices = append(out.Choices, remote.Choice{Tokens: ids, Text: c.Text, Stopped: stopped})
+	}
+	return out, nil
+}
+
+// Restarted implements remote.Server: such a server does not tell.
+func (s *server) Restarted(context.Context) (bool, error) { return false, nil }

@@ -1,0 +1,142 @@
+package ollama
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/ollama/ollama/api"
+
+	"sparkd"
+	"sparkd/engine/remote"
+)
+
+// reader puts a continuation together from the pieces of a stream.
+type reader struct {
+	answer
+	words *vocabulary
+	asked continuation
+	model string
+	done  bool
+	total int  // tokens that the server counts, an end of turn among them
+	lost  bool // tokens and logprobs cannot be matched
+}
+
+// add reads a piece.
+func (r *reader) add(p api.GenerateResponse) error {
+	if p.Model != r.model {
+		return remote.AnotherModel("the server", p.Model, r.model)
+	}
+	if p.Thinking != "" {
+		return sparkd.Errorf(sparkd.CodeEngine, "the server takes the model's thoughts out of a raw continuation")
+	}
+	before := len(r.Text)
+	if err := r.piece(p.Response, p.Logprobs); err != nil {
+		return err
+	}
+	if p.Done {
+		r.done, r.Stopped, r.prompt, r.total = true, p.DoneReason == "stop", p.PromptEvalCount, p.EvalCount
+	}
+	return r.findStop(before)
+}
+
+// piece appends a piece of text and finds its tokens: one per logprob, whose text they
+// spell, or those of the text where the server holds back the halves of a character.
+func (r *reader) piece(text string, probs []api.Logprob) error {
+	if text == "" {
+		return nil
+	}
+	if r.asked.top > 0 && (len(probs) == 0 || len(probs) > len(text)) {
+		return sparkd.Errorf(sparkd.CodeEngine, "the server returned %d logprobs for %q", len(probs), text)
+	}
+	ids := r.spelled(text, probs)
+	if ids == nil {
+		var err error
+		if ids, err = r.words.encode(text, false); err != nil {
+			return err
+		}
+	}
+	r.Text += text
+	r.Tokens = append(r.Tokens, ids...)
+	if len(ids) != len(probs) {
+		r.lost = true
+		return nil
+	}
+	for _, p := range probs {
+		tops := make([]float64, len(p.TopLogprobs))
+		for i, t := range p.TopLogprobs {
+			tops[i] = t.Logprob
+		}
+		r.Logprobs, r.Tops = append(r.Logprobs, p.Logprob), append(r.Tops, tops)
+	}
+	return nil
+}
+
+// spelled returns the tokens whose texts the logprobs name, or nil where those are not all
+// tokens of the model or do not make up the text.
+func (r *reader) spelled(text string, probs []api.Logprob) []sparkd.Token {
+	var ids []sparkd.Token
+	for _, p := range probs {
+		id, ok := r.words.byPiece[p.Token]
+		if !ok || !strings.HasPrefix(text, p.Token) {
+			return nil
+		}
+		text = text[len(p.Token):]
+		ids = append(ids, id)
+	}
+	if text != "" {
+		return nil
+	}
+	return ids
+}
+
+// findStop ends the text behind the first stop string that ends in what was added.
+func (r *reader) findStop(before int) error {
+	end := -1
+	for _, stop := range r.asked.sampling.Stop {
+		from := max(0, before-len(stop)+1)
+		if i := strings.Index(r.Text[from:], stop); i >= 0 && (end < 0 || from+i+len(stop) < end) {
+			end = from + i + len(stop)
+		}
+	}
+	if end < 0 {
+		return nil
+	}
+	r.Text = r.Text[:end]
+	return errFound
+}
+
+// count reads the field that Ollama's client does not know from the last line.
+func (r *reader) count(line []byte) {
+	var last struct {
+		Cached *int `json:"prompt_eval_cached_count"`
+	}
+	if json.Unmarshal(line, &last) == nil && last.Cached != nil {
+		r.counted, r.cached = true, max(0, min(*last.Cached, r.prompt))
+	}
+}
+
+// whole returns the continuation. A token that is neither in the text nor the end of the
+// turn (a control token in the middle) shows in the server's count alone, from the
+// versions on that count exactly; then the logprobs are of other tokens than those that
+// are known.
+func (r *reader) whole(eot sparkd.Token) (answer, error) {
+	exact := len(r.Tokens)
+	if r.Stopped && !r.found {
+		exact++
+	}
+	if r.lost || !r.found && r.counted && r.total != exact {
+		r.Logprobs, r.Tops = nil, nil
+	}
+	if slices.ContainsFunc(r.Tops, func(tops []float64) bool { return len(tops) == 0 }) {
+		r.Tops = nil
+	}
+	if len(r.Tokens) > 0 {
+		return r.answer, nil
+	}
+	if !r.Stopped || eot < 0 {
+		return answer{}, sparkd.Errorf(sparkd.CodeEngine, "the server returned an empty continuation")
+	}
+	r.Tokens = []sparkd.Token{eot}
+	return r.answer, nil
+}

@@ -1,0 +1,176 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	goopenai "github.com/sashabaranov/go-openai"
+
+	"sparkd"
+	"sparkd/internal/httpclient"
+	"sparkd/internal/loopback"
+)
+
+// Served is what answers: the model to ask for and the version of its weights.
+type Served struct {
+	mu             sync.Mutex
+	model, version string
+}
+
+// Model is the name to ask for.
+func (s *Served) Model() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.model
+}
+
+// PolicyVersion names the weights that answer.
+func (s *Served) PolicyVersion() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}
+
+// Move notes that other weights answer from now on.
+func (s *Served) Move(model, version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.model, s.version = model, version
+}
+
+// OpenAI is a server with OpenAI's routes /v1/models and /v1/completions, beside routes of
+// its own.
+type OpenAI struct {
+	Served
+	HTTP   *httpclient.Client
+	Card   Card // of the model, as the server lists it
+	api    *goopenai.Client
+	folder string // Options.Tokenizer
+}
+
+// Card is what /v1/models says of a model: OpenAI's fields are few, the others are of vLLM
+// and SGLang (root, max_model_len) and of llama-server (meta).
+type Card struct {
+	ID          string `json:"id"`
+	Root        string `json:"root"`
+	MaxModelLen int    `json:"max_model_len"`
+	Meta        struct {
+		Vocabulary int `json:"n_vocab"`
+	} `json:"meta"`
+}
+
+// Connect finds the model to ask for in the server's list.
+func Connect(ctx context.Context, o Options) (*OpenAI, error) {
+	c, err := o.Client()
+	if err != nil {
+		return nil, err
+	}
+	config := goopenai.DefaultConfig(o.APIKey)
+	config.BaseURL, config.HTTPClient = c.Base("/v1"), wire{c}
+	s := &OpenAI{HTTP: c, api: goopenai.NewClientWithConfig(config), folder: o.Tokenizer}
+	x := &exchange{}
+	if _, err := s.api.ListModels(x.in(ctx)); err != nil {
+		return nil, x.failure(err)
+	}
+	var list struct{ Data []Card }
+	if err := json.Unmarshal(x.answer, &list); err != nil || len(list.Data) == 0 {
+		return nil, sparkd.Errorf(sparkd.CodeEngine, "%s lists no model", c.Base("/v1/models"))
+	}
+	i := 0
+	if o.Model != "" {
+		i = slices.IndexFunc(list.Data, func(c Card) bool { return c.ID == o.Model })
+	}
+	if i < 0 {
+		names := make([]string, len(list.Data))
+		for j, c := range list.Data {
+			names[j] = c.ID
+		}
+		return nil, sparkd.Invalid("engine.served_model", "one of "+strings.Join(names, ", "),
+			"%s serves no model %q", c.Name(), o.Model)
+	}
+	s.Card = list.Data[i]
+	s.Move(s.Card.ID, s.Card.ID)
+	return s, nil
+}
+
+// Post sends in to a route of the server's own and reads the answer into out.
+func (s *OpenAI) Post(ctx context.Context, path string, in, out any) error {
+	return s.HTTP.JSON(ctx, http.MethodPost, path, in, out)
+}
+
+// Complete asks /v1/completions through go-openai and reads the answer into out as well.
+// The prompt and the name of the model are among fields: go-openai refuses ids, and names
+// that OpenAI serves elsewhere. An answer of another model is an error.
+func (s *OpenAI) Complete(ctx context.Context, fields map[string]any, out any) (goopenai.CompletionResponse, error) {
+	x := &exchange{fields: fields}
+	got, err := s.api.CreateCompletion(x.in(ctx), goopenai.CompletionRequest{Model: "served", Prompt: ""})
+	if err == nil && out != nil {
+		err = json.Unmarshal(x.answer, out)
+	}
+	if err != nil {
+		return got, x.failure(err)
+	}
+	return got, s.AnswersAs(got.Model)
+}
+
+// AnswersAs refuses an answer of another model than the one asked for.
+func (s *OpenAI) AnswersAs(model string) error {
+	if want := s.Model(); model != "" && model != want {
+		return AnotherModel(s.HTTP.Name(), model, want)
+	}
+	return nil
+}
+
+// CompletionFields are the sampling parameters that OpenAI's route has, with no filter left
+// to the server's defaults.
+func CompletionFields(a *Ask) map[string]any {
+	return map[string]any{
+		"temperature": a.Sampling.Temperature, "top_p": a.TopP(), "stop": a.Stop(),
+		"presence_penalty": 0, "frequency_penalty": 0, "seed": int64(a.Seeds[0] & (1<<53 - 1)),
+		"n": len(a.Seeds), "max_tokens": a.Limit, "stream": false,
+	}
+}
+
+// TopP is 1 where it is off.
+func (a *Ask) TopP() float64 {
+	if a.Sampling.TopP == 0 {
+		return 1
+	}
+	return a.Sampling.TopP
+}
+
+// TopK is what stands for off where that is so.
+func (a *Ask) TopK(off int) int {
+	if a.Sampling.TopK > 0 {
+		return a.Sampling.TopK
+	}
+	return off
+}
+
+// Stop is never nil, so that it is an empty list in JSON.
+func (a *Ask) Stop() []string { return append([]string{}, a.Sampling.Stop...) }
+
+// Files reads the folder that Options.Tokenizer names or, where the server runs on this
+// machine and says where its model is, that one.
+func (s *OpenAI) Files(root string) (*Files, error) {
+	folder := s.folder
+	if folder == "" && filepath.IsAbs(root) && s.IsLocal() {
+		if _, err := os.Stat(filepath.Join(root, "config.json")); err == nil {
+			folder = root
+		}
+	}
+	return ReadFiles(folder, "config.json")
+}
+
+// IsLocal reports whether the server's address is this machine's own.
+func (s *OpenAI) IsLocal() bool {
+	u, err := url.Parse(s.HTTP.Name())
+	return err == nil && loopback.Is(u.Hostname())
+}

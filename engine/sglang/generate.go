@@ -1,0 +1,142 @@
+package sglang
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"sparkd"
+	"sparkd/engine/remote"
+	"sparkd/internal/httpclient"
+)
+
+// produced is one result of /generate.
+type produced struct {
+	Text string
+	IDs  []sparkd.Token `json:"output_ids"`
+	Meta struct {
+		Finish *struct {
+			Type    string
+			Matched any // a stop string or a stop token
+			Message string
+		} `json:"finish_reason"`
+		Cached   *int        `json:"cached_tokens"`
+		Logprobs []scored    `json:"output_token_logprobs"`
+		Tops     [][]*scored `json:"output_top_logprobs"`
+	} `json:"meta_info"`
+}
+
+// scored is [logprob, id, text or null].
+type scored struct {
+	logprob float64
+	id      sparkd.Token
+}
+
+// UnmarshalJSON reads the list.
+func (s *scored) UnmarshalJSON(data []byte) error {
+	var list []any
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	if len(list) < 2 {
+		return fmt.Errorf("%d values are no logprob and id", len(list))
+	}
+	logprob, ok := list[0].(float64)
+	id, fine := list[1].(float64)
+	if !ok || !fine || id != math.Trunc(id) || math.Abs(id) > math.MaxInt32 {
+		return fmt.Errorf("%s is no logprob and id", httpclient.Excerpt(data))
+	}
+	s.logprob, s.id = logprob, sparkd.Token(id)
+	return nil
+}
+
+// Generate implements remote.Server.
+func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
+	list := make([]produced, 1)
+	var into any = &list[0]
+	if len(a.Seeds) > 1 {
+		into = &list
+	}
+	if err := s.Post(ctx, "/generate", request(&a), into); err != nil {
+		return remote.Answer{}, err
+	}
+	out := remote.Answer{Counted: true}
+	for i := range list {
+		cached := list[i].Meta.Cached
+		out.Counted = out.Counted && cached != nil
+		if cached == nil {
+			cached = new(int)
+		}
+		n := min(*cached, len(a.Prefix))
+		if i == 0 {
+			out.Cached = n
+		}
+		out.Computed += len(a.Prefix) - n
+		c, err := list[i].read(&a)
+		if err != nil {
+			return remote.Answer{}, err
+		}
+		out.Choices = append(out.Choices, c)
+	}
+	return out, nil
+}
+
+// request is what /generate is sent, with every parameter that has a default. The seed
+// counts with --enable-deterministic-inference.
+func request(a *remote.Ask) map[string]any {
+	return map[string]any{
+		"input_ids": a.Prefix, "stream": false, "return_logprob": true, "logprob_start_len": -1,
+		"top_logprobs_num": a.Top, "return_text_in_logprobs": false,
+		"sampling_params": map[string]any{
+			"max_new_tokens": a.Limit, "n": len(a.Seeds), "temperature": a.Sampling.Temperature,
+			"top_p": a.TopP(), "top_k": a.TopK(-1), "min_p": a.Sampling.MinP,
+			"frequency_penalty": 0, "presence_penalty": 0, "repetition_penalty": 1,
+			"min_new_tokens": 0, "ignore_eos": false,
+			"stop": a.Stop(), "stop_token_ids": append([]sparkd.Token{}, a.Sampling.StopTokenIDs...),
+			"skip_special_tokens": false, "spaces_between_special_tokens": false, "no_stop_trim": false,
+			"sampling_seed": a.Seeds[0] & math.MaxInt32,
+		},
+	}
+}
+
+func (p *produced) read(a *remote.Ask) (remote.Choice, error) {
+	c := remote.Choice{Tokens: p.IDs, Text: p.Text}
+	if p.Meta.Finish == nil {
+		return c, sparkd.Errorf(sparkd.CodeEngine, "the server does not say why a continuation ended")
+	}
+	switch f := p.Meta.Finish; f.Type {
+	case "stop":
+		c.Stopped = true
+		if word, ok := f.Matched.(string); ok {
+			c.Text += word
+		}
+	case "length":
+	case "abort":
+		return c, &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the server aborted a continuation: " + f.Message,
+			Err: &httpclient.Retry{Err: fmt.Errorf("aborted: %s", f.Message)}}
+	default:
+		return c, sparkd.Errorf(sparkd.CodeEngine, "the server ended a continuation with %q", f.Type)
+	}
+	c.Logprobs = make([]float64, len(p.Meta.Logprobs))
+	for i, l := range p.Meta.Logprobs {
+		if c.Logprobs[i] = l.logprob; i >= len(c.Tokens) || l.id != c.Tokens[i] {
+			return c, sparkd.Errorf(sparkd.CodeEngine,
+				"logprob %d is of token %d, which is not the one returned", i, l.id)
+		}
+	}
+	for _, top := range p.Meta.Tops {
+		if a.Top == 0 {
+			break
+		}
+		var values []float64
+		for _, t := range top {
+			if t != nil {
+				values = append(values, t.logprob)
+			}
+		}
+		c.Tops = append(c.Tops, remote.Descending(slices.Clip(values)))
+	}
+	return c, nil
+}

@@ -1,0 +1,42 @@
+package vllm
+
+import (
+	"encoding/json"
+	"testing"
+
+	"sparkd"
+	"sparkd/engine/remote"
+)
+
+// FuzzAnswers reads whatever a server may answer: it is refused or well-formed.
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte(`{"choices":[{"index":0,"text":"a","finish_reason":"stop","stop_reason":"b","token_ids":[1],` +
+		`"logprobs":{"token_logprobs":[-1],"top_logprobs":[{"token_id:1":-1,"token_id:2":-2}]}}]}`))
+	about := sparkd.EngineInfo{Vocabulary: 10}
+	about.Capabilities = sparkd.Capabilities{Logprobs: sparkd.LogprobsRaw, TokenExact: true}
+	sampling := &sparkd.Sampling{Temperature: 1, MaxTokens: 4}
+	a := remote.Ask{Prefix: []sparkd.Token{1}, Seeds: []uint64{0}, Limit: 4, Top: 2, Sampling: sampling}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var c completion
+		if json.Unmarshal(data, &c) != nil {
+			return
+		}
+		for i := range c.Choices {
+			if read, err := c.Choices[i].read(&a); err == nil {
+				readable(t, data, &read, &about, sampling)
+			}
+		}
+	})
+}
+
+func readable(t *testing.T, data []byte, c *remote.Choice, about *sparkd.EngineInfo, p *sparkd.Sampling) {
+	s, err := c.Sample(about, p)
+	if err != nil {
+		return
+	}
+	span := sparkd.Span{Source: sparkd.SourceModel, Tokens: s.Tokens, Logprobs: s.Logprobs,
+		SampledLogprobs: s.SampledLogprobs, Entropies: s.Entropies}
+	if err := span.Validate(); err != nil || len(s.Tokens) == 0 {
+		t.Fatalf("%s is read as %+v: %v", data, s, err)
+	}
+}
