@@ -62,8 +62,9 @@ export/reward: . internal/procgroup
 
 api: . export internal/loopback
 api/client: . api
-daemon: . api branching branching/advantage bundled engine engine/embedded env env/session export
-	internal/loopback internal/suggest sampler store
+daemon: . api branching branching/advantage bundled daemon/schedule engine engine/embedded env env/session
+	export internal/loopback internal/suggest sampler store
+daemon/schedule:
 daemon/daemontest: .
 bench:
 cmd/sparkd: . api api/client branching branching/measure cmd/sparkd/report coldstart daemon env

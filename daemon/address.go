@@ -28,26 +28,25 @@ func Announced(dir string) (a Announcement, err error) {
 	return a, err
 }
 
-// announce tells the commands of this machine where the daemon is. Without it they must
-// be told, so that a failure is no reason not to serve.
-func (d *Daemon) announce() {
-	address := d.Addr().String()
-	if a, ok := d.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+// announce tells the commands of this machine where the daemon is.
+func announce(dir string, at net.Addr, started time.Time) error {
+	address := at.String()
+	if a, ok := at.(*net.TCPAddr); ok && a.IP.IsUnspecified() {
 		_, port, _ := net.SplitHostPort(address)
 		address = net.JoinHostPort("localhost", port)
 	}
-	text, err := json.Marshal(Announcement{address, d.started})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(d.config.DataDir(), announced), append(text, '\n'), 0o644)
-	}
+	text, err := json.Marshal(Announcement{address, started})
 	if err != nil {
-		d.log.Warn().Err(err).Msg("commands with --data must be told the address")
+		return err
 	}
+	return os.WriteFile(filepath.Join(dir, announced), append(text, '\n'), 0o644)
 }
 
 // withdraw takes the announcement back, while the folder is still the daemon's.
-func (d *Daemon) withdraw() {
-	if err := os.Remove(filepath.Join(d.config.DataDir(), announced)); err != nil && !os.IsNotExist(err) {
-		d.log.Warn().Err(err).Msg("the address stays in the data folder")
+func withdraw(dir string) error {
+	err := os.Remove(filepath.Join(dir, announced))
+	if os.IsNotExist(err) {
+		return nil
 	}
+	return err
 }

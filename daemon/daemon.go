@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/daemon/schedule"
 	"sparkd/env"
-	"sparkd/sampler"
+	"sparkd/env/session"
 	"sparkd/store"
 )
 
@@ -31,36 +31,34 @@ type Parts struct {
 	Announce bool
 }
 
-// Daemon runs rollouts. New opens it, Run serves until its context ends.
+// Daemon runs rollouts. New opens it, Run serves until its context ends. Nothing in it
+// changes after New; what changes is the queue's.
 type Daemon struct {
-	config   Config
-	parts    Parts
-	log      zerolog.Logger
-	store    *store.Store
-	engine   sparkd.Engine // nil when offline
-	envs     *env.Catalog
-	sessions sessions
-	template sampler.Template
-	prompt   sampler.Prompt
-	server   *api.Server
+	config  Config
+	parts   Parts
+	log     zerolog.Logger
+	started time.Time
+
 	listener net.Listener
-	metrics  *metrics
-	started  time.Time
+	store    *store.Store
+	envs     *env.Catalog
+	engine   sparkd.Engine // nil when offline
+	queue    *queue
+	server   *api.Server
+
+	// What the API asks, by its subject.
+	*rollouts
+	*driving
+	*records
+	*fleet
+	*about
 
 	// hurry ends when a shutdown may not wait any longer.
-	hurry    context.Context
-	stopNow  context.CancelFunc
-	growers  sync.WaitGroup // goroutines that grow a tree
-	admitted sync.Mutex     // held through a submission, so that the queue's bound holds
-
-	mu       sync.Mutex
-	running  bool            // trees may begin: after Run began, before the shutdown
-	draining bool            // the shutdown has begun
-	jobs     []*job          // rollouts that have not ended, oldest first
-	byID     map[string]*job // the same, and those whose last state could not be stored
-	growing  int             // trees, over all jobs
-	storeErr error           // of the newest commit; nil when it succeeded
+	hurry   context.Context
+	stopNow context.CancelFunc
 }
+
+var _ api.Backend = (*Daemon)(nil)
 
 // New opens everything: the address first, since that is cheap and fails often, then
 // the store, the engine and the unfinished rollouts. Errors are of type *sparkd.Error
@@ -69,52 +67,111 @@ func New(ctx context.Context, c Config, log zerolog.Logger, p Parts) (*Daemon, e
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, faults[0]
 	}
-	d := &Daemon{config: c, parts: p, log: log, started: time.Now(), byID: map[string]*job{}}
+	d := &Daemon{config: c, parts: p, log: log, started: time.Now()}
 	d.hurry, d.stopNow = context.WithCancel(context.Background())
 	if err := d.open(ctx); err != nil {
-		return nil, errors.Join(err, d.closeAll())
+		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
 
 func (d *Daemon) open(ctx context.Context) (err error) {
-	token, err := d.config.API.BearerToken()
+	c := &d.config
+	token, err := c.API.BearerToken()
 	if err != nil {
 		return err
 	}
-	if d.listener, err = listen(ctx, d.config.API.Listen); err != nil {
+	if d.listener, err = listen(ctx, c.API.Listen); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(d.config.DataDir(), d.config.Store.options(d.log)); err != nil {
+	if d.store, err = store.Open(c.DataDir(), c.Store.options(d.log)); err != nil {
 		return err
 	}
-	if err := d.openEnvs(ctx); err != nil {
+	if d.envs, err = d.openEnvs(ctx); err != nil {
 		return err
 	}
-	if err := d.openEngine(ctx); err != nil {
+	if d.engine, err = d.openEngine(ctx); err != nil {
 		return err
 	}
-	d.metrics = newMetrics(d)
-	if d.server, err = api.NewServer(d, d.config.API.options(token, d.log)); err != nil {
+	if err := d.connect(ctx); err != nil {
 		return err
 	}
-	if d.parts.Offline {
-		return nil
+	if d.server, err = api.NewServer(d, c.API.options(token, d.log)); err != nil || d.parts.Offline {
+		return err
 	}
-	return d.recover(ctx)
+	left, err := unfinished(ctx, d.store, d.log, d.parts.Resume)
+	for _, j := range left {
+		d.queue.adopt(j)
+	}
+	return err
+}
+
+// openEnvs opens the configured environments; where nothing can run, only those that are
+// built in.
+func (d *Daemon) openEnvs(ctx context.Context) (*env.Catalog, error) {
+	configured := map[string]env.Config{}
+	if !d.parts.Offline {
+		for name, c := range d.config.Env {
+			configured[name] = *c
+		}
+	}
+	return env.Open(ctx, configured, time.Duration(d.config.Sampler.EnvTimeout),
+		func(name, line string) { d.log.Info().Str("env", name).Msg(line) })
+}
+
+// openEngine returns the caller's engine or opens the configured one.
+func (d *Daemon) openEngine(ctx context.Context) (sparkd.Engine, error) {
+	switch {
+	case d.parts.Offline:
+		return nil, nil
+	case d.parts.Engine != nil:
+		return d.parts.Engine, nil
+	}
+	return openEngine(ctx, &d.config.Engine, d.log)
+}
+
+// connect makes what works with the store, the environments and the engine.
+func (d *Daemon) connect(ctx context.Context) error {
+	c, m := &d.config, newMetrics(&d.parts, d.envs, d.engine)
+	s := &sessions{byID: map[string]*session.Session{}}
+	g := &grower{
+		log: d.log, store: d.store, metrics: m, engine: d.engine, limits: &c.Sampler,
+		envs: d.envs, sessions: s, openEnv: d.parts.OpenEnv,
+	}
+	if d.engine != nil {
+		var err error
+		if g.template, g.prompt, err = promptStyle(ctx, d.engine, &c.Sampler, d.log); err != nil {
+			return err
+		}
+	}
+	d.queue = &queue{log: d.log, store: d.store, metrics: m, sessions: s, offline: d.engine == nil, grow: g.run}
+	d.queue.start(schedule.Limits{Queue: c.Daemon.Queue, Trees: c.Daemon.Trees})
+	m.registerQueue(d.queue, &c.Daemon)
+	d.rollouts = &rollouts{log: d.log, store: d.store, envs: d.envs, engine: d.engine, queue: d.queue}
+	d.driving = &driving{sessions: s, rollouts: d.rollouts}
+	d.records = &records{store: d.store, rollouts: d.rollouts}
+	d.fleet = &fleet{log: d.log, engine: d.engine, started: d.started}
+	d.about = &about{
+		version: d.parts.Version, commit: d.parts.Commit, started: d.started, limits: &c.Daemon,
+		prompt: g.prompt, engine: d.engine, envs: d.envs, store: d.store, queue: d.queue, metrics: m,
+	}
+	return nil
 }
 
 // Addr is the address that is served, with the port that a zero in api.listen took.
 func (d *Daemon) Addr() net.Addr { return d.listener.Addr() }
 
-// closeAll closes what is open, in the order engine, environments, store: nothing writes
+// close closes what is open, in the order queue, engine, environments, store: nothing writes
 // any more.
-func (d *Daemon) closeAll() error {
+func (d *Daemon) close() error {
 	var errs []error
 	if d.listener != nil {
 		if err := d.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if d.queue != nil {
+		d.queue.close()
 	}
 	if d.engine != nil {
 		errs = append(errs, d.engine.Close())

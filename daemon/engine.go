@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"sparkd"
 	"sparkd/api"
 	"sparkd/engine"
 	"sparkd/engine/embedded"
@@ -13,86 +14,74 @@ import (
 	"sparkd/store"
 )
 
-// openEngine takes the caller's engine or loads the configured model, and derives how
-// its model is talked to.
-func (d *Daemon) openEngine(ctx context.Context) (err error) {
-	switch {
-	case d.parts.Offline:
-		return nil
-	case d.parts.Engine != nil:
-		d.engine = d.parts.Engine
-	case d.config.Engine.Kind == "remote":
-		if err := d.connectReplicas(ctx); err != nil {
-			return err
-		}
-	default:
-		if err := d.loadModel(ctx); err != nil {
-			return err
-		}
+// openEngine loads the configured model, or connects to the servers that hold it.
+func openEngine(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd.Engine, error) {
+	if c.Kind == "remote" {
+		return connectReplicas(ctx, c, log)
 	}
-	return d.wording(ctx)
+	return loadModel(ctx, c, log)
 }
 
-// wording finds out how the model is talked to.
-func (d *Daemon) wording(ctx context.Context) (err error) {
-	if d.template, err = sampler.ModelTemplate(ctx, d.engine); err != nil {
-		return err
-	}
-	if d.template.Warning != "" {
-		d.log.Warn().Msg(d.template.Warning)
-	}
-	c := d.config.Sampler
-	d.prompt = sampler.Prompt{Style: sampler.Style(c.Prompt), Admissible: c.Admissible, Terse: !c.Examples}
-	if c.Prompt == "auto" {
-		if d.prompt.Style, err = sampler.ModelStyle(d.engine.Describe().ChatTemplate); err != nil {
-			return err
-		}
-	}
-	d.log.Info().Str("style", string(d.prompt.Style)).Str("template", d.template.Name).Msg("how the model is prompted")
-	return nil
-}
-
-func (d *Daemon) loadModel(ctx context.Context) error {
-	c := d.config.Engine
+func loadModel(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd.Engine, error) {
 	start := time.Now()
 	path, err := modelPath(ctx, c.Model)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e, err := embedded.Open(ctx, embedded.Options{
-		Model: path, Threads: int(c.Threads), Cells: int(c.Cells), Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue, PrefixCache: c.PrefixCache,
+		Model: path, Threads: int(c.Threads), Cells: int(c.Cells), Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue,
+		PrefixCache: c.PrefixCache,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.engine = e
 	if w := EngineWarning(); w != "" {
-		d.log.Warn().Msg(w)
+		log.Warn().Msg(w)
 	}
 	about := e.Describe()
-	d.log.Info().Str("model", about.Model).Str("weights", about.WeightType).Str("version", about.PolicyVersion).
-		Int("context", about.ContextLength).Interface("settings", about.Details()).Dur("took", time.Since(start)).Msg("the model is loaded")
-	return nil
+	log.Info().Str("model", about.Model).Str("weights", about.WeightType).Str("version", about.PolicyVersion).
+		Int("context", about.ContextLength).Interface("settings", about.Details()).
+		Dur("took", time.Since(start)).Msg("the model is loaded")
+	return e, nil
 }
 
-// connectReplicas opens the servers that hold the model.
-func (d *Daemon) connectReplicas(ctx context.Context) error {
-	c := d.config.Engine
+func connectReplicas(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd.Engine, error) {
 	key, err := secretIn("engine.api_key_file", c.APIKeyFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p, err := engine.Open(ctx, engine.Options{Replicas: c.Replicas, Dialect: c.Dialect, Model: c.ServedModel, APIKey: key, Tokenizer: c.Tokenizer,
-		Inflight: c.Inflight, Timeout: time.Duration(c.Timeout)})
+	p, err := engine.Open(ctx, engine.Options{
+		Replicas: c.Replicas, Dialect: c.Dialect, Model: c.ServedModel, APIKey: key, Tokenizer: c.Tokenizer,
+		Inflight: c.Inflight, Timeout: time.Duration(c.Timeout),
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.engine = p
 	for _, r := range p.Replicas() {
-		d.log.Info().Str("replica", r.Name).Str("dialect", r.Dialect).Str("server", r.Version).Str("state", r.State).Str("model", r.Info.Model).
-			Interface("capabilities", r.Info.Capabilities).Msg("a replica")
+		log.Info().Str("replica", r.Name).Str("dialect", r.Dialect).Str("server", r.Version).Str("state", r.State).
+			Str("model", r.Info.Model).Interface("capabilities", r.Info.Capabilities).Msg("a replica")
 	}
-	return nil
+	return p, nil
+}
+
+// promptStyle finds out how the model is talked to.
+func promptStyle(ctx context.Context, e sparkd.Engine, c *SamplerConfig, log zerolog.Logger) (
+	t sampler.Template, p sampler.Prompt, err error,
+) {
+	if t, err = sampler.ModelTemplate(ctx, e); err != nil {
+		return t, p, err
+	}
+	if t.Warning != "" {
+		log.Warn().Msg(t.Warning)
+	}
+	p = sampler.Prompt{Style: sampler.Style(c.Prompt), Admissible: c.Admissible, Terse: !c.Examples}
+	if c.Prompt == "auto" {
+		if p.Style, err = sampler.ModelStyle(e.Describe().ChatTemplate); err != nil {
+			return t, p, err
+		}
+	}
+	log.Info().Str("style", string(p.Style)).Str("template", t.Name).Msg("how the model is prompted")
+	return t, p, nil
 }
 
 // EngineWarning says what the embedded engine of this build lacks, or "".

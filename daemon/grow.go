@@ -3,142 +3,151 @@ package daemon
 import (
 	"context"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"sparkd"
 	"sparkd/env"
 	"sparkd/sampler"
+	"sparkd/store"
 )
 
-// errDraining ends the growth of a tree behind a committed round of a shutdown.
-var errDraining = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "sparkd is shutting down", Remedy: "try again when it runs"}
-
-// dispatch begins trees while there are free places.
-func (d *Daemon) dispatch() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for d.running && d.growing < d.config.Daemon.Trees {
-		j := pick(d.jobs)
-		if j == nil {
-			return
-		}
-		i := j.waiting[j.next]
-		j.next++
-		j.growing[i] = sparkd.Stats{}
-		d.growing++
-		begins := j.rollout.State == sparkd.RolloutQueued
-		if begins {
-			j.rollout.State, j.rollout.Started = sparkd.RolloutRunning, time.Now()
-		}
-		d.growers.Add(1)
-		go d.runTree(j, i, begins)
-	}
+// grower grows trees, each in a goroutine of its own. Nothing in it changes.
+type grower struct {
+	log      zerolog.Logger
+	store    *store.Store
+	metrics  *metrics
+	engine   sparkd.Engine
+	template sampler.Template
+	prompt   sampler.Prompt
+	limits   *SamplerConfig
+	envs     *env.Catalog
+	sessions *sessions
+	openEnv  func(ctx context.Context, env string) (sparkd.Env, error) // instead of envs, unless nil
 }
 
-// runTree grows the i-th tree of a job and books how it ended.
-func (d *Daemon) runTree(j *job, i int, begins bool) {
-	defer d.growers.Done()
-	if begins {
-		d.save(j)
-	}
-	tree, err := d.growTree(j, i)
-	d.book(j, i, tree, err)
-	d.dispatch()
+// growth is a tree to grow. Nothing in it changes.
+type growth struct {
+	ctx           context.Context // ended with the cause errCanceled or errDraining
+	rollout, tree string          // ids
+	spec          *sparkd.Spec
+	task          sparkd.Task
+	draining      *atomic.Bool // the tree is to stop behind the round under way
+	// committed tells the totals of the tree behind every round, or why one could not be
+	// stored.
+	committed func(sparkd.Stats, error)
 }
 
-// growTree grows a tree from its last committed round to its end. A panic fails the
-// tree and not the daemon.
-func (d *Daemon) growTree(j *job, i int) (tree *sparkd.Tree, err error) {
+// run grows a tree and returns it with its end, which is stored; nil where a shutdown cut
+// it and it grows on at the next start.
+func (g *grower) run(w *growth) *sparkd.Tree {
+	tree, err := g.grow(w)
+	switch {
+	case err == nil:
+		return tree
+	case context.Cause(w.ctx) == errCanceled:
+		return g.closeTree(w, sparkd.TreeCanceled, nil)
+	case w.draining.Load():
+		return nil
+	}
+	g.log.Error().Err(err).Str("rollout", w.rollout).Str("tree", w.tree).Msg("a tree failed")
+	return g.closeTree(w, sparkd.TreeFailed, sparkd.AsError(err))
+}
+
+// grow grows a tree from its last committed round to its end. A panic fails the tree and
+// not the daemon.
+func (g *grower) grow(w *growth) (tree *sparkd.Tree, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("growing a tree panicked")
+			g.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("growing a tree panicked")
 			err = sparkd.Errorf(sparkd.CodeInternal, "growing the tree panicked: %v", p)
 		}
 	}()
-	spec, id := &j.rollout.Spec, j.rollout.Trees[i]
-	tree, err = d.store.Tree(j.ctx, id)
+	tree, err = g.store.Tree(w.ctx, w.tree)
 	switch {
 	case sparkd.CodeOf(err) == sparkd.CodeNotFound:
-		tree = sampler.NewTree(j.rollout.ID, spec, j.tasks[i], id, time.Now())
+		tree = w.newTree()
 	case err != nil:
 		return nil, err
 	case tree.State != sparkd.TreeGrowing:
 		return tree, nil
 	}
-	d.mu.Lock()
-	j.growing[i] = tree.Stats
-	d.mu.Unlock()
-	open, limit, err := d.opener(&j.rollout)
+	w.committed(tree.Stats, nil)
+	open, limit, err := g.opener(w)
 	if err != nil {
 		return tree, err
 	}
 	deps := sampler.Deps{
-		Engine:        d.engine,
-		Template:      d.template,
-		Prompt:        d.prompt,
+		Engine:        g.engine,
+		Template:      g.template,
+		Prompt:        g.prompt,
 		OpenEnv:       open,
-		Commit:        d.commit(j, i),
-		SampleTimeout: time.Duration(d.config.Sampler.SampleTimeout),
+		Commit:        g.commit(w, tree.Stats),
+		SampleTimeout: time.Duration(g.limits.SampleTimeout),
 		EnvTimeout:    limit,
 	}
-	return tree, sampler.Grow(j.ctx, deps, spec, tree)
+	return tree, sampler.Grow(w.ctx, deps, w.spec, tree)
 }
 
-// openEnvs opens the configured environments; where nothing can run, only those that are
-// built in.
-func (d *Daemon) openEnvs(ctx context.Context) (err error) {
-	configured := map[string]env.Config{}
-	if !d.parts.Offline {
-		for name, c := range d.config.Env {
-			configured[name] = *c
-		}
-	}
-	limit := time.Duration(d.config.Sampler.EnvTimeout)
-	d.envs, err = env.Open(ctx, configured, limit, func(name, line string) { d.log.Info().Str("env", name).Msg(line) })
-	return err
+func (w *growth) newTree() *sparkd.Tree {
+	return sampler.NewTree(w.rollout, w.spec, w.task, w.tree, time.Now())
 }
 
 // opener returns what opens copies of a rollout's environment, and how long one call of
 // them may take.
-func (d *Daemon) opener(r *sparkd.Rollout) (func(context.Context) (sparkd.Env, error), time.Duration, error) {
-	name, limit := r.Spec.Tasks.Env, time.Duration(d.config.Sampler.EnvTimeout)
+func (g *grower) opener(w *growth) (func(context.Context) (sparkd.Env, error), time.Duration, error) {
+	name, limit := w.spec.Tasks.Env, time.Duration(g.limits.EnvTimeout)
 	if name == sparkd.EnvClient {
 		after := sparkd.DefaultSessionSpec() // until the client comes back after a restart
-		s, _ := d.sessions.open(r.ID, &after)
+		s, _ := g.sessions.open(w.rollout, &after)
 		return s.Open, sparkd.MaxSessionTimeout + time.Second, nil // the session's own limit is shorter
 	}
-	if d.parts.OpenEnv != nil {
-		return func(ctx context.Context) (sparkd.Env, error) { return d.parts.OpenEnv(ctx, name) }, limit, nil
+	if g.openEnv != nil {
+		return func(ctx context.Context) (sparkd.Env, error) { return g.openEnv(ctx, name) }, limit, nil
 	}
-	s, err := d.envs.Source(name)
+	s, err := g.envs.Source(name)
 	if err != nil {
 		return nil, 0, err
 	}
 	return s.Open, limit, nil
 }
 
-// commit stores a round, counts it, and stops the tree behind it in a shutdown. A round
-// that is complete is stored even if its rollout was cancelled meanwhile.
-func (d *Daemon) commit(j *job, i int) func(context.Context, *sparkd.Tree, int) error {
+// commit stores a round, counts what it has beyond before, and stops the tree behind it in
+// a shutdown. A round that is complete is stored even if its rollout was canceled
+// meanwhile.
+func (g *grower) commit(w *growth, before sparkd.Stats) func(context.Context, *sparkd.Tree, int) error {
 	return func(ctx context.Context, t *sparkd.Tree, first int) error {
 		start := time.Now()
-		err := d.store.PutRound(context.WithoutCancel(ctx), t, first)
-		d.mu.Lock()
-		d.storeErr = err // shown by Ready
-		before := j.growing[i]
-		if err == nil {
-			j.growing[i] = t.Stats
-		}
-		stop := d.draining && t.State == sparkd.TreeGrowing
-		d.mu.Unlock()
+		err := g.store.PutRound(context.WithoutCancel(ctx), t, first)
+		w.committed(t.Stats, err)
 		if err != nil {
-			d.log.Error().Err(err).Str("tree", t.ID).Msg("a round could not be stored")
+			g.log.Error().Err(err).Str("tree", t.ID).Msg("a round could not be stored")
 			return err
 		}
-		d.metrics.committed(time.Since(start), t, first, before)
-		if stop {
+		g.metrics.committed(time.Since(start), t, first, before)
+		before = t.Stats
+		if w.draining.Load() && t.State == sparkd.TreeGrowing {
 			return errDraining
 		}
 		return nil
 	}
+}
+
+// closeTree ends a tree in the store as it was last committed.
+func (g *grower) closeTree(w *growth, state sparkd.TreeState, cause *sparkd.Error) *sparkd.Tree {
+	ctx := context.Background()
+	tree, err := g.store.Tree(ctx, w.tree)
+	if err != nil {
+		tree = w.newTree()
+	}
+	tree.State, tree.Error, tree.Finished = state, cause, time.Now()
+	if err == nil || sparkd.CodeOf(err) == sparkd.CodeNotFound {
+		err = g.store.PutRound(ctx, tree, len(tree.Nodes))
+	}
+	if err != nil {
+		g.log.Error().Err(err).Str("tree", w.tree).Msg("the end of a tree could not be stored")
+	}
+	return tree
 }

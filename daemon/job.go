@@ -2,32 +2,28 @@ package daemon
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"sparkd"
 )
 
-// job is a rollout that has not ended. Its fields are guarded by Daemon.mu, except
-// where they say otherwise.
+// job is a rollout that has not ended, in the queue.
 type job struct {
+	// Never changed.
+	tasks   []sparkd.Task // one per tree
+	waiting []int         // indexes of the trees that had not ended when the job was made
+	ctx     context.Context
+	stop    context.CancelCauseFunc // ends ctx; the cause is errCanceled or errDraining
+	ended   chan struct{}           // closed by the queue when the last state is stored, or could not be
+
+	// Owned by the queue. Who and what is in rollout never changes and is read by growers.
 	rollout sparkd.Rollout // Stats are those of the trees that ended
-	tasks   []sparkd.Task  // one per tree; never changes
-	waiting []int          // indexes of the trees that had not ended when the job was made; never changes
-	next    int            // the first entry of waiting that has not begun
 	growing map[int]sparkd.Stats
 	failure *sparkd.Error // of the last tree that failed
-
-	canceled    bool
-	interrupted bool            // a shutdown cut one of its trees: it ends after the next start
-	ending      bool            // somebody is giving it its last state
-	saved       time.Time       // when its counters were last written to the store
-	ctx         context.Context // ended by cancel; never changes
-	cancel      context.CancelFunc
-	ended       chan struct{} // closed when the rollout has reached its last state
-	// saving orders writes of the rollout to the store: the state is read inside it, so
-	// that the last write is the newest. Locked before Daemon.mu.
-	saving sync.Mutex
+	saved   time.Time     // when its state last went to the store
+	writing bool          // a state is on its way there
+	again   bool          // another one goes behind it
+	then    []func(error) // what is to be done when that one is stored
 }
 
 func newJob(r sparkd.Rollout) *job {
@@ -37,7 +33,7 @@ func newJob(r sparkd.Rollout) *job {
 		growing: map[int]sparkd.Stats{},
 		ended:   make(chan struct{}),
 	}
-	j.ctx, j.cancel = context.WithCancel(context.Background())
+	j.ctx, j.stop = context.WithCancelCause(context.Background())
 	return j
 }
 
@@ -50,12 +46,39 @@ func (j *job) snapshot() sparkd.Rollout {
 	return r
 }
 
-// end reports whether the rollout has come to its end, no tree grows and none will, to
-// the first who asks: it is the one to finish the job.
-func (j *job) end() bool {
-	if j.ending || j.interrupted || len(j.growing) > 0 || !j.canceled && j.next < len(j.waiting) {
-		return false
+// book adds a tree to the counters of its rollout; nil is one that did not end.
+func (j *job) book(i int, tree *sparkd.Tree) {
+	if tree != nil {
+		j.growing[i] = tree.Stats
 	}
-	j.ending = true
-	return true
+	j.rollout.Stats.Add(j.growing[i])
+	delete(j.growing, i)
+	if tree != nil {
+		j.count(tree)
+	}
+}
+
+// count counts how a tree ended.
+func (j *job) count(tree *sparkd.Tree) {
+	switch tree.State {
+	case sparkd.TreeDone:
+		j.rollout.Done++
+	case sparkd.TreeFailed:
+		j.rollout.Failed++
+		j.failure = tree.Error
+	}
+}
+
+// finish gives the rollout its last state.
+func (j *job) finish() {
+	r := &j.rollout
+	switch {
+	case context.Cause(j.ctx) == errCanceled:
+		r.State = sparkd.RolloutCanceled
+	case r.Done > 0:
+		r.State = sparkd.RolloutDone
+	default:
+		r.State, r.Error = sparkd.RolloutFailed, j.failure
+	}
+	r.Finished = time.Now()
 }

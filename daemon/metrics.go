@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"sparkd"
+	"sparkd/env"
 )
 
 // metrics are what /metrics shows of the daemon, in base units. Labels are few: an id
@@ -33,7 +34,7 @@ type metrics struct {
 	env    *prometheus.HistogramVec
 }
 
-func newMetrics(d *Daemon) *metrics {
+func newMetrics(p *Parts, envs *env.Catalog, e sparkd.Engine) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
@@ -60,32 +61,29 @@ func newMetrics(d *Daemon) *metrics {
 		Buckets: prometheus.ExponentialBuckets(0.000001, 10, 9)}, []string{"env"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sparkd_build_info", Help: "Always 1; the labels describe the build."},
 		[]string{"version", "commit", "goversion"})
-	build.WithLabelValues(d.parts.Version, d.parts.Commit, runtime.Version()).Set(1)
+	build.WithLabelValues(p.Version, p.Commit, runtime.Version()).Set(1)
 	m.registry.MustRegister(m.rollouts, m.trees, m.commit, m.sample, m.env, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(newEnvMetrics(d.envs))
-	m.registerNow(d)
-	m.registerEngine(d.engine)
+	m.registry.MustRegister(newEnvMetrics(envs))
+	m.registerEngine(e)
 	return m
 }
 
-// registerNow registers what is read from the daemon when it is asked for.
-func (m *metrics) registerNow(d *Daemon) {
-	gauge := func(name, help string, labels prometheus.Labels, read func() int) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
-			func() float64 {
-				d.mu.Lock()
-				defer d.mu.Unlock()
-				return float64(read())
-			}))
+// registerQueue registers what is read from the queue when it is asked for.
+func (m *metrics) registerQueue(q *queue, limits *DaemonConfig) {
+	gauge := func(name, help string, labels prometheus.Labels, read func(status) int) {
+		opts := prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}
+		m.registry.MustRegister(prometheus.NewGaugeFunc(opts, func() float64 { return float64(read(q.status())) }))
 	}
-	gauge("sparkd_rollouts", "Rollouts that have not ended, by state.", prometheus.Labels{"state": "queued"}, func() int { queued, _ := d.count(); return queued })
-	gauge("sparkd_rollouts", "Rollouts that have not ended, by state.", prometheus.Labels{"state": "running"}, func() int { _, running := d.count(); return running })
-	gauge("sparkd_queue_capacity", "Most rollouts that may wait.", nil, func() int { return d.config.Daemon.Queue })
-	gauge("sparkd_trees_growing", "Trees that grow now.", nil, func() int { return d.growing })
-	gauge("sparkd_trees_limit", "Most trees that may grow at once.", nil, func() int { return d.config.Daemon.Trees })
-	gauge("sparkd_ready", "1 while rollouts are accepted.", nil, func() int {
-		if d.ready() == nil {
+	const left = "Rollouts that have not ended, by state."
+	state := func(name string) prometheus.Labels { return prometheus.Labels{"state": name} }
+	gauge("sparkd_rollouts", left, state("queued"), func(s status) int { return s.queued })
+	gauge("sparkd_rollouts", left, state("running"), func(s status) int { return s.running })
+	gauge("sparkd_queue_capacity", "Most rollouts that may wait.", nil, func(status) int { return limits.Queue })
+	gauge("sparkd_trees_growing", "Trees that grow now.", nil, func(s status) int { return s.growing })
+	gauge("sparkd_trees_limit", "Most trees that may grow at once.", nil, func(status) int { return limits.Trees })
+	gauge("sparkd_ready", "1 while rollouts are accepted.", nil, func(s status) int {
+		if s.ready == nil {
 			return 1
 		}
 		return 0

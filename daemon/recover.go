@@ -4,44 +4,51 @@ import (
 	"context"
 	"slices"
 
+	"github.com/rs/zerolog"
+
 	"sparkd"
+	"sparkd/store"
 )
 
-// recover takes up the rollouts that an earlier run left unfinished, oldest first. What
-// is damaged is left as it is, for `sparkd check` to name.
-func (d *Daemon) recover(ctx context.Context) error {
-	unfinished, err := d.store.Unfinished(ctx)
+// unfinished returns jobs of the rollouts that an earlier run left unfinished, as far as
+// they are wanted, oldest first. What is damaged is left as it is, for `sparkd check` to name.
+func unfinished(ctx context.Context, s *store.Store, log zerolog.Logger, wanted func(id string) bool) ([]*job, error) {
+	left, err := s.Unfinished(ctx)
 	if sparkd.CodeOf(err) == sparkd.CodeDamaged && ctx.Err() == nil {
-		d.log.Error().Err(err).Msg("damaged rollouts are left out; `sparkd check` names what is damaged")
+		log.Error().Err(err).Msg("damaged rollouts are left out; `sparkd check` names what is damaged")
 	} else if err != nil {
-		return err
+		return nil, err
 	}
-	slices.SortStableFunc(unfinished, func(a, b sparkd.Rollout) int { return a.Created.Compare(b.Created) })
-	for _, r := range unfinished {
-		if d.parts.Resume != nil && !d.parts.Resume(r.ID) {
+	slices.SortStableFunc(left, func(a, b sparkd.Rollout) int { return a.Created.Compare(b.Created) })
+	var jobs []*job
+	for _, r := range left {
+		if wanted != nil && !wanted(r.ID) {
 			continue
 		}
-		if _, err := d.adopt(ctx, r); err != nil {
-			return err
+		j, err := adopt(ctx, s, log, r)
+		if err != nil {
+			return nil, err
 		}
-		d.log.Info().Str("rollout", r.ID).Int("trees", len(r.Trees)).Int("done", r.Done).Msg("an unfinished rollout grows on")
+		jobs = append(jobs, j)
+		log.Info().Str("rollout", r.ID).Int("trees", len(r.Trees)).Int("done", r.Done).
+			Msg("an unfinished rollout grows on")
 	}
-	return nil
+	return jobs, nil
 }
 
 // adopt makes a job of a stored rollout. What its trees say counts, not the rollout's
 // own counters: a crash can fall between the two.
-func (d *Daemon) adopt(ctx context.Context, r sparkd.Rollout) (*job, error) {
+func adopt(ctx context.Context, s *store.Store, log zerolog.Logger, r sparkd.Rollout) (*job, error) {
 	r.Done, r.Failed, r.Stats = 0, 0, sparkd.Stats{}
 	j := newJob(r)
 	for i, id := range r.Trees {
-		tree, err := d.store.Head(ctx, id)
+		tree, err := s.Head(ctx, id)
 		switch {
 		case sparkd.CodeOf(err) == sparkd.CodeNotFound, err == nil && tree.State == sparkd.TreeGrowing:
 			j.waiting = append(j.waiting, i)
 			continue
 		case sparkd.CodeOf(err) == sparkd.CodeDamaged:
-			d.log.Error().Err(err).Str("tree", id).Msg("a damaged tree is left out")
+			log.Error().Err(err).Str("tree", id).Msg("a damaged tree is left out")
 			j.rollout.Failed++
 			j.failure = sparkd.AsError(err)
 			continue
@@ -56,6 +63,5 @@ func (d *Daemon) adopt(ctx context.Context, r sparkd.Rollout) (*job, error) {
 			j.failure = tree.Error
 		}
 	}
-	d.enqueue(j)
 	return j, nil
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"sparkd"
@@ -20,9 +19,13 @@ const (
 func (d *Daemon) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(d.listener) }()
-	d.begin()
-	if d.parts.Announce {
-		d.announce()
+	if !d.parts.Offline {
+		d.queue.begin()
+	}
+	if d.parts.Announce { // without it commands must be told, which is no reason not to serve
+		if err := announce(d.config.DataDir(), d.Addr(), d.started); err != nil {
+			d.log.Warn().Err(err).Msg("commands with --data must be told the address")
+		}
 	}
 	d.log.Info().Stringer("address", d.Addr()).Str("data", d.config.DataDir()).Msg("sparkd serves")
 	var err error
@@ -37,60 +40,32 @@ func (d *Daemon) Run(ctx context.Context) error {
 // lost by it; the rounds are sampled again at the next start.
 func (d *Daemon) StopNow() { d.stopNow() }
 
-// begin lets trees grow. Recovered rollouts whose trees had all ended are finished.
-func (d *Daemon) begin() {
-	d.mu.Lock()
-	d.running = !d.parts.Offline
-	jobs := slices.Clone(d.jobs)
-	d.mu.Unlock()
-	for _, j := range jobs {
-		d.settle(j)
-	}
-	d.dispatch()
-}
-
 // shutdown goes in this order: not ready, no new trees; rounds under way end and are
 // committed, up to daemon.drain; streams and requests end; the engine closes; the store
 // closes. Trees that are not finished stay as committed and grow on at the next start.
 func (d *Daemon) shutdown() error {
-	d.mu.Lock()
-	d.running, d.draining = false, true
-	growing := d.growing
-	d.mu.Unlock()
-	d.log.Info().Int("trees", growing).Stringer("drain", time.Duration(d.config.Daemon.Drain)).Msg("shutting down")
-
 	stopped := d.drain()
-	d.saveAll()
+	d.queue.saveAll()
 	limit, cancel := context.WithTimeout(context.Background(), shutdownLimit)
 	defer cancel()
 	if err := d.server.Shutdown(limit); err != nil {
 		d.log.Warn().Err(err).Msg("requests were cut")
 	}
 	if d.parts.Announce {
-		d.withdraw()
+		if err := withdraw(d.config.DataDir()); err != nil {
+			d.log.Warn().Err(err).Msg("the address stays in the data folder")
+		}
 	}
-	return errors.Join(stopped, d.closeAll())
-}
-
-// saveAll stores the counters of what is left for the next start.
-func (d *Daemon) saveAll() {
-	d.mu.Lock()
-	jobs := slices.Clone(d.jobs)
-	d.mu.Unlock()
-	for _, j := range jobs {
-		d.save(j)
-	}
+	return errors.Join(stopped, d.close())
 }
 
 // drain waits for the trees: for the rounds under way as long as daemon.drain allows,
 // then for them to give up.
 func (d *Daemon) drain() error {
-	stopped := make(chan struct{})
-	go func() {
-		d.growers.Wait()
-		close(stopped)
-	}()
-	timer := time.NewTimer(time.Duration(d.config.Daemon.Drain))
+	limit := time.Duration(d.config.Daemon.Drain)
+	growing, stopped := d.queue.drain()
+	d.log.Info().Int("trees", growing).Stringer("drain", limit).Msg("shutting down")
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-stopped:
@@ -99,11 +74,7 @@ func (d *Daemon) drain() error {
 		d.log.Warn().Msg("drain is over; rounds under way are dropped and sampled again at the next start")
 	case <-d.hurry.Done():
 	}
-	d.mu.Lock()
-	for _, j := range d.jobs {
-		j.cancel()
-	}
-	d.mu.Unlock()
+	d.queue.cut()
 	timer.Reset(stopLimit)
 	select {
 	case <-stopped:

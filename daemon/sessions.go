@@ -11,10 +11,10 @@ import (
 	"sparkd/env/session"
 )
 
-// sessions are the clients that drive the environments of their rollouts, by rollout.
+// sessions are the clients that drive the environments of their rollouts.
 type sessions struct {
-	mu   sync.Mutex
-	byID map[string]*session.Session
+	mu   sync.Mutex                  // held to look up and change byID, never longer
+	byID map[string]*session.Session // by rollout; guarded by mu
 }
 
 // open returns the session of a rollout. One that is new, after a restart for example,
@@ -51,17 +51,24 @@ func (s *sessions) end(id string) {
 	}
 }
 
+// driving is the part of the API that clients with environments of their own use. Nothing
+// in it changes.
+type driving struct {
+	sessions *sessions
+	rollouts *rollouts
+}
+
 // OpenSession submits a rollout whose client drives the environments. A session whose
 // rollout is known goes on, after a restart of either side too.
-func (d *Daemon) OpenSession(ctx context.Context, s sparkd.SessionSpec) (sparkd.Rollout, bool, error) {
+func (p *driving) OpenSession(ctx context.Context, s sparkd.SessionSpec) (sparkd.Rollout, bool, error) {
 	if s.Rollout.ID == "" {
 		s.Rollout.ID = sparkd.NewID(time.Now())
 	}
-	c, begun := d.sessions.open(s.Rollout.ID, &s)
-	r, created, err := d.submit(ctx, s.Rollout)
+	c, begun := p.sessions.open(s.Rollout.ID, &s)
+	r, created, err := p.rollouts.submit(ctx, s.Rollout)
 	switch {
 	case begun && (err != nil || r.State.Ended()):
-		d.sessions.end(s.Rollout.ID)
+		p.sessions.end(s.Rollout.ID)
 	case err == nil:
 		c.Agree(&s)
 	}
@@ -75,14 +82,14 @@ func (d *Daemon) OpenSession(ctx context.Context, s sparkd.SessionSpec) (sparkd.
 }
 
 // SessionCalls waits for calls behind after and returns them with the rollout's state.
-func (d *Daemon) SessionCalls(ctx context.Context, id string, after uint64) (api.SessionCalls, error) {
+func (p *driving) SessionCalls(ctx context.Context, id string, after uint64) (api.SessionCalls, error) {
 	out := api.SessionCalls{Calls: []sparkd.EnvCall{}}
-	if c, ok := d.sessions.find(id); ok {
+	if c, ok := p.sessions.find(id); ok {
 		if calls, _ := c.Fetch(ctx, after); calls != nil {
 			out.Calls = calls
 		}
 	}
-	r, err := d.Rollout(context.WithoutCancel(ctx), id)
+	r, err := p.rollouts.Rollout(context.WithoutCancel(ctx), id)
 	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
 		err = noSession(id)
 	}
@@ -91,11 +98,11 @@ func (d *Daemon) SessionCalls(ctx context.Context, id string, after uint64) (api
 }
 
 // SessionAnswers takes a client's answers and returns those that came too late.
-func (d *Daemon) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (stale []uint64, err error) {
-	if c, ok := d.sessions.find(id); ok {
+func (p *driving) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (stale []uint64, err error) {
+	if c, ok := p.sessions.find(id); ok {
 		return c.Answer(answers), nil
 	}
-	r, err := d.Rollout(ctx, id)
+	r, err := p.rollouts.Rollout(ctx, id)
 	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
 		err = noSession(id)
 	}
@@ -105,21 +112,22 @@ func (d *Daemon) SessionAnswers(ctx context.Context, id string, answers []sparkd
 	return stale, err
 }
 
-// CloseSession lets the client leave: branches that still grow fail.
-func (d *Daemon) CloseSession(ctx context.Context, id string) (sparkd.Rollout, error) {
-	r, err := d.Rollout(ctx, id)
+// CloseSession ends a session: branches that still grow fail.
+func (p *driving) CloseSession(ctx context.Context, id string) (sparkd.Rollout, error) {
+	r, err := p.rollouts.Rollout(ctx, id)
 	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
 		err = noSession(id)
 	}
 	if err != nil {
 		return r, err
 	}
-	if c, ok := d.sessions.find(id); ok {
+	if c, ok := p.sessions.find(id); ok {
 		c.End()
 	}
 	return r, nil
 }
 
 func noSession(id string) error {
-	return &sparkd.Error{Code: sparkd.CodeNotFound, Message: "rollout " + id + " has no session", Remedy: "POST /v1/sessions opens one"}
+	return &sparkd.Error{Code: sparkd.CodeNotFound, Message: "rollout " + id + " has no session",
+		Remedy: "POST /v1/sessions opens one"}
 }

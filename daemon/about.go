@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sparkd"
+	"sparkd/api"
+	"sparkd/branching"
+	"sparkd/branching/advantage"
+	"sparkd/env"
+	"sparkd/export"
+	"sparkd/sampler"
+	"sparkd/store"
+)
+
+// about is the part of the API that describes the daemon. Nothing in it changes.
+type about struct {
+	version, commit string // of the build
+	started         time.Time
+	limits          *DaemonConfig
+	prompt          sampler.Prompt
+	engine          sparkd.Engine // nil when offline
+	envs            *env.Catalog
+	store           *store.Store
+	queue           *queue
+	metrics         *metrics
+}
+
+// Info describes the daemon.
+func (p *about) Info() api.Info {
+	info := api.Info{
+		Version: p.version, Commit: p.commit, Go: runtime.Version(), Started: p.started,
+		Environments: p.envs.Infos(),
+		Policies:     branching.PolicyNames(),
+		Advantages:   advantage.Names(),
+		Formats:      export.Formats(),
+		Queue:        p.limits.Queue,
+		Trees:        p.limits.Trees,
+	}
+	if p.engine != nil {
+		info.Engine, info.Prompt = p.engine.Describe(), string(p.prompt.Style)
+	}
+	if s, err := p.store.Stats(context.Background()); err == nil {
+		info.LastEvent = s.LastEvent
+	}
+	s := p.queue.status()
+	info.Queued, info.Running = s.queued, s.running
+	return info
+}
+
+// Ready returns nil while rollouts are accepted.
+func (p *about) Ready() error { return p.queue.status().ready }
+
+// Gatherer returns the daemon's metrics.
+func (p *about) Gatherer() prometheus.Gatherer { return p.metrics.registry }

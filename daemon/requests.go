@@ -1,0 +1,151 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"sparkd"
+	"sparkd/daemon/schedule"
+)
+
+// claim waits until nobody else submits the id and takes it: an id that is asked for twice
+// at once is created once. release gives it back.
+func (q *queue) claim(ctx context.Context, id string) (release func(), err error) {
+	for {
+		var taken chan struct{}
+		mine := make(chan struct{})
+		if !q.do(func() {
+			if taken = q.claims[id]; taken == nil {
+				q.claims[id] = mine
+			}
+		}) {
+			return nil, errDraining
+		}
+		if taken == nil {
+			return func() { q.do(func() { delete(q.claims, id) }); close(mine) }, nil
+		}
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// reserve takes a place for a rollout that is about to be stored; created gives it back.
+func (q *queue) reserve() error {
+	err := error(errDraining)
+	q.do(func() {
+		err = nil
+		if taken, ok := q.scheduler.Reserve(); !ok {
+			err = &sparkd.Error{Code: sparkd.CodeQueueFull, Message: fmt.Sprintf("%d rollouts wait already", taken),
+				Remedy: "try again later, or raise daemon.queue"}
+		}
+	})
+	return err
+}
+
+// created queues a rollout with a place, or takes the place back where it could not be
+// stored.
+func (q *queue) created(j *job, err error) {
+	q.do(func() {
+		q.storeErr = err
+		q.scheduler.Release()
+		if err == nil {
+			q.submit(j)
+		}
+	})
+}
+
+// adopt queues a rollout of an earlier run.
+func (q *queue) adopt(j *job) { q.do(func() { q.submit(j) }) }
+
+// submit is called by run.
+func (q *queue) submit(j *job) {
+	r := &j.rollout
+	q.jobs[r.ID] = j
+	q.scheduler.Submit(schedule.Rollout{ID: r.ID, Trees: j.waiting, Running: r.State == sparkd.RolloutRunning})
+}
+
+// cancel ends a rollout and returns when its last state is stored, or could not be. One
+// that a shutdown has cut ends in a later run.
+func (q *queue) cancel(ctx context.Context, id string) error {
+	err := error(errDraining)
+	var j *job
+	q.do(func() {
+		err, j = nil, q.jobs[id]
+		if j == nil || j.rollout.State.Ended() {
+			return
+		}
+		if context.Cause(j.ctx) == errDraining || !q.scheduler.Cancel(id) {
+			err = errDraining
+		}
+	})
+	if err != nil || j == nil {
+		return err
+	}
+	select {
+	case <-j.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-q.ended:
+		return errDraining
+	}
+}
+
+// live returns a rollout that has not ended, with its counters of this moment.
+func (q *queue) live(id string) (r sparkd.Rollout, ok bool) {
+	q.do(func() {
+		var j *job
+		if j, ok = q.jobs[id]; ok {
+			r = j.snapshot()
+		}
+	})
+	return r, ok
+}
+
+// status is how the queue stands.
+type status struct {
+	queued, running, growing int
+	refused                  error // why no rollout is accepted; nil while they are
+	ready                    error // the same, and whether what is accepted could be stored
+}
+
+func (q *queue) status() status {
+	s := status{refused: errDraining, ready: errDraining}
+	q.do(func() {
+		s.queued, s.running, s.growing = q.scheduler.Counts()
+		s.refused, s.ready = q.refused(), q.ready()
+	})
+	return s
+}
+
+func (q *queue) refused() error {
+	switch {
+	case q.draining.Load():
+		return errDraining
+	case q.offline:
+		return errOffline
+	}
+	return nil
+}
+
+func (q *queue) ready() error {
+	if err := q.refused(); err != nil {
+		return err
+	}
+	switch {
+	case !q.open:
+		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "sparkd is starting",
+			Remedy: "try again in a moment"}
+	case q.storeErr != nil:
+		e := *sparkd.AsError(q.storeErr)
+		e.Code = sparkd.CodeUnavailable
+		return &e
+	}
+	return nil
+}
+
+var errOffline = &sparkd.Error{Code: sparkd.CodeUnavailable,
+	Message: "no engine is loaded: what is stored can only be read", Remedy: "start one with sparkd serve"}

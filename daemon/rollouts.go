@@ -1,0 +1,142 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sparkd"
+	"sparkd/env"
+	"sparkd/store"
+)
+
+// rollouts is the part of the API that takes, shows and cancels rollouts. Nothing in it
+// changes.
+type rollouts struct {
+	log    zerolog.Logger
+	store  *store.Store
+	envs   *env.Catalog
+	engine sparkd.Engine // nil when offline
+	queue  *queue
+}
+
+// Rollout returns a rollout, one that runs with its counters of this moment.
+func (p *rollouts) Rollout(ctx context.Context, id string) (sparkd.Rollout, error) {
+	if r, ok := p.queue.live(id); ok {
+		return r, nil
+	}
+	return p.store.Rollout(ctx, id)
+}
+
+// Rollouts lists rollouts in order of their ids.
+func (p *rollouts) Rollouts(ctx context.Context, after string, limit int) ([]sparkd.Rollout, string, error) {
+	page, next, err := p.store.Rollouts(ctx, after, limit)
+	for i := range page {
+		if r, ok := p.queue.live(page[i].ID); ok {
+			page[i] = r
+		}
+	}
+	return page, next, err
+}
+
+// Cancel stops the trees of a rollout and keeps what they have committed. It returns
+// when the rollout has ended.
+func (p *rollouts) Cancel(ctx context.Context, id string) (sparkd.Rollout, error) {
+	if err := p.queue.cancel(ctx, id); err != nil {
+		return sparkd.Rollout{}, err
+	}
+	return p.Rollout(ctx, id)
+}
+
+// Submit checks a request, stores it and queues it. A request whose id is known is
+// answered with what is stored, or refused when it differs.
+func (p *rollouts) Submit(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, bool, error) {
+	if spec.Tasks.Env == sparkd.EnvClient {
+		return sparkd.Rollout{}, false, sparkd.Invalid("tasks.env", "POST /v1/sessions with it",
+			"the environment %q needs a session", spec.Tasks.Env)
+	}
+	return p.submit(ctx, spec)
+}
+
+func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error) {
+	spec = spec.WithDefaults()
+	if err := spec.Validate(); err != nil {
+		return sparkd.Rollout{}, false, err
+	}
+	if err := p.queue.status().refused; err != nil {
+		return sparkd.Rollout{}, false, err
+	}
+	if err := resolve(p.envs, &spec); err != nil {
+		return sparkd.Rollout{}, false, err
+	}
+	if spec.ID == "" {
+		spec.ID = sparkd.NewID(time.Now())
+	}
+	release, err := p.queue.claim(ctx, spec.ID)
+	if err != nil {
+		return sparkd.Rollout{}, false, err
+	}
+	defer release()
+	switch _, err := p.store.Rollout(ctx, spec.ID); sparkd.CodeOf(err) {
+	case "":
+		r, err := p.repeat(ctx, spec)
+		return r, false, err
+	case sparkd.CodeNotFound:
+		r, err := p.create(ctx, spec)
+		return r, err == nil, err
+	default:
+		return sparkd.Rollout{}, false, err
+	}
+}
+
+// repeat answers a request whose id is stored. A rollout that was left unfinished by
+// an earlier run and not grown on at start is grown on now.
+func (p *rollouts) repeat(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, error) {
+	now, live := p.queue.live(spec.ID)
+	r, _, err := p.store.CreateRollout(ctx, sparkd.Rollout{ID: spec.ID, Spec: spec})
+	switch {
+	case err != nil:
+		return sparkd.Rollout{}, err
+	case live:
+		return now, nil
+	case !r.State.Ended(): // and it is claimed, so that it stays like that
+		j, err := adopt(ctx, p.store, p.log, r)
+		if err != nil {
+			return sparkd.Rollout{}, err
+		}
+		p.queue.adopt(j)
+	}
+	return r, nil
+}
+
+// create stores a new rollout with the ids of its trees and queues it.
+func (p *rollouts) create(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, error) {
+	if err := checkSpec(&spec, p.engine.Describe()); err != nil {
+		return sparkd.Rollout{}, err
+	}
+	if err := p.queue.reserve(); err != nil {
+		return sparkd.Rollout{}, err
+	}
+	r := newRollout(spec)
+	r, _, err := p.store.CreateRollout(ctx, r)
+	if err != nil {
+		p.queue.created(nil, err)
+		return sparkd.Rollout{}, err
+	}
+	j := newJob(r)
+	for i := range r.Trees {
+		j.waiting = append(j.waiting, i)
+	}
+	p.queue.created(j, nil)
+	return r, nil
+}
+
+func newRollout(spec sparkd.Spec) sparkd.Rollout {
+	now := time.Now()
+	r := sparkd.Rollout{ID: spec.ID, Spec: spec, State: sparkd.RolloutQueued, Created: now}
+	for range spec.Tasks.List() {
+		r.Trees = append(r.Trees, sparkd.NewID(now))
+	}
+	return r
+}
