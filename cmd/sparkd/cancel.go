@@ -7,7 +7,10 @@ import (
 )
 
 func cancelCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "cancel ROLLOUT", Short: "Cancel a rollout of a running daemon", Example: "sparkd cancel nightly-7"}
+	cmd := &cobra.Command{
+		Use: "cancel ROLLOUT", Short: "Cancel a rollout of a running daemon",
+		Example: "sparkd cancel nightly-7",
+	}
 	n := c.addReading(cmd.Flags())
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return c.read(n, func(cl *client.Client) error {

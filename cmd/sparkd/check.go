@@ -11,7 +11,10 @@ import (
 )
 
 func checkCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "check", Short: "Verify every stored record", Example: "sparkd check --data /var/lib/sparkd"}
+	cmd := &cobra.Command{
+		Use: "check", Short: "Verify every stored record",
+		Example: "sparkd check --data /var/lib/sparkd",
+	}
 	s := c.addSettings(cmd.Flags(), "data")
 	cmd.RunE = func(*cobra.Command, []string) error { return c.check(s) }
 	return cmd
@@ -29,7 +32,8 @@ func (c *cli) check(s *settings) (err error) {
 	}
 	st, err := store.Open(dir, store.Options{Logger: c.logger(l.Config.Log)})
 	if sparkd.CodeOf(err) == sparkd.CodeConflict {
-		return &sparkd.Error{Code: sparkd.CodeConflict, Message: "a running sparkd uses " + dir, Remedy: "stop it and check again", Err: err}
+		return &sparkd.Error{Code: sparkd.CodeConflict, Message: "a running sparkd uses " + dir,
+			Remedy: "stop it and check again", Err: err}
 	}
 	if err != nil {
 		return err
@@ -50,8 +54,9 @@ func (c *cli) reportCheck(r store.Report) error {
 		for _, f := range r.Findings {
 			fmt.Fprintf(c.stdout, "%s: %s\n  remedy: %s\n", f.Kind, clean(f.Error()), f.Remedy)
 		}
-		fmt.Fprintf(c.stdout, "%s, %s (%d finished), %s, %s checked: %s\n", count(r.Rollouts, "rollout"), count(r.Trees, "tree"), r.Finished,
-			count(r.Nodes, "node"), count(r.Events, "event"), count(len(r.Findings), "problem"))
+		fmt.Fprintf(c.stdout, "%s, %s (%d finished), %s, %s checked: %s\n",
+			count(r.Rollouts, "rollout"), count(r.Trees, "tree"), r.Finished, count(r.Nodes, "node"),
+			count(r.Events, "event"), count(len(r.Findings), "problem"))
 	}
 	if len(r.Findings) > 0 {
 		return exit{code: exitProblems}

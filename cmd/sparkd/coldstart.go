@@ -32,8 +32,10 @@ func coldstartCommand(c *cli) *cobra.Command {
 	o := &coldstartFlags{settings: c.addSettings(f, alfworldData), given: f.Changed}
 	o.addPlanner(f)
 	o.addTeacher(f)
-	f.StringVar((*string)(&o.Style), "prompt", string(sampler.StyleCompact), "`style` of the prompts: "+strings.Join(sampler.Styles(), ", "))
-	f.IntVar(&o.Window, "window", 0, "a row for every step, with the last `n` steps in its prompt; 0: a row for every trajectory")
+	f.StringVar((*string)(&o.Style), "prompt", string(sampler.StyleCompact),
+		"`style` of the prompts: "+strings.Join(sampler.Styles(), ", "))
+	f.IntVar(&o.Window, "window", 0,
+		"a row for every step, with the last `n` steps in its prompt; 0: a row for every trajectory")
 	f.StringVar(&o.out, "out", "", "`file` to write; a name that ends in .zst packs it")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if err := o.validate(); err != nil {
@@ -52,7 +54,8 @@ func (o *coldstartFlags) addPlanner(f *flag.FlagSet) {
 	f.StringVar(&o.Env, "env", tasks.Env, "`environment`")
 	f.StringVar(&o.Split, "split", tasks.Split, "`split` of the tasks")
 	f.IntVar(&o.From, "from", 0, "`index` of the first task")
-	f.IntVar(&o.Count, "trajectories", 300, "`number` of trajectories; beyond the split's tasks the planner goes round again")
+	f.IntVar(&o.Count, "trajectories", 300,
+		"`number` of trajectories; beyond the split's tasks the planner goes round again")
 	f.Float64Var(&o.OwnShare, "own", 0.1, "`share` of trajectories that the planner sought itself, "+
 		"not knowing where things are; the others are golden paths with reasons given afterwards")
 	f.Float64Var(&o.Slips, "slips", 0, "`share` of steps that are useless and carry weight 0, "+
@@ -63,11 +66,13 @@ func (o *coldstartFlags) addPlanner(f *flag.FlagSet) {
 
 func (o *coldstartFlags) addTeacher(f *flag.FlagSet) {
 	t := &o.Teacher
-	f.StringVar(&t.URL, "teacher", "", "`URL` in front of /chat/completions of a model that gives the reasons, mostly http://…/v1")
+	f.StringVar(&t.URL, "teacher", "",
+		"`URL` in front of /chat/completions of a model that gives the reasons, mostly http://…/v1")
 	f.StringVar(&t.Model, "teacher-model", "", "`name` of the teacher's model")
 	f.StringVar(&o.KeyFile, "teacher-key-file", "", "`file` with the key that the teacher's server wants")
 	f.DurationVar(&t.Timeout, "teacher-timeout", 2*time.Minute, "most `time` of one of the teacher's answers")
-	f.IntVar(&t.MaxTokens, "teacher-tokens", 4096, "most `tokens` of one of the teacher's answers, its own thoughts included")
+	f.IntVar(&t.MaxTokens, "teacher-tokens", 4096,
+		"most `tokens` of one of the teacher's answers, its own thoughts included")
 	f.StringVar(&o.Golden, "golden", "", "`file` of golden paths for the teacher, "+
 		`{"task":"env/split/index","actions":[…]} a line; without it the planner's`)
 	f.IntVar(&o.Inflight, "inflight", 4, "most `paths` that the teacher is asked about at a time")
@@ -91,7 +96,8 @@ func (o *coldstartFlags) validate() error {
 	case o.Env == "":
 		return usage("--env names no environment; household, or one that -c configures")
 	case o.Env == sparkd.EnvClient:
-		return sparkd.Invalid("env", "use household, or an environment that -c configures", "nobody drives the environment %s here", o.Env)
+		return sparkd.Invalid("env", "use household, or an environment that -c configures",
+			"nobody drives the environment %s here", o.Env)
 	case !(o.Slips >= 0 && o.Slips < 1):
 		return usage("--slips is %v; a share from 0 to below 1", o.Slips)
 	case !(o.OwnShare >= 0 && o.OwnShare <= 1):
@@ -109,7 +115,8 @@ func (o *coldstartFlags) validate() error {
 
 func (o *coldstartFlags) validateTeacher() error {
 	if o.Golden != "" {
-		if err := o.refuse("says which tasks the planner takes; with --golden the file does", "split", "from"); err != nil {
+		err := o.refuse("says which tasks the planner takes; with --golden the file does", "split", "from")
+		if err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ func (c *cli) coldstartIn(source env.Source, limit time.Duration, o *coldstartFl
 			return errors.Join(write(earlier), earlier.Close())
 		}
 	}
-	p := &coldstartProgress{out: c.stderr, width: c.bar, color: c.barColor, quiet: c.json, begin: time.Now(), total: run.Total}
+	p := &coldstartProgress{status: c.status(), quiet: c.json, total: run.Total}
 	err = output(o.out, func(to io.Writer) error { return c.writeRows(run, to, o.out, p) })
 	p.clear()
 	return c.reportRows(o, &run.Report, err)

@@ -346,7 +346,7 @@ func TestColdstartProgress(t *testing.T) {
 		{80, true, 63 * time.Second, ""},
 	} {
 		var out strings.Builder
-		p := &coldstartProgress{out: &out, width: c.width, quiet: c.quiet, begin: begin, total: 60}
+		p := &coldstartProgress{status: status{out: &out, width: c.width, begin: begin}, quiet: c.quiet, total: 60}
 		p.show(sum, begin.Add(c.after))
 		p.show(sum, begin.Add(c.after+time.Millisecond))
 		p.clear()

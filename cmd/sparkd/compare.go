@@ -27,14 +27,17 @@ type compareOptions struct {
 func compareCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "compare", Short: "Run branching policies on the same tasks and compare them",
-		Example: "sparkd compare --model SmolLM2.gguf --policies spark,linear,entropy --tasks 16 --budget-tokens 20000 --out compare.html",
+		Example: "sparkd compare --model SmolLM2.gguf --policies spark,linear,entropy --tasks 16 " +
+			"--budget-tokens 20000 --out compare.html",
 	}
 	f := cmd.Flags()
 	o := &compareOptions{connection: c.addGrowing(f)}
 	spec := addSpec(f)
-	f.StringVar(&o.policies, "policies", "spark,linear", "`list` of policies, the first is what others are compared with; "+
-		"parameters behind colons: random:probability=0.3:branch=3")
-	f.StringVar(&o.contexts, "contexts", sparkd.ContextAppend, "`list` of contexts: append, window; every policy is run with each")
+	f.StringVar(&o.policies, "policies", "spark,linear",
+		"`list` of policies, the first is what others are compared with; "+
+			"parameters behind colons: random:probability=0.3:branch=3")
+	f.StringVar(&o.contexts, "contexts", sparkd.ContextAppend,
+		"`list` of contexts: append, window; every policy is run with each")
 	f.StringVar(&o.out, "out", "", "`file` for the report, HTML with its pictures inside")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		base, err := spec()
@@ -174,8 +177,10 @@ func (c *cli) variant(cl *client.Client, v variant) (report.Row, []measure.Figur
 		}
 	}
 	s := measure.Summarize(figures, v.spec.Budget.Leaves)
-	return report.Row{Label: v.label, Rollout: r.ID, Policy: v.spec.Policy, Context: v.spec.Context.Mode, Summary: s, Failed: r.Failed,
-		Vote: share(votes, len(figures)), Seconds: r.Finished.Sub(r.Started).Seconds()}, figures, nil
+	return report.Row{
+		Label: v.label, Rollout: r.ID, Policy: v.spec.Policy, Context: v.spec.Context.Mode, Summary: s,
+		Vote: share(votes, len(figures)), Failed: r.Failed, Seconds: r.Finished.Sub(r.Started).Seconds(),
+	}, figures, nil
 }
 
 // difference compares the tasks that both grew a tree for.
@@ -201,26 +206,28 @@ func share(part, whole int) float64 {
 	return float64(part) / float64(whole)
 }
 
-// presentComparison writes the table.
+// presentComparison writes the table and what is to know about it.
 func (c *cli) presentComparison(o *compareOptions, out *report.Comparison) error {
-	rows := [][]string{{"", "pass@1", "pass@N", "vote", "mixed", "generated", "shared", "replayed", "prompt", "computed", "saved tokens", "saved steps", "by formula", "time"}}
-	for _, r := range out.Rows {
-		s := r.Summary
-		rows = append(rows, []string{r.Label, interval(s.PassAt1, s.Tasks), interval(s.PassAtN, s.Tasks), hundredths(r.Vote), interval(s.Mixed, s.Tasks), thousands(s.Generated),
-			hundredths(s.SharedShare.Value), thousands(s.ReplaySteps), thousands(s.Unique), thousands(s.Computed), hundredths(s.SavedTokens.Value), hundredths(s.Saved.Value), hundredths(s.SavedByFormula),
-			strconv.FormatFloat(r.Seconds, 'f', 1, 64) + " s"})
+	rows := [][]string{{"", "pass@1", "pass@N", "vote", "mixed", "generated", "shared", "replayed", "prompt",
+		"computed", "saved tokens", "saved steps", "by formula", "time"}}
+	for i := range out.Rows {
+		rows = append(rows, comparisonRow(&out.Rows[i]))
 	}
 	fmt.Fprintln(c.stdout)
 	if err := table(c.stdout, rows, c.color); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "\n%s, N = %d · values in %%, with 95 %% intervals over tasks · generated tokens, replayed environment steps\n"+
-		"saved against N chains of the same length, leaves that were not used counted as saved, in tokens, in steps, and in steps by the cost model\n"+
-		"prompt: what a perfect cache, empty at first, computes; computed: what was, with what earlier rows had left in the cache, as is the time\n",
+	fmt.Fprintf(c.stdout, "\n%s, N = %d · values in %%, with 95 %% intervals over tasks · "+
+		"generated tokens, replayed environment steps\n"+
+		"saved against N chains of the same length, leaves that were not used counted as saved, "+
+		"in tokens, in steps, and in steps by the cost model\n"+
+		"prompt: what a perfect cache, empty at first, computes; computed: what was, "+
+		"with what earlier rows had left in the cache, as is the time\n",
 		count(out.Rows[0].Summary.Tasks, "task"), out.Base.Budget.Leaves)
 	for _, r := range out.Rows {
-		if r.Difference != nil && r.Summary.Tasks > 1 {
-			fmt.Fprintf(c.stdout, "%s − %s: pass@1 %+.1f [%+.1f, %+.1f]\n", r.Label, out.Rows[0].Label, 100*r.Difference.Value, 100*r.Difference.Low, 100*r.Difference.High)
+		if d := r.Difference; d != nil && r.Summary.Tasks > 1 {
+			fmt.Fprintf(c.stdout, "%s − %s: pass@1 %+.1f [%+.1f, %+.1f]\n",
+				r.Label, out.Rows[0].Label, 100*d.Value, 100*d.Low, 100*d.High)
 		}
 		if r.Failed > 0 {
 			fmt.Fprintf(c.stdout, "%s: %s failed and counts in nothing above\n", r.Label, count(r.Failed, "tree"))
@@ -230,6 +237,16 @@ func (c *cli) presentComparison(o *compareOptions, out *report.Comparison) error
 		fmt.Fprintln(c.stdout, o.out)
 	}
 	return nil
+}
+
+func comparisonRow(r *report.Row) []string {
+	s := r.Summary
+	return []string{
+		r.Label, interval(s.PassAt1, s.Tasks), interval(s.PassAtN, s.Tasks), hundredths(r.Vote),
+		interval(s.Mixed, s.Tasks), thousands(s.Generated), hundredths(s.SharedShare.Value),
+		thousands(s.ReplaySteps), thousands(s.Unique), thousands(s.Computed), hundredths(s.SavedTokens.Value),
+		hundredths(s.Saved.Value), hundredths(s.SavedByFormula), strconv.FormatFloat(r.Seconds, 'f', 1, 64) + " s",
+	}
 }
 
 // interval writes an estimate; a single task says nothing of how tasks differ.

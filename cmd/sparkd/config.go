@@ -7,7 +7,10 @@ import (
 )
 
 func configCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Print the configuration in force, or check a file", Example: "sparkd config --check config.toml"}
+	cmd := &cobra.Command{
+		Use: "config", Short: "Print the configuration in force, or check a file",
+		Example: "sparkd config --check config.toml",
+	}
 	s := c.addSettings(cmd.Flags(), "data", "model", "listen")
 	check := cmd.Flags().String("check", "", "only say whether `file` is valid")
 	cmd.RunE = func(*cobra.Command, []string) error {

@@ -33,7 +33,8 @@ func (d drawing) draw(w io.Writer, t *sparkd.Tree) error {
 		for _, s := range t.Nodes[0].Spans {
 			tokens += len(s.Tokens)
 		}
-		a.add(piece{style: bold, text: "●"}, piece{text: " opening context"}, piece{style: dim, text: " · " + count(tokens, "token")})
+		a.add(piece{style: bold, text: "●"}, piece{text: " opening context"},
+			piece{style: dim, text: " · " + count(tokens, "token")})
 		a.branches(0, "")
 	}
 	_, err := io.WriteString(w, a.out.String())
@@ -197,7 +198,8 @@ func (a *artist) leaf(id int, frame string) {
 	default:
 		l = append(l, piece{style: red, text: "✘ " + strings.ReplaceAll(string(n.Outcome), "_", " ")})
 	}
-	a.add(append(l, piece{style: dim, text: fmt.Sprintf(" · %s · return %s", count(n.Depth, "step"), number(a.tree.Return(id)))})...)
+	end := fmt.Sprintf(" · %s · return %s", count(n.Depth, "step"), number(a.tree.Return(id)))
+	a.add(append(l, piece{style: dim, text: end})...)
 }
 
 func signed(label string, v float64) piece {

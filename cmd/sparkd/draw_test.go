@@ -119,12 +119,12 @@ func TestProgress(t *testing.T) {
 		Stats: sparkd.Stats{Leaves: 9, Forks: 4, Nodes: 61, GeneratedTokens: 600, PromptTokens: 1000, CachedTokens: 940, Failed: 2}}
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var out bytes.Buffer
-	p := progress{out: &out, begin: begin}
+	p := progress{status: status{out: &out, begin: begin}}
 	p.show(r, begin, false)
 	p.show(r, begin.Add(time.Second), false) // too soon for another line
 	r.Stats.GeneratedTokens = 1200
 	p.show(r, begin.Add(10*time.Second), false)
-	p = progress{out: &out, begin: begin, width: 80}
+	p = progress{status: status{out: &out, begin: begin, width: 80}}
 	p.show(r, begin.Add(10*time.Second), false)
 	p.end()
 	golden(t, "progress.txt", out.Bytes())

@@ -22,7 +22,8 @@ func enginesCommand(c *cli) *cobra.Command {
 	n := c.addConnection(f, " (default: api.listen)")
 	var w sparkd.Weights
 	f.StringVar(&w.Path, "weights", "", "move all replicas to the weights at `path`, as the engine sees it")
-	f.StringVar(&w.Version, "version", "", "policy `version` of the new weights (default: a hash, where the engine can read them)")
+	f.StringVar(&w.Version, "version", "",
+		"policy `version` of the new weights (default: a hash, where the engine can read them)")
 	f.BoolVar(&w.LoRA, "lora", false, "the new weights are a LoRA adapter")
 	out := f.String("drain", "", "take the `replica` out of service")
 	back := f.String("undrain", "", "put the `replica` back in service")
@@ -46,7 +47,7 @@ func enginesCommand(c *cli) *cobra.Command {
 }
 
 // changeEngines does what the flags ask for and returns how the replicas stand then.
-func changeEngines(ctx context.Context, cl *client.Client, w sparkd.Weights, out, back string) (e api.Engines, err error) {
+func changeEngines(ctx context.Context, cl *client.Client, w sparkd.Weights, out, back string) (api.Engines, error) {
 	switch {
 	case w.Path != "":
 		return cl.Reload(ctx, w)
@@ -90,8 +91,8 @@ func (c *cli) presentEngines(e *api.Engines) error {
 func abilities(i *sparkd.EngineInfo) string {
 	k := i.Capabilities
 	return fmt.Sprintf("%s · context %s · token-exact %s · logprobs %s · entropy %s · k of one prefix %s · "+
-		"cached counts %s · abort %s · new weights %s", clean(i.Model), thousands(i.ContextLength),
-		yesNo(k.TokenExact), k.Logprobs, k.Entropy, yesNo(k.NativeK), yesNo(k.CachedCounts), yesNo(k.Abort), yesNo(k.Reload))
+		"cached counts %s · abort %s · new weights %s", clean(i.Model), thousands(i.ContextLength), yesNo(k.TokenExact),
+		k.Logprobs, k.Entropy, yesNo(k.NativeK), yesNo(k.CachedCounts), yesNo(k.Abort), yesNo(k.Reload))
 }
 
 func yesNo(b bool) string {

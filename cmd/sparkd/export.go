@@ -63,7 +63,8 @@ func exportCommand(c *cli) *cobra.Command {
 	f.StringVar(&o.After, "after", "", "only trees behind this `cursor`")
 	f.IntVar(&o.Limit, "limit", 0, "most `trees`; 0 for all")
 	var rule []string
-	f.Func("reward-cmd", "`command` that gives trees other rewards: JSON lines in, JSON lines out", func(command string) (err error) {
+	about := "`command` that gives trees other rewards: JSON lines in, JSON lines out"
+	f.Func("reward-cmd", about, func(command string) (err error) {
 		rule, err = reward.Words(command)
 		return err
 	})
@@ -82,7 +83,8 @@ func (e *exportFlags) validate(o client.ExportOptions, rescored bool) error {
 	case o.Limit < 0:
 		return usage("--limit %d is negative; 0 is for all trees", o.Limit)
 	case rescored && o.After != "":
-		return sparkd.Invalid("after", "name a ROLLOUT, or leave one of the two out", "an export with --reward-cmd has no cursors")
+		return sparkd.Invalid("after", "name a ROLLOUT, or leave one of the two out",
+			"an export with --reward-cmd has no cursors")
 	}
 	if err := e.options.Validate(); err != nil {
 		return err
@@ -106,13 +108,13 @@ func (c *cli) export(cl *client.Client, e *exportFlags, o client.ExportOptions, 
 }
 
 // exportTo writes an export, and its manifest beside a file.
-func (c *cli) exportTo(cl *client.Client, e *exportFlags, o client.ExportOptions) (exported client.Exported, err error) {
+func (c *cli) exportTo(cl *client.Client, e *exportFlags, o client.ExportOptions) (x client.Exported, err error) {
 	o.Options = e.given
 	err = c.pack(e, func(w io.Writer) (*api.Manifest, error) {
-		exported, err = cl.Export(c.ctx, w, o)
-		return &exported.Manifest, err
+		x, err = cl.Export(c.ctx, w, o)
+		return &x.Manifest, err
 	})
-	return exported, err
+	return x, err
 }
 
 // pack calls write with what packs lines into the output, and writes the manifest that it
@@ -141,7 +143,8 @@ func (c *cli) pack(e *exportFlags, write func(io.Writer) (*api.Manifest, error))
 // exported says what an export wrote.
 func (c *cli) exported(x client.Exported) error {
 	if c.json {
-		return errors.Join(writeJSON(c.stderr, map[string]any{"cursor": x.Cursor, "manifest": x.Manifest}), x.Manifest.Refused())
+		err := writeJSON(c.stderr, map[string]any{"cursor": x.Cursor, "manifest": x.Manifest})
+		return errors.Join(err, x.Manifest.Refused())
 	}
 	fmt.Fprintln(c.stderr, x.Manifest.String())
 	for _, l := range x.Manifest.LeftOut {

@@ -38,7 +38,8 @@ func printInfo(w io.Writer, i *api.Info) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sparkd %s, %s\n", i.Version, i.Go)
 	if e.Model != "" {
-		fmt.Fprintf(&b, "engine: %s, %s %s %s, version %s, context %s\n", e.Name, clean(e.Model), e.Architecture, e.WeightType, e.PolicyVersion, count(e.ContextLength, "token"))
+		fmt.Fprintf(&b, "engine: %s, %s %s %s, version %s, context %s\n", e.Name, clean(e.Model),
+			e.Architecture, e.WeightType, e.PolicyVersion, count(e.ContextLength, "token"))
 	} else {
 		fmt.Fprintln(&b, "engine: none, what is stored can be read")
 	}
@@ -56,8 +57,10 @@ func printInfo(w io.Writer, i *api.Info) error {
 		}
 		fmt.Fprintf(&b, "environment: %s, %s\n", env.Name, strings.Join(splits, ", "))
 	}
-	fmt.Fprintf(&b, "policies: %s\nadvantages: %s\nformats: %s\n", strings.Join(i.Policies, ", "), strings.Join(i.Advantages, ", "), strings.Join(i.Formats, ", "))
-	fmt.Fprintf(&b, "rollouts: %d running, %d of %d waiting; up to %d trees at once\n", i.Running, i.Queued, i.Queue, i.Trees)
+	fmt.Fprintf(&b, "policies: %s\nadvantages: %s\nformats: %s\n", strings.Join(i.Policies, ", "),
+		strings.Join(i.Advantages, ", "), strings.Join(i.Formats, ", "))
+	fmt.Fprintf(&b, "rollouts: %d running, %d of %d waiting; up to %d trees at once\n",
+		i.Running, i.Queued, i.Queue, i.Trees)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

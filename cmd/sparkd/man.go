@@ -17,7 +17,8 @@ func manCommand(*cli) *cobra.Command {
 				return sparkd.Invalid("folder", "name another", "cannot make it: %v", err)
 			}
 			v, _ := buildVersion()
-			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: "1", Source: "sparkd " + v, Manual: "sparkd"}, args[0])
+			header := &doc.GenManHeader{Section: "1", Source: "sparkd " + v, Manual: "sparkd"}
+			return doc.GenManTree(cmd.Root(), header, args[0])
 		},
 	}
 }

@@ -70,8 +70,8 @@ func checkOutput(path string) error {
 }
 
 // otherFormats are endings of files that hold no JSON lines.
-var otherFormats = []string{".csv", ".tsv", ".gz", ".tgz", ".bz2", ".xz", ".lz4", ".zip", ".tar", ".arrow", ".feather", ".avro", ".orc", ".pq",
-	".xlsx", ".npy", ".npz", ".pt", ".safetensors", ".db", ".sqlite", ".html", ".yaml", ".yml", ".toml", ".xml"}
+var otherFormats = strings.Fields(".csv .tsv .gz .tgz .bz2 .xz .lz4 .zip .tar .arrow .feather .avro .orc .pq " +
+	".xlsx .npy .npz .pt .safetensors .db .sqlite .html .yaml .yml .toml .xml")
 
 // otherFormat reports whether a file's name promises another format than JSON lines.
 func otherFormat(path string) bool {
@@ -82,12 +82,13 @@ func otherFormat(path string) bool {
 // checkOutput refuses.
 func checkLines(path string) error {
 	if otherFormat(path) {
-		return sparkd.Invalid("out", "name a .jsonl (JSON lines), .jsonl.zst (packed) or .parquet", "%s: %s files are not written here", path, filepath.Ext(path))
+		return sparkd.Invalid("out", "name a .jsonl (JSON lines), .jsonl.zst (packed) or .parquet",
+			"%s: %s files are not written here", path, filepath.Ext(path))
 	}
 	return checkOutput(path)
 }
 
 func outputError(err error) error {
-	return &sparkd.Error{Code: sparkd.CodeInvalid, Field: "out", Message: "cannot write the output: " + err.Error(),
-		Remedy: "name another file with --out; finished trees are kept, and sparkd export writes them", Err: err}
+	return sparkd.Invalid("out", "name another file with --out; finished trees are kept, and sparkd export writes them",
+		"cannot write the output: %v", err)
 }

@@ -9,16 +9,48 @@ import (
 	"sparkd"
 )
 
-// progress shows how far a rollout has come: as one line that is written over on a
-// terminal, and as a plain line every few seconds elsewhere.
-type progress struct {
+// status is a line about work under way: written over on a terminal, and elsewhere plain.
+type status struct {
 	out   io.Writer
 	width int // of the terminal; 0: plain lines
 	color bool
-	begin time.Time
+	begin time.Time // of the work
+	shown time.Time // when the last line was written
+}
 
-	shown  time.Time // of the last plain line
-	window []speed   // the last speedOver
+func (c *cli) status() status {
+	return status{out: c.stderr, width: c.bar, color: c.barColor, begin: time.Now()}
+}
+
+// plainEvery is how often plain lines are written.
+const plainEvery = 5 * time.Second
+
+// write writes l, behind a bar of what is done where it is written over.
+func (s *status) write(done float64, l line, now time.Time) {
+	s.shown = now
+	if s.width == 0 {
+		fmt.Fprintln(s.out, l.render(0, false))
+		return
+	}
+	l = append(line{{style: green, text: bar(done, 10) + " "}}, l...)
+	fmt.Fprint(s.out, "\r\x1b[K", l.render(s.width-1, s.color))
+}
+
+func bar(fraction float64, width int) string {
+	full := int(fraction * float64(width))
+	return strings.Repeat("━", full) + strings.Repeat("┄", width-full)
+}
+
+// minutes writes the time since the work began as 1:03.
+func (s *status) minutes(now time.Time) string {
+	d := now.Sub(s.begin)
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// progress shows how far a rollout has come.
+type progress struct {
+	status
+	window []speed // the last speedOver
 }
 
 // speed is a point of the curve that tokens per second are read from.
@@ -27,22 +59,13 @@ type speed struct {
 	tokens int
 }
 
-const (
-	plainEvery = 5 * time.Second
-	speedOver  = 20 * time.Second // tokens arrive by rounds, seconds apart
-)
+const speedOver = 20 * time.Second // tokens arrive by rounds, seconds apart
 
 // show writes the state of now. last asks for a plain line whenever the last one was.
 func (p *progress) show(r *sparkd.Rollout, now time.Time, last bool) {
 	rate := p.rate(r.Stats.GeneratedTokens, now)
-	if p.width > 0 {
-		l := append(line{{style: green, text: bar(fraction(r), 10) + " "}}, p.facts(r, rate, now)...)
-		fmt.Fprint(p.out, "\r\x1b[K", l.render(p.width-1, p.color))
-		return
-	}
-	if last || now.Sub(p.shown) >= plainEvery {
-		p.shown = now
-		fmt.Fprintln(p.out, p.facts(r, rate, now).render(0, false))
+	if p.width > 0 || last || now.Sub(p.shown) >= plainEvery {
+		p.write(fraction(r), p.facts(r, rate, now), now)
 	}
 }
 
@@ -71,17 +94,12 @@ func (p *progress) facts(r *sparkd.Rollout, rate float64, now time.Time) line {
 	s := r.Stats
 	l := line{{text: fmt.Sprintf("trees %d/%d · leaves %d/%d · forks %d · %.1f tok/s · reuse %s · %s",
 		r.Done+r.Failed, len(r.Trees), s.Leaves, len(r.Trees)*r.Spec.Budget.Leaves, s.Forks, rate,
-		percent(s.CachedTokens, s.PromptTokens), minutes(now.Sub(p.begin).Round(time.Second)))}}
+		percent(s.CachedTokens, s.PromptTokens), p.minutes(now))}}
 	if s.Failed > 0 {
 		l = append(l, piece{style: red, text: " · " + count(s.Failed, "broken branch")})
 	}
 	counts := fmt.Sprintf(" · %s · %s", count(s.Nodes, "step"), count(s.GeneratedTokens, "token"))
 	return append(l, piece{style: dim, text: counts})
-}
-
-// minutes writes a time as 1:03.
-func minutes(d time.Duration) string {
-	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }
 
 // fraction is how much of a rollout is done at least: of its trees, or of the steps
@@ -96,16 +114,4 @@ func fraction(r *sparkd.Rollout) float64 {
 		return 0
 	}
 	return min(1, max(float64(r.Done+r.Failed)/trees, float64(r.Stats.Nodes)/most))
-}
-
-func bar(fraction float64, width int) string {
-	full := int(fraction * float64(width))
-	return strings.Repeat("━", full) + strings.Repeat("┄", width-full)
-}
-
-func percent(part, whole int) string {
-	if whole == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
 }

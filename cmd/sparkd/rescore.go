@@ -14,7 +14,9 @@ import (
 
 // rescore writes finished trees with the rewards of a rule that runs here, beside the
 // client: trees are fetched one by one, in the order of rollouts and tasks.
-func (c *cli) rescore(cl *client.Client, e *exportFlags, o client.ExportOptions, rule []string) (m api.Manifest, err error) {
+func (c *cli) rescore(
+	cl *client.Client, e *exportFlags, o client.ExportOptions, rule []string,
+) (m api.Manifest, err error) {
 	log := func(line string) { fmt.Fprintf(c.stderr, "%s: %s\n", clean(rule[0]), clean(line)) }
 	scorer, err := reward.Start(c.ctx, reward.Options{Command: rule, Log: log})
 	if err != nil {

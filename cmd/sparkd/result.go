@@ -81,7 +81,8 @@ func (c *cli) present(o *runOptions, r sparkd.Rollout, trees []*sparkd.Tree) err
 		to = "stdout"
 	}
 	if n := outgrown(trees); n > 0 && r.Spec.Context.Mode != sparkd.ContextWindow {
-		fmt.Fprintf(c.stdout, "%s ended because the model's context was full: --context window shows it the last steps only\n", count(n, "trajectory"))
+		fmt.Fprintf(c.stdout, "%s ended because the model's context was full: "+
+			"--context window shows it the last steps only\n", count(n, "trajectory"))
 	}
 	_, err := fmt.Fprintf(c.stdout, "\n%d of %s reached the goal · rollout %s · %s\n",
 		r.Stats.Successes, count(r.Stats.Leaves, "trajectory"), r.ID, to)

@@ -95,8 +95,11 @@ func (c *cli) execute(args []string) error {
 }
 
 func helpCommand(c *cli) *cobra.Command {
-	return &cobra.Command{Use: "help [COMMAND]", Short: "Show the flags of a command and an example", Example: "sparkd help run",
-		Args: arguments, RunE: func(_ *cobra.Command, args []string) error { return c.execute(append(args, "--help")) }}
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Show the flags of a command and an example", Example: "sparkd help run",
+		Args: arguments,
+		RunE: func(_ *cobra.Command, args []string) error { return c.execute(append(args, "--help")) },
+	}
 }
 
 // oneDash is a long flag behind one dash.
@@ -169,7 +172,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		if number, ok := why.(*strconv.NumError); ok {
 			why = number.Err
 		}
-		return usage("invalid value %q for --%s: %v; %s shows the flags", invalid.GetValue(), invalid.GetFlag().Name, why, help)
+		name, value := invalid.GetFlag().Name, invalid.GetValue()
+		return usage("invalid value %q for --%s: %v; %s shows the flags", value, name, why, help)
 	}
 	return usage("%v; %s shows the flags", err, help)
 }

@@ -105,9 +105,10 @@ func (c *cli) request(cl *client.Client, resume string, spec sparkd.Spec) (spark
 
 // follow shows the progress of a rollout until it ends.
 func (c *cli) follow(cl *client.Client, r sparkd.Rollout) (sparkd.Rollout, error) {
-	p := progress{out: c.stderr, width: c.bar, color: c.barColor, begin: time.Now()}
+	p := progress{status: c.status()}
 	defer p.end()
-	fmt.Fprintf(c.stderr, "rollout %s: %s of %s/%s\n", r.ID, count(len(r.Trees), "task"), r.Spec.Tasks.Env, r.Spec.Tasks.Split)
+	tasks := r.Spec.Tasks
+	fmt.Fprintf(c.stderr, "rollout %s: %s of %s/%s\n", r.ID, count(len(r.Trees), "task"), tasks.Env, tasks.Split)
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -134,8 +135,9 @@ func (c *cli) interrupted(o *runOptions, r sparkd.Rollout, err error) error {
 		return err
 	}
 	if o.addr != "" {
-		fmt.Fprintf(c.stderr, "rollout %[1]s goes on at %[2]s; watch it with\n  sparkd run --addr %[2]s --resume %[1]s\n"+
-			"or stop it with\n  sparkd cancel --addr %[2]s %[1]s\n", r.ID, o.addr)
+		fmt.Fprintf(c.stderr, "rollout %[1]s goes on at %[2]s; watch it with\n"+
+			"  sparkd run --addr %[2]s --resume %[1]s\nor stop it with\n"+
+			"  sparkd cancel --addr %[2]s %[1]s\n", r.ID, o.addr)
 	} else {
 		fmt.Fprintf(c.stderr, "stopping when the rounds under way are stored; interrupt again to drop them\n"+
 			"rollout %[1]s is kept; go on with\n  sparkd run%[2]s --resume %[1]s\n", r.ID, o.again())

@@ -28,12 +28,13 @@ func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.Var((*commas)(&s.Tasks.Names), "names", "tasks by `name`, with commas, where the environment names them")
 	f.IntVar(&s.Policy.Roots, "roots", s.Policy.Roots, "`M`: trajectories begun (default: the policy's)")
 	f.IntVar(&s.Budget.Leaves, "leaves", s.Budget.Leaves, "`N`: trajectories in all (default: the policy's)")
-	f.IntVar(&s.Policy.Branch, "branch", s.Policy.Branch, "`B`: continuations at a critical state (default: the policy's)")
+	f.IntVar(&s.Policy.Branch, "branch", s.Policy.Branch,
+		"`B`: continuations at a critical state (default: the policy's)")
 	f.StringVar(&s.Policy.Tag, "tag", s.Policy.Tag, "`tag` that asks for a branch (default explore)")
 	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens,
 		"most `tokens` that one task may generate; 0 for no limit")
-	f.StringVar(&s.Context.Mode, "context", s.Context.Mode, "prompt `mode`: append (it grows with every step) or window "+
-		"(it shows the last steps, written anew every time)")
+	f.StringVar(&s.Context.Mode, "context", s.Context.Mode,
+		"prompt `mode`: append (it grows with every step) or window (it shows the last steps, written anew every time)")
 	f.IntVar(&s.Context.Window, "window", s.Context.Window, "`steps` that the window context shows")
 	f.IntVar(&s.MaxSteps, "max-steps", s.MaxSteps, "`steps` of a trajectory")
 	f.IntVar(&s.Sampling.MaxTokens, "max-tokens", s.Sampling.MaxTokens, "`tokens` of a step")
@@ -89,7 +90,8 @@ func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 			return p, sparkd.Invalid("policy", parametersOf(name), "%q is no parameter of %s", key, name)
 		}
 		if !ok {
-			return p, sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3", "%q gives no value", pair)
+			return p, sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3",
+				"%q gives no value", pair)
 		}
 		fields[key] = value
 		if json.Valid([]byte(value)) {
@@ -103,13 +105,15 @@ func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return p, sparkd.Invalid("policy", parametersOf(name), "%s: %s", text, strings.TrimPrefix(err.Error(), "json: "))
+		why := strings.TrimPrefix(err.Error(), "json: ")
+		return p, sparkd.Invalid("policy", parametersOf(name), "%s: %s", text, why)
 	}
 	return p, nil
 }
 
 func parametersOf(policy string) string {
-	return fmt.Sprintf("%s takes %s; every policy %s", policy, strings.Join(branching.Parameters(policy), ", "), strings.Join(branching.Modifiers(), ", "))
+	return fmt.Sprintf("%s takes %s; every policy %s", policy,
+		strings.Join(branching.Parameters(policy), ", "), strings.Join(branching.Modifiers(), ", "))
 }
 
 // commas is a list that a flag writes with commas.

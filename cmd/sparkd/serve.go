@@ -9,7 +9,10 @@ import (
 )
 
 func serveCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "serve", Short: "Run the daemon", Example: "sparkd serve -c config.toml --model SmolLM2.gguf"}
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the daemon",
+		Example: "sparkd serve -c config.toml --model SmolLM2.gguf",
+	}
 	s := c.addSettings(cmd.Flags(), "data", "model", "listen", alfworldData)
 	cmd.RunE = func(*cobra.Command, []string) error { return c.serve(s) }
 	return cmd

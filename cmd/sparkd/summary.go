@@ -62,3 +62,10 @@ func mostForked(trees []*sparkd.Tree) *sparkd.Tree {
 	}
 	return best
 }
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
+}

@@ -12,7 +12,10 @@ import (
 )
 
 func treeCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "tree ID", Short: "Draw a tree, or all trees of a rollout", Example: "sparkd tree 01JD2Z8V5Q0000000000000000"}
+	cmd := &cobra.Command{
+		Use: "tree ID", Short: "Draw a tree, or all trees of a rollout",
+		Example: "sparkd tree 01JD2Z8V5Q0000000000000000",
+	}
 	n := c.addReading(cmd.Flags())
 	all := cmd.Flags().Bool("all", false, "draw every step of long chains")
 	advantage := cmd.Flags().String("advantage", "spark-rows", "advantage `estimator`; none leaves the column out")

@@ -90,15 +90,19 @@ func charts(rows []Row) []chart {
 		for i := range rows {
 			e := value(&rows[i].Summary)
 			y := rowHeight * float64(i)
-			c.Bars = append(c.Bars, bar{Label: clip(rows[i].Label), Value: fmt.Sprintf("%.1f %%", 100*e.Value), Y: y, Middle: y + rowHeight/2,
-				Length: plotWidth * e.Value, Left: plotWidth * e.Low, Right: plotWidth * e.High, TextAt: plotWidth*e.High + 8})
+			c.Bars = append(c.Bars, bar{
+				Label: clip(rows[i].Label), Value: fmt.Sprintf("%.1f %%", 100*e.Value), Y: y, Middle: y + rowHeight/2,
+				Length: plotWidth * e.Value, Left: plotWidth * e.Low, Right: plotWidth * e.High,
+				TextAt: plotWidth*e.High + 8,
+			})
 		}
 		return c
 	}
 	return []chart{
 		of("pass@1: a trajectory succeeds", func(s *measure.Summary) measure.Estimate { return s.PassAt1 }),
 		of("pass@N: any trajectory of a task succeeds", func(s *measure.Summary) measure.Estimate { return s.PassAtN }),
-		of("mixed groups: trajectories of a task end differently", func(s *measure.Summary) measure.Estimate { return s.Mixed }),
+		of("mixed groups: trajectories of a task end differently",
+			func(s *measure.Summary) measure.Estimate { return s.Mixed }),
 	}
 }
 
@@ -134,7 +138,8 @@ func costs(rows []Row) scatter {
 	var s scatter
 	for i := range rows {
 		e := rows[i].Summary.PassAt1
-		s.Points = append(s.Points, point{rows[i].Label, plotWidth * perTask(&rows[i]) / most, y(e.Value), y(e.High), y(e.Low), y(e.Value)})
+		x := plotWidth * perTask(&rows[i]) / most
+		s.Points = append(s.Points, point{rows[i].Label, x, y(e.Value), y(e.High), y(e.Low), y(e.Value)})
 	}
 	spread(s.Points)
 	for i := range 5 {
@@ -203,7 +208,11 @@ func depths(rows []Row) []histogram {
 			h.Total += n
 			if n > 0 {
 				height := histogramHeight * float64(n) / float64(most)
-				h.Bars = append(h.Bars, column{width*float64(depth) + 1, histogramHeight - height, math.Max(1, width-2), height, fmt.Sprintf("%d forks after %d steps", n, depth)})
+				h.Bars = append(h.Bars, column{
+					X: width*float64(depth) + 1, Y: histogramHeight - height,
+					Width: math.Max(1, width-2), Height: height,
+					Title: fmt.Sprintf("%d forks after %d steps", n, depth),
+				})
 			}
 		}
 		for depth := 0; depth < deepest; depth += max(1, deepest/6) {
