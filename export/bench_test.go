@@ -3,6 +3,7 @@ package export
 import (
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"sparkd"
@@ -11,18 +12,20 @@ import (
 // publishedTree has the shape of a SPARK tree (M 4, N 8) of 30 steps with outputs of
 // 40 tokens and observations of 60 behind a context of 600.
 func publishedTree(rng *rand.Rand) *sparkd.Tree {
+	opening := []sparkd.Span{randomTokens(rng, sparkd.SourcePrompt, 600)}
 	t := &sparkd.Tree{ID: "01K0TREE000000000000000000", Rollout: "01K0ROLL000000000000000000",
-		Task: sparkd.Task{Env: "household", Split: "train", Index: 17}, Goal: "put a mug in the sink", State: sparkd.TreeDone,
-		Nodes: []*sparkd.Node{{Parent: -1, Spans: []sparkd.Span{randomTokens(rng, sparkd.SourcePrompt, 600)}}}}
+		Task: sparkd.Task{Env: "household", Split: "train", Index: 17}, Goal: "put a mug in the sink",
+		State: sparkd.TreeDone, Nodes: []*sparkd.Node{{Parent: -1, Spans: opening}}}
 	leaves := []int{0, 0, 0, 0}
 	for depth := 1; depth <= 30; depth++ {
 		if depth == 3 || depth == 6 || depth == 9 || depth == 12 {
 			leaves = append(leaves, leaves[rng.IntN(len(leaves))])
 		}
 		for i, parent := range leaves {
-			n := &sparkd.Node{ID: len(t.Nodes), Parent: parent, Depth: depth, Round: depth, Valid: true, Action: "go to sinkbasin 1",
-				ObsHash: "0123456789abcdef", Finish: sparkd.FinishStop, PolicyVersion: "w1", Signals: sparkd.Signals{Tags: []string{"think"}},
-				Spans: []sparkd.Span{randomTokens(rng, sparkd.SourceModel, 40), randomTokens(rng, sparkd.SourceEnv, 60)}}
+			n := &sparkd.Node{ID: len(t.Nodes), Parent: parent, Depth: depth, Round: depth,
+				Valid: true, Action: "go to sinkbasin 1", ObsHash: "0123456789abcdef", Finish: sparkd.FinishStop,
+				PolicyVersion: "w1", Signals: sparkd.Signals{Tags: []string{"think"}}, Spans: []sparkd.Span{
+					randomTokens(rng, sparkd.SourceModel, 40), randomTokens(rng, sparkd.SourceEnv, 60)}}
 			if depth == 30 {
 				n.Done, n.Outcome = true, sparkd.OutcomeStepLimit
 			}
@@ -68,18 +71,36 @@ func benchmark(b *testing.B, format, dedupe string) {
 	}
 }
 
-func BenchmarkFloat32(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	x := make([]float32, 1024)
-	for i := range x {
-		x[i] = -float32(rng.ExpFloat64())
+// BenchmarkNumbers compares the numbers written by hand with those of strconv: what the
+// former save is why they are there.
+func BenchmarkNumbers(b *testing.B) {
+	span := randomTokens(rand.New(rand.NewPCG(1, 1)), sparkd.SourceModel, 1024)
+	for name, write := range map[string]func([]byte) []byte{
+		"tokens":         func(out []byte) []byte { return appendTokens(out, span.Tokens) },
+		"floats":         func(out []byte) []byte { return appendFloats(out, span.Logprobs) },
+		"tokens/strconv": func(out []byte) []byte { return appendInts(out, span.Tokens) },
+		"floats/strconv": func(out []byte) []byte { return appendShortest(out, span.Logprobs) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			var out []byte
+			for b.Loop() {
+				out = write(out[:0])
+			}
+			b.SetBytes(int64(len(out)))
+		})
 	}
-	var out []byte
-	for b.Loop() {
-		out = out[:0]
-		for _, v := range x {
-			out = appendFloat32(out, v)
-		}
+}
+
+func appendInts(out []byte, ids []sparkd.Token) []byte {
+	for _, id := range ids {
+		out = append(strconv.AppendInt(out, int64(id), 10), ',')
 	}
-	b.SetBytes(int64(len(out)))
+	return out
+}
+
+func appendShortest(out []byte, values []float32) []byte {
+	for _, x := range values {
+		out = append(strconv.AppendFloat(out, float64(x), 'g', -1, 32), ',')
+	}
+	return out
 }

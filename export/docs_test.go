@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,121 +13,115 @@ import (
 	"sparkd"
 )
 
-// TestDocumented keeps docs/export.md equal to the code: its tables are the field comments
-// of the line types and of the manifest, and it names every format and parameter.
+// TestDocumented keeps docs/export.md equal to the code: its tables are the fields of the
+// formats and those of the manifest with their comments, and it names every format and
+// parameter.
 func TestDocumented(t *testing.T) {
-	page, err := os.ReadFile("../docs/export.md")
+	text, err := os.ReadFile("../docs/export.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, spec := range lineTypes(t) {
-		if want := table(t, spec); !strings.Contains(string(page), want) {
-			t.Errorf("docs/export.md lacks the table of %s, which is now:\n\n%s", name, want)
+	page := string(text) + "\n" // a blank line ends every table
+	tables := map[string]bool{}
+	for i := range formats {
+		f := &formats[i]
+		fieldTables(f.lines.typ(), tables)
+		if row := fmt.Sprintf("\n| `%s` | %s |", f.name, f.about); !strings.Contains(page, row) {
+			t.Errorf("docs/export.md has no row of %s, which is %s", f.name, f.about)
 		}
 	}
-	for _, name := range append(Formats(), filterKeys...) {
-		if !strings.Contains(string(page), "| `"+name+"` |") {
+	for _, name := range []string{"Manifest", "LeftOut"} {
+		tables[commentTable(t, name)] = true
+	}
+	for table := range tables {
+		if !strings.Contains(page, table+"\n") {
+			t.Errorf("docs/export.md lacks this table, or it has other rows:\n\n%s", table)
+		}
+	}
+	for _, name := range filterKeys {
+		if !strings.Contains(page, "| `"+name+"` |") {
 			t.Errorf("docs/export.md has no row of %s", name)
 		}
 	}
 	for _, p := range Parameters() {
-		if !strings.Contains(string(page), "| `"+p.Name+"` |") {
-			t.Errorf("docs/export.md has no row of the parameter %s", p.Name)
+		if row := fmt.Sprintf("| `%s` | %s |", p.Name, strings.ReplaceAll(p.About, "`", "")); !strings.Contains(page, row) {
+			t.Errorf("docs/export.md has no row of the parameter %s, which is: %s", p.Name, row)
 		}
 	}
 	for _, format := range []string{"rows", "tree", "verl"} {
 		example := DefaultOptions()
 		example.Format = format
 		lines := strings.SplitAfter(string(export(t, example, []*sparkd.Tree{toy()})), "\n")
-		if !strings.Contains(string(page), lines[0]) {
+		if !strings.Contains(page, lines[0]) {
 			t.Errorf("docs/export.md lacks the example of %s, which is now:\n\n%s", format, lines[0])
 		}
 	}
 }
 
-// lineTypes returns the declarations of all types that lines and manifests are made of.
-func lineTypes(t *testing.T) map[string]*ast.TypeSpec {
-	wanted := map[string]bool{}
-	for i := range formats {
-		collect(reflect.TypeOf(formats[i].line), wanted)
-	}
-	wanted["Manifest"], wanted["LeftOut"] = true, true
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	specs := map[string]*ast.TypeSpec{}
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if spec, ok := n.(*ast.TypeSpec); ok && wanted[spec.Name.Name] {
-				specs[spec.Name.Name] = spec
-			}
-			return true
-		})
-	}
-	if len(specs) != len(wanted) {
-		t.Fatalf("%d of %d types found", len(specs), len(wanted))
-	}
-	return specs
-}
+const tableHead = "| field | type | what it is |\n|---|---|---|\n"
 
-func collect(typ reflect.Type, names map[string]bool) {
-	switch typ.Kind() {
+// fieldTables adds the table of an object, and those of the objects inside it.
+func fieldTables(t reflect.Type, tables map[string]bool) {
+	switch t.Kind() {
 	case reflect.Slice, reflect.Pointer:
-		collect(typ.Elem(), names)
+		fieldTables(t.Elem(), tables)
 	case reflect.Struct:
-		names[typ.Name()] = true
-		for i := range typ.NumField() {
-			collect(typ.Field(i).Type, names)
+		table := tableHead
+		for f := range t.Fields() {
+			table += fmt.Sprintf("| `%s` | %s | %s |\n", jsonName(f.Tag), jsonType(f.Type), f.Tag.Get("about"))
+			fieldTables(f.Type, tables)
 		}
+		tables[table] = true
 	}
 }
 
-func table(t *testing.T, spec *ast.TypeSpec) string {
-	s := "| field | type | what it is |\n|---|---|---|\n"
-	for _, f := range spec.Type.(*ast.StructType).Fields.List {
-		name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("json"), ",")
-		if f.Comment == nil {
-			t.Fatalf("%s.%s has no comment", spec.Name.Name, name)
-		}
-		s += fmt.Sprintf("| `%s` | %s | %s |\n", name, jsonType(f.Type), strings.TrimSpace(f.Comment.Text()))
-	}
-	return s
+func jsonName(tag reflect.StructTag) string {
+	name, _, _ := strings.Cut(tag.Get("json"), ",")
+	return name
 }
 
 // jsonType says in words what JSON a Go type becomes.
-func jsonType(e ast.Expr) string {
-	switch x := e.(type) {
-	case *ast.StarExpr:
-		return jsonType(x.X)
-	case *ast.ArrayType:
-		return "list of " + jsonType(x.Elt)
-	case *ast.MapType:
-		return "object"
-	case *ast.SelectorExpr: // of another package
-		switch x.Sel.Name {
-		case "Token":
-			return "integer"
-		case "Options":
-			return "object"
-		}
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonType(t.Elem())
+	case reflect.Slice:
+		return "list of " + jsonType(t.Elem())
+	case reflect.String:
 		return "string"
-	case *ast.Ident:
-		switch x.Name {
-		case "string":
-			return "string"
-		case "int", "int32", "int64", "uint64":
-			return "integer"
-		case "float64", "float32":
-			return "number"
-		case "bool":
-			return "boolean"
-		}
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	case reflect.Struct, reflect.Map:
 		return "object"
 	}
-	return "string"
+	return "integer"
+}
+
+// commentTable is the table of a struct type of manifest.go, whose fields' comments say
+// what they mean.
+func commentTable(t *testing.T, name string) string {
+	file, err := parser.ParseFile(token.NewFileSet(), "manifest.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := tableHead
+	types := map[string]reflect.Type{"Manifest": reflect.TypeFor[Manifest](), "LeftOut": reflect.TypeFor[LeftOut]()}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != name {
+			return true
+		}
+		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			field, _ := types[name].FieldByName(f.Names[0].Name)
+			about := strings.TrimSpace(f.Comment.Text())
+			if about == "" {
+				t.Errorf("%s.%s has no comment", name, field.Name)
+			}
+			table += fmt.Sprintf("| `%s` | %s | %s |\n", jsonName(field.Tag), jsonType(field.Type), about)
+		}
+		return false
+	})
+	return table
 }

@@ -20,39 +20,88 @@ type Pairs struct {
 	Most int `json:"most"`
 }
 
-// TRLDPOLine is one line of format "trl-dpo": a preference pair of TRL's DPOTrainer, which
-// tokenizes the messages; the ids are what the model saw and sampled.
-type TRLDPOLine struct {
-	Prompt         []Message `json:"prompt"`          // system, user and assistant turns before the fork
-	Chosen         []Message `json:"chosen"`          // the output with the higher return; with pairs group all that follows
-	Rejected       []Message `json:"rejected"`        // the other one
-	PromptIDs      []int32   `json:"prompt_ids"`      // all tokens before the fork
-	ChosenIDs      []int32   `json:"chosen_ids"`      // tokens of chosen
-	RejectedIDs    []int32   `json:"rejected_ids"`    // tokens of rejected
-	ChosenReturn   float64   `json:"chosen_return"`   // mean return of the trajectories through it, in the environment's unit
-	RejectedReturn float64   `json:"rejected_return"` // the same of the other one
-	UID            string    `json:"uid"`             // the group: "rollout/env/split/index"
-	ForkUID        string    `json:"fork_uid"`        // the node both follow, "tree:node"
-	ChosenUID      string    `json:"chosen_uid"`      // node of the output, or the trajectory
-	RejectedUID    string    `json:"rejected_uid"`    // the same of the other one
+// trlDPOFormat has a preference pair of TRL's DPOTrainer, which tokenizes the messages; the
+// ids are what the model saw and sampled.
+var trlDPOFormat = format{
+	name: "trl-dpo", about: "preference pairs of TRL's DPOTrainer", messages: true,
+	lines: preferences(fields[*pair]{
+		{"prompt", messages((*pair).before), "system, user and assistant turns before the fork"},
+		{"chosen", messages((*pair).better), "the output with the higher return; with pairs group all that follows"},
+		{"rejected", messages((*pair).worse), "the other one"},
+		{"prompt_ids", ids((*pair).before), "all tokens before the fork"},
+		{"chosen_ids", ids((*pair).better), "tokens of chosen"},
+		{"rejected_ids", ids((*pair).worse), "tokens of rejected"},
+		{"chosen_return", number(func(p *pair) float64 { return p.chosen.value }),
+			"mean return of the trajectories through it, in the environment's unit"},
+		{"rejected_return", number(func(p *pair) float64 { return p.rejected.value }), "the same of the other one"},
+		{"uid", text(func(p *pair) string { return p.chosen.tree.uid }), aboutGroup},
+		{"fork_uid", uid(func(p *pair) (*sparkd.Tree, int) { return p.chosen.tree.Tree, p.fork }),
+			`the node both follow, "tree:node"`},
+		{"chosen_uid", uid(func(p *pair) (*sparkd.Tree, int) { return p.chosen.names() }),
+			"node of the output, or the trajectory"},
+		{"rejected_uid", uid(func(p *pair) (*sparkd.Tree, int) { return p.rejected.names() }),
+			"the same of the other one"},
+	}),
+}
+
+// pair is what a line is made of.
+type pair struct {
+	chosen, rejected         *candidate
+	fork                     int     // node of chosen's tree that both follow
+	prompt                   []piece // up to the fork
+	chosenSaid, rejectedSaid []piece // behind it
 }
 
 // candidate is one side of a pair.
 type candidate struct {
-	tree  *sparkd.Tree
+	tree  *creditedTree
 	node  int     // of the output, or the leaf of a trajectory
 	value float64 // mean return
 }
 
-// preferences writes the pairs of a tree's forks, or enters its trajectories for the
-// pairs of the group.
-func (e *encoder) preferences(t *sparkd.Tree, copies []step) {
-	if e.o.Pairs.By == "group" {
-		e.compete(t, copies)
-		return
+func (c *candidate) names() (*sparkd.Tree, int) { return c.tree.Tree, c.node }
+
+func (p *pair) before() []piece { return p.prompt }
+func (p *pair) better() []piece { return p.chosenSaid }
+func (p *pair) worse() []piece  { return p.rejectedSaid }
+
+// preferences are lines of one pair each: of the forks of a tree, or of the trajectories of
+// a group.
+func preferences(line fields[*pair]) lines {
+	write := line.writer()
+	return lines{
+		typ: line.typ,
+		tree: func(e *encoder, t *creditedTree) {
+			if e.o.Pairs.By == "group" {
+				e.compete(t)
+			} else {
+				e.forks(t, write)
+			}
+		},
+		group: func(e *encoder) {
+			switch n := len(e.rivals); {
+			case n > 1:
+				e.pairs("group", e.rivals, e.part, write)
+			case n == 1:
+				e.m.leave("group", advantage.ReasonOneTrajectory, "", e.rivals[0].tree.ID)
+			}
+		},
 	}
+}
+
+// compete enters the trajectories of a tree for the pairs of its group.
+func (e *encoder) compete(t *creditedTree) {
+	for i := range t.copies {
+		if leaf := t.copies[i].Leaf; i == 0 || leaf != t.copies[i-1].Leaf {
+			e.rivals = append(e.rivals, candidate{t, leaf, t.Return(leaf)})
+		}
+	}
+}
+
+// forks writes the pairs of children of one node.
+func (e *encoder) forks(t *creditedTree, write func(*buffer, *pair)) {
 	children := make([][]candidate, len(t.Nodes))
-	for _, s := range merge(copies, len(t.Nodes)) {
+	for _, s := range merge(t.copies, len(t.Nodes)) {
 		parent := t.Nodes[s.Node].Parent
 		children[parent] = append(children[parent], candidate{t, s.Node, s.Return})
 	}
@@ -60,109 +109,101 @@ func (e *encoder) preferences(t *sparkd.Tree, copies []step) {
 	for _, c := range children {
 		if len(c) > 1 {
 			forks++
-			e.pairs("fork", c, e.sibling)
+			e.pairs("fork", c, e.fork, write)
 		}
 	}
-	if forks == 0 && len(copies) > 0 { // two trajectories of a tree part somewhere
+	if forks == 0 && len(t.copies) > 0 { // two trajectories of a tree part somewhere
 		e.m.leave("tree", advantage.ReasonOneTrajectory, "", t.ID)
 	}
 }
 
-// compete enters the trajectories of a tree for the pairs of its group.
-func (e *encoder) compete(t *sparkd.Tree, copies []step) {
-	for _, s := range copies {
-		if n := len(e.rivalry); n == 0 || e.rivalry[n-1].tree != t || e.rivalry[n-1].node != s.Leaf {
-			e.rivalry = append(e.rivalry, candidate{t, s.Leaf, t.Return(s.Leaf)})
-		}
-	}
-}
-
-// pairs calls emit with the pairs of candidates, those that differ most first.
-func (e *encoder) pairs(what string, c []candidate, emit func(chosen, rejected candidate) bool) {
-	slices.SortStableFunc(c, func(a, b candidate) int { return cmp.Compare(b.value, a.value) })
-	type pair struct{ chosen, rejected candidate }
-	var all []pair
-	for i := range c {
-		for j := i + 1; j < len(c); j++ {
-			if d := c[i].value - c[j].value; d > 0 && d >= e.o.Pairs.Margin {
-				all = append(all, pair{c[i], c[j]})
-			}
-		}
-	}
+// pairs writes the pairs of candidates, those that differ most first. find finds where the
+// two sides of a pair part, unless they are no pair.
+func (e *encoder) pairs(what string, c []candidate, find func(*pair) bool, write func(*buffer, *pair)) {
+	all := widest(c, e.o.Pairs.Margin)
 	if len(all) == 0 {
 		e.m.leave(what, "no two returns differ by the margin", "", c[0].tree.ID)
 	}
-	slices.SortStableFunc(all, func(a, b pair) int {
-		return cmp.Compare(b.chosen.value-b.rejected.value, a.chosen.value-a.rejected.value)
-	})
 	made := 0
-	for _, p := range all {
+	for i := range all {
+		p := &all[i]
 		if e.o.Pairs.Most > 0 && made == e.o.Pairs.Most {
 			e.m.leave("pair", "more pairs than are wanted of a fork or group", "pairs_most", p.chosen.tree.ID)
 			continue
 		}
-		if emit(p.chosen, p.rejected) {
-			made++
+		if !find(p) || !e.sound(p) {
+			continue
 		}
+		write(&e.out, p)
+		trained := tokens(p.chosenSaid) + tokens(p.rejectedSaid)
+		e.m.Tokens += 2*tokens(p.prompt) + trained
+		e.m.TrainedTokens += trained
+		e.m.Weight += float64(trained)
+		e.end()
+		made++
 	}
 }
 
-// sibling writes a pair of children of one node.
-func (e *encoder) sibling(chosen, rejected candidate) bool {
-	t := chosen.tree
-	a, b := continuation(t.Nodes[chosen.node]), continuation(t.Nodes[rejected.node])
-	return e.pair(t.Nodes[chosen.node].Parent, chosen, rejected, a, b)
+// widest returns the pairs of candidates whose values differ by the margin, those that
+// differ most first.
+func widest(c []candidate, margin float64) []pair {
+	slices.SortStableFunc(c, func(a, b candidate) int { return cmp.Compare(b.value, a.value) })
+	var all []pair
+	for i := range c {
+		for j := i + 1; j < len(c); j++ {
+			if d := c[i].value - c[j].value; d > 0 && d >= margin {
+				all = append(all, pair{chosen: &c[i], rejected: &c[j]})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pair) int {
+		return cmp.Compare(b.chosen.value-b.rejected.value, a.chosen.value-a.rejected.value)
+	})
+	return all
 }
 
-// rivals writes a pair of trajectories, from the last node that they share on. Those of
-// different trees share the opening.
-func (e *encoder) rivals(chosen, rejected candidate) bool {
+// fork finds the fork of two children of one node.
+func (e *encoder) fork(p *pair) bool {
+	a, b := p.chosen.tree.Nodes[p.chosen.node], p.rejected.tree.Nodes[p.rejected.node]
+	p.fork, p.chosenSaid, p.rejectedSaid = a.Parent, continuation(a), continuation(b)
+	return true
+}
+
+// part finds the last node that two trajectories share. Those of different trees share the
+// opening.
+func (e *encoder) part(p *pair) bool {
+	chosen, rejected := p.chosen, p.rejected
 	a, b := chosen.tree.Path(chosen.node), rejected.tree.Path(rejected.node)
 	shared := 1
 	for chosen.tree == rejected.tree && a[shared] == b[shared] {
 		shared++
 	}
-	fork := a[shared-1].ID
-	if !slices.Equal(chosen.tree.Tokens(fork), rejected.tree.Tokens(b[shared-1].ID)) {
+	p.fork = a[shared-1].ID
+	if !slices.Equal(chosen.tree.Tokens(p.fork), rejected.tree.Tokens(b[shared-1].ID)) {
 		e.m.leave("pair", "its trajectories do not begin with the same tokens", "", chosen.tree.ID)
 		return false
 	}
-	return e.pair(fork, chosen, rejected, continuation(a[shared:]...), continuation(b[shared:]...))
+	p.chosenSaid, p.rejectedSaid = continuation(a[shared:]...), continuation(b[shared:]...)
+	return true
 }
 
-// pair writes a line, unless there is a reason not to.
-func (e *encoder) pair(fork int, chosen, rejected candidate, a, b []piece) bool {
-	t := chosen.tree
-	prompt := e.context(t, fork)
-	if !e.told("pair", t, prompt) {
+// sound gives a pair its prompt, and counts it as left out where there is a reason to.
+func (e *encoder) sound(p *pair) bool {
+	t := p.chosen.tree.Tree
+	p.prompt = e.context(t, p.fork)
+	if !e.spoken("pair", t, p.prompt) {
 		return false
 	}
 	again := func(p piece) bool { return p.span.Source == sparkd.SourcePrompt }
+	same := func(x, y piece) bool { return slices.Equal(x.tokens, y.tokens) }
 	switch {
-	case slices.ContainsFunc(a, again) || slices.ContainsFunc(b, again):
-		e.m.leave("pair", "its trajectories are no single sequences in the window context", "pairs=sibling", t.ID)
+	case slices.ContainsFunc(p.chosenSaid, again) || slices.ContainsFunc(p.rejectedSaid, again):
+		reason := "its trajectories are no single sequences in the window context"
+		e.m.leave("pair", reason, "pairs=sibling", t.ID)
 		return false
-	case slices.EqualFunc(a, b, func(x, y piece) bool { return slices.Equal(x.tokens, y.tokens) }):
+	case slices.EqualFunc(p.chosenSaid, p.rejectedSaid, same):
 		e.m.leave("pair", "both outputs are the same", "", t.ID)
 		return false
 	}
-	l := &e.line
-	l.open("")
-	l.messages("prompt", prompt)
-	l.messages("chosen", a)
-	l.messages("rejected", b)
-	l.ids("prompt_ids", prompt)
-	l.ids("chosen_ids", a)
-	l.ids("rejected_ids", b)
-	e.m.Tokens += 2*tokens(prompt) + tokens(a) + tokens(b)
-	e.m.TrainedTokens += tokens(a) + tokens(b)
-	e.m.Weight += float64(tokens(a) + tokens(b))
-	l.number("chosen_return", chosen.value)
-	l.number("rejected_return", rejected.value)
-	l.str("uid", e.uid)
-	e.node("fork_uid", t, fork)
-	e.node("chosen_uid", t, chosen.node)
-	e.node("rejected_uid", rejected.tree, rejected.node)
-	e.end()
 	return true
 }

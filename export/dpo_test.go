@@ -11,15 +11,33 @@ import (
 	"sparkd/export/exporttest"
 )
 
+// preference is what the tests look at of a line of trl-dpo.
+type preference struct {
+	Prompt, Chosen []struct{ Role, Content string }
+	PromptIDs      []sparkd.Token `json:"prompt_ids"`
+	ChosenIDs      []sparkd.Token `json:"chosen_ids"`
+	RejectedIDs    []sparkd.Token `json:"rejected_ids"`
+	ChosenReturn   float64        `json:"chosen_return"`
+	RejectedReturn float64        `json:"rejected_return"`
+	ForkUID        string         `json:"fork_uid"`
+	ChosenUID      string         `json:"chosen_uid"`
+	RejectedUID    string         `json:"rejected_uid"`
+}
+
+func preferred(t *testing.T, o Options, group ...*sparkd.Tree) []preference {
+	t.Helper()
+	return decode[preference](t, o.Format, export(t, o, group))
+}
+
 func TestSiblingPairs(t *testing.T) {
 	o := DefaultOptions()
 	o.Format = "trl-dpo"
-	short := func(l TRLDPOLine) string {
-		return fmt.Sprintf("%s>%s@%s", node(l.ChosenUID), node(l.RejectedUID), node(l.ForkUID))
+	short := func(l preference) string {
+		return fmt.Sprintf("%s>%s@%s", nodeOf(l.ChosenUID), nodeOf(l.RejectedUID), nodeOf(l.ForkUID))
 	}
 	pairs := func(trees ...*sparkd.Tree) string {
 		var text []string
-		for _, l := range decode[TRLDPOLine](t, export(t, o, trees)) {
+		for _, l := range preferred(t, o, trees...) {
 			text = append(text, short(l))
 			if l.ChosenReturn-l.RejectedReturn < o.Pairs.Margin || l.ChosenReturn <= l.RejectedReturn {
 				t.Errorf("%s: returns %v, %v", short(l), l.ChosenReturn, l.RejectedReturn)
@@ -51,23 +69,26 @@ func TestSiblingPairs(t *testing.T) {
 func TestGroupPairs(t *testing.T) {
 	o := DefaultOptions()
 	o.Format, o.Pairs.By = "trl-dpo", "group"
-	lines := decode[TRLDPOLine](t, export(t, o, exporttest.Groups()[0]))
-	if len(lines) != 2 || node(lines[0].ForkUID) != "0" || node(lines[1].ForkUID) != "4" {
+	lines := preferred(t, o, exporttest.Groups()[0]...)
+	if len(lines) != 2 || nodeOf(lines[0].ForkUID) != "0" || nodeOf(lines[1].ForkUID) != "4" {
 		t.Fatalf("%+v", lines)
 	}
 	var said []string
 	for _, m := range lines[1].Chosen {
 		said = append(said, m.Role+": "+m.Content)
 	}
-	if want := []string{"assistant: <think>s3a</think>", "user: After s3a.", "assistant: <think>s4a</think>"}; !slices.Equal(said, want) {
+	want := []string{"assistant: <think>s3a</think>", "user: After s3a.", "assistant: <think>s4a</think>"}
+	if !slices.Equal(said, want) {
 		t.Errorf("chosen: %q", said)
 	}
-	if m, _ := written(t, o, exporttest.Groups()[2]); m.Lines != 0 || m.Refused() == nil || !strings.Contains(m.LeftOut[len(m.LeftOut)-1].Reason, "window") {
+	m, _ := written(t, o, exporttest.Groups()[2])
+	last := m.LeftOut[len(m.LeftOut)-1]
+	if m.Lines != 0 || m.Refused() == nil || !strings.Contains(last.Reason, "window") {
 		t.Errorf("window: %d lines, left out %+v", m.Lines, m.LeftOut)
 	}
 	other := exporttest.Star() // a second tree of the same task
 	other.ID = "OTHER"
-	lines = decode[TRLDPOLine](t, export(t, o, []*sparkd.Tree{exporttest.Star(), other}))
+	lines = preferred(t, o, exporttest.Star(), other)
 	if len(lines) != 4 {
 		t.Errorf("%d pairs of two trees", len(lines))
 	}
@@ -89,14 +110,15 @@ func TestPairsShareTheirPrefix(t *testing.T) {
 		}
 		o := DefaultOptions()
 		o.Format, o.Pairs.Most = "trl-dpo", 0
-		for _, l := range decode[TRLDPOLine](t, export(t, o, []*sparkd.Tree{tree})) {
+		for _, l := range preferred(t, o, tree) {
 			total++
 			var fork, chosen, rejected int
-			fmt.Sscan(node(l.ForkUID), &fork)
-			fmt.Sscan(node(l.ChosenUID), &chosen)
-			fmt.Sscan(node(l.RejectedUID), &rejected)
-			if !slices.Equal(l.PromptIDs, tree.Tokens(fork)) || tree.Nodes[chosen].Parent != fork || tree.Nodes[rejected].Parent != fork ||
-				!slices.Equal(l.ChosenIDs, tree.Nodes[chosen].Model().Tokens) || !slices.Equal(l.RejectedIDs, tree.Nodes[rejected].Model().Tokens) {
+			fmt.Sscan(nodeOf(l.ForkUID), &fork)
+			fmt.Sscan(nodeOf(l.ChosenUID), &chosen)
+			fmt.Sscan(nodeOf(l.RejectedUID), &rejected)
+			a, b := tree.Nodes[chosen], tree.Nodes[rejected]
+			if !slices.Equal(l.PromptIDs, tree.Tokens(fork)) || a.Parent != fork || b.Parent != fork ||
+				!slices.Equal(l.ChosenIDs, a.Model().Tokens) || !slices.Equal(l.RejectedIDs, b.Model().Tokens) {
 				t.Fatalf("seed %d: %+v", seed, l)
 			}
 		}
@@ -106,5 +128,5 @@ func TestPairsShareTheirPrefix(t *testing.T) {
 	}
 }
 
-// node is the part of a uid behind the tree.
-func node(uid string) string { return uid[strings.IndexByte(uid, ':')+1:] }
+// nodeOf is the part of a uid behind the tree.
+func nodeOf(uid string) string { return uid[strings.IndexByte(uid, ':')+1:] }

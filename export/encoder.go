@@ -1,8 +1,6 @@
 package export
 
 import (
-	"strconv"
-
 	"sparkd"
 	"sparkd/branching/advantage"
 )
@@ -13,26 +11,34 @@ type encoder struct {
 	o         Options
 	format    *format
 	estimator advantage.Estimator
-	line      line // all lines of the group
+	out       buffer // all lines of the group
 	m         Manifest
 	err       error
 
-	uid, task  string  // of the current tree
-	names      line    // what all lines of the current tree begin with; formats tree and rows
-	trajectory int     // the current one's place in the group
-	path       path    // formats of steps
-	walk       walk    // formats of sequences
-	atropos    atropos // format atropos
-	before     []piece // formats of preferences: the prompt
-	rivalry    []candidate
+	trajectories int         // of the group that were written before
+	path         path        // of steps
+	walk         walk        // of sequences
+	before       []piece     // the prompt of a preference
+	rivals       []candidate // for the pairs of the group
+	gathered     []sample    // for the line of the group
 }
 
-// encode leaves the group's lines in e.line.b and their counts in e.m, or an error in
+// creditedTree is a tree with what an estimator made of it.
+type creditedTree struct {
+	*sparkd.Tree
+	o         *Options
+	task, uid string // "env/split/index", and with the rollout before it: the group
+	keep      []bool // by node: it ends a trajectory of the export
+	copies    []step // of these trajectories, see copies
+	merged    []step // one a node, of format tree
+}
+
+// encode leaves the group's lines in e.out.b and their counts in e.m, or an error in
 // e.err.
 func (e *encoder) encode(group []*sparkd.Tree) {
-	e.line.b, e.line.err, e.path.fields.err, e.err = e.line.b[:0], nil, nil, nil
+	e.out = buffer{b: e.out.b[:0], o: &e.o}
 	e.m.reset()
-	e.trajectory, e.rivalry = 0, e.rivalry[:0]
+	e.err, e.trajectories, e.rivals, e.gathered = nil, 0, e.rivals[:0], e.gathered[:0]
 	for _, t := range group {
 		if e.err = intact(t); e.err != nil {
 			return
@@ -44,24 +50,24 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 	}
 	credits, err := e.estimator.Estimate(group)
 	if advantage.Undefined(err) {
-		e.m.leave("group", e.o.Advantage+": "+advantage.Reason(err), sparkd.AsError(err).Remedy, group[0].ID)
+		reason := e.o.Advantage + ": " + advantage.Reason(err)
+		e.m.leave("group", reason, sparkd.AsError(err).Remedy, group[0].ID)
 		return
 	}
 	if e.err = err; err != nil {
 		return
 	}
 	e.m.Groups++
-	for i, credit := range credits {
-		e.name(group[i])
-		e.credit(group[i], credit)
-		for _, err := range []error{e.line.err, e.path.fields.err} {
-			if err != nil {
-				e.err = damaged(group[i], err)
-				return
-			}
+	for i, t := range group {
+		e.format.lines.tree(e, e.credited(t, credits[i]))
+		if e.out.err != nil {
+			e.err = damaged(t, e.out.err)
+			return
 		}
 	}
-	e.endGroup()
+	if e.format.lines.group != nil {
+		e.format.lines.group(e)
+	}
 }
 
 // selected returns the trees of a group that the filter keeps.
@@ -100,19 +106,13 @@ func mixed(group []*sparkd.Tree) bool {
 	return false
 }
 
-// credit appends the lines of one tree.
-func (e *encoder) credit(t *sparkd.Tree, credit advantage.Credit) {
+// credited returns a tree with its credit, and counts what is in the export of it.
+func (e *encoder) credited(t *sparkd.Tree, credit advantage.Credit) *creditedTree {
+	task := t.Task.String()
 	keep := e.ended(t)
 	steps := copies(t, credit, keep)
 	e.count(t, steps)
-	switch {
-	case e.format.tree != nil:
-		e.format.tree(e, t, steps)
-	case e.format.step != nil:
-		e.rows(t, e.o.dedupe(t, steps, e.format.whole))
-	default:
-		e.sequences(t, keep, e.o.dedupe(t, steps, false))
-	}
+	return &creditedTree{Tree: t, o: &e.o, task: task, uid: t.Rollout + "/" + task, keep: keep, copies: steps}
 }
 
 // ended returns which leaves are of trajectories in the export, and counts the others.
@@ -162,93 +162,37 @@ func (e *encoder) count(t *sparkd.Tree, steps []step) {
 	}
 }
 
-// sequences appends the lines of the trajectories of a tree, sequence by sequence.
-func (e *encoder) sequences(t *sparkd.Tree, keep []bool, steps []step) {
-	for leaf := range keep {
-		if !keep[leaf] {
-			continue
-		}
-		n := 0
-		for n < len(steps) && steps[n].Leaf == leaf {
-			n++
-		}
-		e.m.Idle += e.samples(t, leaf, steps[:n], e.sequence)
-		steps = steps[n:]
-		e.trajectory++
-	}
-}
-
-// sequence appends the lines of one sequence, unless the format needs what it lacks.
-func (e *encoder) sequence(s *sample) {
-	switch {
-	case e.format.logprobs && !s.known:
-		e.m.leave("sequence", e.format.name+" needs logprobs and the engine gave none",
-			"use an engine that reports them, or another format: rows, verl, trl-sft …", s.tree.ID)
-		return
-	case e.format.messages && !s.told():
-		e.m.leave("sequence", "its prompt does not say where its messages stand", noTurns, s.tree.ID)
-		return
-	}
-	if e.format.agreed {
-		s.agreed(e.sample)
-		return
-	}
-	e.sample(s)
-}
-
-// sample appends and counts the line of one sample.
-func (e *encoder) sample(s *sample) {
-	for i := range s.pieces {
-		p := &s.pieces[i]
-		e.m.Tokens += len(p.tokens)
-		if p.trained {
-			e.m.TrainedTokens += len(p.tokens)
-			e.m.Weight += p.weight * float64(len(p.tokens))
-		}
-	}
-	e.format.sample(e, s)
-}
-
-// endGroup appends what is made of a whole group.
-func (e *encoder) endGroup() {
-	if e.format.group != nil {
-		e.format.group(e)
-	}
-	switch n := len(e.rivalry); {
-	case n > 1:
-		e.pairs("group", e.rivalry, e.rivals)
-	case n == 1:
-		e.m.leave("group", advantage.ReasonOneTrajectory, "", e.rivalry[0].tree.ID)
-	}
+// trained counts the tokens of a step.
+func (e *encoder) trained(s *step) {
+	e.m.TrainedTokens += s.To - s.From
+	e.m.Weight += s.Weight * float64(s.To-s.From)
 }
 
 // end ends a line.
 func (e *encoder) end() {
-	e.line.b = append(e.line.b, '}', '\n')
+	e.out.b = append(e.out.b, '\n')
 	e.m.Lines++
 }
 
-// name encodes the fields that name a tree and stand in all its lines.
-func (e *encoder) name(t *sparkd.Tree) {
-	e.task = t.Task.String()
-	e.uid = t.Rollout + "/" + e.task
-	l := &e.names
-	l.b = l.b[:0]
-	l.str("tree", t.ID)
-	l.str("rollout", t.Rollout)
-	l.str("task", e.task)
-	l.str("uid", e.uid)
+// treeNames are the fields that name the tree of a line.
+var treeNames = fields[*creditedTree]{
+	{"tree", text(func(t *creditedTree) string { return t.ID }), "id of the tree (ULID)"},
+	{"rollout", text(func(t *creditedTree) string { return t.Rollout }), "id of the rollout"},
+	{"task", text((*creditedTree).taskOf), aboutTask},
+	{"uid", text((*creditedTree).uidOf), aboutUID},
 }
 
-// node appends "tree:node", which names a step, and a trajectory by its last step.
-func (e *encoder) node(name string, t *sparkd.Tree, node int) {
-	e.line.key(name)
-	e.line.b = appendUID(e.line.b, t.ID, node)
-}
+func (t *creditedTree) taskOf() string { return t.task }
+func (t *creditedTree) uidOf() string  { return t.uid }
 
-// appendUID appends "tree:node".
-func appendUID(b []byte, tree string, node int) []byte {
-	b = appendString(b, tree)
-	b[len(b)-1] = ':'
-	return append(strconv.AppendInt(b, int64(node), 10), '"')
-}
+// What several formats say of fields that mean the same.
+const (
+	aboutTask    = `"env/split/index"`
+	aboutGroup   = `the group: "rollout/env/split/index"`
+	aboutUID     = `the group that advantages compare: "rollout/env/split/index"`
+	aboutReturn  = "of the trajectory: sum of its rewards, in the environment's unit"
+	aboutSuccess = "1 for outcome success, else 0"
+	aboutVersion = "the weights that sampled"
+	aboutAnchor  = "hash of the observation that the step answers (GiGPO's anchor state)"
+	aboutMode    = `planning, else explore, else think, else the first tag; "" without tags`
+)

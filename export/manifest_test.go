@@ -195,7 +195,11 @@ func TestRescore(t *testing.T) {
 		return nil, t.Context().Err()
 	}
 	m, lines := written(t, o, exporttest.Groups()[:2]...)
-	rows := decode[RowLine](t, lines)
+	type row struct {
+		EpisodeReward float64 `json:"episode_reward"`
+		Advantage     float64
+	}
+	rows := decode[row](t, o.Format, lines)
 	if len(rows) != 9 || rows[0].EpisodeReward != 3 || rows[0].Advantage < 0 || !m.Rescored {
 		t.Errorf("%d rows, the first %+v", len(rows), rows[0])
 	}

@@ -1,75 +1,45 @@
 package export
 
-import "strconv"
-
-// OpenRLHFLine is one line of format "openrlhf": what the execute method of an
-// AgentExecutorBase of OpenRLHF returns (openrlhf/utils/agent.py).
-type OpenRLHFLine struct {
-	Prompt            string       `json:"prompt"`             // text of the prompt as rendered; option Text
-	Label             string       `json:"label"`              // the task, "env/split/index"
-	Reward            float64      `json:"reward"`             // of the trajectory: sum of its rewards, in the environment's unit
-	Scores            float64      `json:"scores"`             // 1 for outcome success, else 0; for dynamic filtering
-	ObservationTokens []int32      `json:"observation_tokens"` // the whole sequence, up to the last trained token
-	ActionRanges      [][]int      `json:"action_ranges"`      // of the trained tokens: first index, index behind the last
-	RolloutLogProbs   []float32    `json:"rollout_log_probs"`  // nats, of the whole sequence, 0.0 for tokens that are not trained; null: not known
-	Truncated         bool         `json:"truncated"`          // a limit ended the trajectory, not the environment
-	ExtraLogs         OpenRLHFLogs `json:"extra_logs"`         // numbers that OpenRLHF logs
-	Metadata          Origin       `json:"metadata"`           // where the sequence comes from, one value a token of the sequence
+// openRLHFFormat has what the execute method of an AgentExecutorBase of OpenRLHF returns
+// (openrlhf/utils/agent.py).
+var openRLHFFormat = format{
+	name: "openrlhf", about: "what an AgentExecutor of OpenRLHF returns",
+	lines: sequences(fields[*sample]{
+		{"prompt", rendered(asked((*sample).before)), "text of the prompt as rendered; option Text"},
+		{"label", text((*sample).taskOf), `the task, "env/split/index"`},
+		{"reward", number((*sample).ret), aboutReturn},
+		{"scores", indicator((*sample).won), aboutSuccess + "; for dynamic filtering"},
+		{"observation_tokens", ids((*sample).all), "the whole sequence, up to the last trained token"},
+		{"action_ranges", list((*sample).ranges, list(itself[[]int], integer(itself[int]))),
+			"of the trained tokens: first index, index behind the last"},
+		{"rollout_log_probs", knownLogprobs((*sample).all),
+			"nats, of the whole sequence, 0.0 for tokens that are not trained; null: not known"},
+		{"truncated", boolean((*sample).truncated), "a limit ended the trajectory, not the environment"},
+		{"extra_logs", object(fields[*sample]{
+			{"success", indicator((*sample).won), aboutSuccess},
+			{"steps", number((*sample).length), "of the trajectory"},
+		}), "numbers that OpenRLHF logs"},
+		{"metadata", origin((*sample).all), "where the sequence comes from, one value a token of the sequence"},
+	}),
 }
 
-// OpenRLHFLogs are of the trajectory of an OpenRLHFLine.
-type OpenRLHFLogs struct {
-	Success float64 `json:"success"` // 1 for outcome success, else 0
-	Steps   float64 `json:"steps"`   // of the trajectory
-}
-
-func (e *encoder) openRLHF(s *sample) {
-	l := &e.line
-	l.open("")
-	l.str("prompt", rendered(e.textual(s.pieces[:s.prompt])))
-	l.str("label", e.task)
-	l.number("reward", s.ret())
-	l.number("scores", indicator(s.won()))
-	l.ids("observation_tokens", s.pieces)
-	l.ranges("action_ranges", s.pieces)
-	if s.known {
-		l.pieceLogprobs("rollout_log_probs", "0.0,", s.pieces)
-	} else {
-		l.null("rollout_log_probs")
-	}
-	l.boolean("truncated", s.truncated())
-	l.open("extra_logs")
-	l.number("success", indicator(s.won()))
-	l.number("steps", float64(s.leaf.Depth))
-	l.shut()
-	e.origin("metadata", s, s.pieces)
-	e.end()
-}
-
-// ranges appends where the trained tokens stand, neighbouring pieces as one range.
-func (l *line) ranges(name string, pieces []piece) {
-	l.key(name)
-	l.b = append(l.b, '[')
-	at, from := 0, -1
-	end := func() {
-		if from >= 0 {
-			l.b = strconv.AppendInt(append(l.b, '['), int64(from), 10)
-			l.b = strconv.AppendInt(append(l.b, ','), int64(at), 10)
-			l.b = append(l.b, ']', ',')
-		}
-		from = -1
-	}
-	for i := range pieces {
-		p := &pieces[i]
+// ranges returns where the trained tokens stand, neighbouring pieces as one range.
+func (s *sample) ranges() [][]int {
+	var ranges [][]int
+	at, inside := 0, false // inside the last range
+	for i := range s.pieces {
+		p := &s.pieces[i]
+		n := len(p.tokens)
 		switch {
-		case len(p.tokens) == 0:
-		case !p.trained:
-			end()
-		case from < 0:
-			from = at
+		case n == 0:
+			continue
+		case p.trained && inside:
+			ranges[len(ranges)-1][1] += n
+		case p.trained:
+			ranges = append(ranges, []int{at, at + n})
 		}
-		at += len(p.tokens)
+		inside = p.trained
+		at += n
 	}
-	end()
-	l.close()
+	return ranges
 }

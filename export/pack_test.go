@@ -80,7 +80,7 @@ func TestParquet(t *testing.T) {
 // told apart.
 func compareParquet(t *testing.T, name string, f *format, file, lines []byte) {
 	t.Helper()
-	row := columns(reflect.TypeOf(f.line))
+	row := f.lines.typ()
 	r := parquet.NewReader(bytes.NewReader(file), parquet.SchemaOf(reflect.New(row).Interface()))
 	defer r.Close()
 	n := 0

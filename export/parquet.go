@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
-	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -26,36 +25,10 @@ type parquetWriter struct {
 const rowGroup = 64 << 20
 
 func newParquet(w io.Writer, f *format) *parquetWriter {
-	row := columns(reflect.TypeOf(f.line))
-	return &parquetWriter{row: row, rows: parquet.NewGenericWriter[any](w, parquet.SchemaOf(reflect.New(row).Interface()),
+	row := f.lines.typ()
+	return &parquetWriter{row: row, rows: parquet.NewGenericWriter[any](w,
+		parquet.SchemaOf(reflect.New(row).Interface()),
 		parquet.Compression(&parquet.Zstd), parquet.CreatedBy("sparkd", "", ""))}
-}
-
-// columns returns the struct type of a line with the tags that Parquet wants, made from
-// those for JSON. Lists, and numbers that can be null, are optional.
-func columns(t reflect.Type) reflect.Type {
-	switch t.Kind() {
-	case reflect.Struct:
-		fields := make([]reflect.StructField, t.NumField())
-		for i := range fields {
-			f := t.Field(i)
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			tag := name
-			if k := f.Type.Kind(); k == reflect.Slice {
-				tag += ",optional,list"
-			} else if k == reflect.Pointer {
-				tag += ",optional"
-			}
-			fields[i] = reflect.StructField{Name: f.Name, Type: columns(f.Type),
-				Tag: reflect.StructTag(`json:"` + name + `" parquet:"` + tag + `"`)}
-		}
-		return reflect.StructOf(fields)
-	case reflect.Slice:
-		return reflect.SliceOf(columns(t.Elem()))
-	case reflect.Pointer:
-		return reflect.PointerTo(columns(t.Elem()))
-	}
-	return t
 }
 
 // Write implements io.Writer; b holds whole lines or parts of them.

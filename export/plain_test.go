@@ -8,65 +8,102 @@ import (
 	"sparkd/branching/advantage"
 )
 
-// This file reads trees the plain way, field by field, for comparison with the encoders.
+// This file reads trees the plain way, field by field, for comparison with the formats.
 
-func plainTree(t *sparkd.Tree, c advantage.Credit, o Options) TreeLine {
-	line := TreeLine{Tree: t.ID, Rollout: t.Rollout, Task: t.Task.String(), UID: t.Rollout + "/" + t.Task.String(), Goal: t.Goal,
-		Seed: t.Seed, State: t.State, Error: code(t.Error), Estimator: o.Advantage, Dedupe: o.Dedupe, Nodes: []NodeLine{}, Leaves: []LeafLine{}}
+// jsonObject is a JSON object.
+type jsonObject map[string]any
+
+func plainTree(t *sparkd.Tree, c advantage.Credit, o Options) jsonObject {
+	nodes, leaves := []jsonObject{}, []jsonObject{}
 	for _, n := range t.Nodes {
-		line.Nodes = append(line.Nodes, plainNode(n, c, o))
+		nodes = append(nodes, plainNode(n, c, o))
 	}
 	for _, id := range t.Leaves() {
-		if t.Nodes[id].Outcome == "" {
-			continue
+		if t.Nodes[id].Outcome != "" {
+			leaves = append(leaves, plainLeaf(t, id, c, o))
 		}
-		l := LeafLine{Leaf: id, TrajUID: uid(t, id), Outcome: t.Nodes[id].Outcome, EpisodeReward: t.Return(id), EpisodeLength: t.Nodes[id].Depth}
-		for _, n := range t.Path(id) {
-			l.Path = append(l.Path, n.ID)
-		}
-		for _, r := range c.Copies {
-			if r.Leaf == id && o.Dedupe == "copies" {
-				l.Advantages = append(l.Advantages, r.Advantage)
-			}
-		}
-		line.Leaves = append(line.Leaves, l)
 	}
-	return line
+	return jsonObject{
+		"tree": t.ID, "rollout": t.Rollout, "task": t.Task.String(), "uid": t.Rollout + "/" + t.Task.String(),
+		"goal": t.Goal, "seed": t.Seed, "state": t.State, "error": code(t.Error),
+		"estimator": o.Advantage, "dedupe": o.Dedupe, "nodes": nodes, "leaves": leaves,
+	}
 }
 
-func plainNode(n *sparkd.Node, c advantage.Credit, o Options) NodeLine {
-	l := NodeLine{ID: n.ID, Parent: n.Parent, Depth: n.Depth, Round: n.Round, Reason: n.Decision.Reason, Of: n.Decision.Of, SharedTokens: n.Decision.SharedTokens, Tokens: []sparkd.Token{}, Mask: []int{},
-		Action: n.Action, Valid: n.Valid, Admissible: n.Admissible, Done: n.Done, Outcome: n.Outcome, Tag: mode(n.Signals.Tags), Tags: orEmpty(n.Signals.Tags),
-		Error: code(n.Error), ObsHash: n.ObsHash, Finish: string(n.Finish), PolicyVersion: n.PolicyVersion, PromptTokens: n.PromptTokens, CachedTokens: n.CachedTokens, TokenExact: true}
+func plainLeaf(t *sparkd.Tree, id int, c advantage.Credit, o Options) jsonObject {
+	path, advantages := []int{}, []float64{}
+	for _, n := range t.Path(id) {
+		path = append(path, n.ID)
+	}
+	for _, r := range c.Copies {
+		if r.Leaf == id {
+			advantages = append(advantages, r.Advantage)
+		}
+	}
+	leaf := jsonObject{"leaf": id, "traj_uid": plainUID(t, id), "path": path, "outcome": t.Nodes[id].Outcome,
+		"episode_reward": t.Return(id), "episode_length": t.Nodes[id].Depth}
+	if o.Dedupe == "copies" {
+		leaf["advantages"] = advantages
+	}
+	return leaf
+}
+
+func plainNode(n *sparkd.Node, c advantage.Credit, o Options) jsonObject {
+	tokens, mask, exact := []sparkd.Token{}, []int{}, true
 	for _, s := range n.Spans {
-		l.Tokens = append(l.Tokens, s.Tokens...)
+		tokens = append(tokens, s.Tokens...)
 		for range s.Tokens {
-			l.Mask = append(l.Mask, map[bool]int{true: 1}[s.Source == sparkd.SourceModel])
+			mask = append(mask, map[bool]int{true: 1}[s.Source == sparkd.SourceModel])
 		}
 		if s.Source == sparkd.SourceModel && !s.TokenExact {
-			l.TokenExact = false
+			exact = false
 		}
 	}
-	if o.Text {
-		l.Text, l.Observation = texts(n)
+	l := jsonObject{
+		"id": n.ID, "parent": n.Parent, "depth": n.Depth, "round": n.Round, "reason": n.Decision.Reason,
+		"of": n.Decision.Of, "shared_tokens": n.Decision.SharedTokens,
+		"tokens": tokens, "mask": mask, "token_exact": exact,
+		"logprobs":         plainValues(n.Spans, func(s sparkd.Span) []float32 { return s.Logprobs }),
+		"sampled_logprobs": plainValues(n.Spans, func(s sparkd.Span) []float32 { return s.SampledLogprobs }),
+		"reward":           nil, "advantage": nil, "weight": 0, "copies": 0,
+		"error": code(n.Error), "obs_hash": n.ObsHash,
+		"prompt_tokens": n.PromptTokens, "cached_tokens": n.CachedTokens,
 	}
-	l.Logprobs = plainValues(n.Spans, func(s sparkd.Span) []float32 { return s.Logprobs })
-	l.SampledLogprobs = plainValues(n.Spans, func(s sparkd.Span) []float32 { return s.SampledLogprobs })
+	plainStep(l, n, o)
 	if o.Entropies {
-		l.Entropies = plainValues(n.Spans, func(s sparkd.Span) []float32 { return s.Entropies })
+		l["entropies"] = plainValues(n.Spans, func(s sparkd.Span) []float32 { return s.Entropies })
 	}
 	if !n.Failed() {
-		l.Reward = &n.Reward
+		l["reward"] = n.Reward
 	}
 	for _, r := range c.Unique {
 		if r.Node == n.ID {
-			l.Advantage, l.Weight, l.Copies = &r.Advantage, r.Weight, r.Copies
+			l["advantage"], l["weight"], l["copies"] = r.Advantage, r.Weight, r.Copies
 			if o.Dedupe == "tree" {
-				l.Weight = 1
+				l["weight"] = 1
 			}
 		}
 	}
 	return l
+}
+
+// plainStep adds what rows and nodes say alike.
+func plainStep(l jsonObject, n *sparkd.Node, o Options) {
+	l["action"], l["valid"], l["admissible"] = n.Action, n.Valid, n.Admissible
+	l["done"], l["outcome"] = n.Done, n.Outcome
+	l["tag"], l["tags"] = mode(n), append([]string{}, n.Signals.Tags...)
+	l["finish"], l["policy_version"] = n.Finish, n.PolicyVersion
+	if o.Text {
+		output, observation := "", ""
+		for _, s := range n.Spans {
+			if s.Source == sparkd.SourceModel {
+				output += s.Text
+			} else {
+				observation += s.Text
+			}
+		}
+		l["text"], l["observation"] = output, observation
+	}
 }
 
 func plainValues(spans []sparkd.Span, of func(sparkd.Span) []float32) []float32 {
@@ -87,7 +124,7 @@ func plainValues(spans []sparkd.Span, of func(sparkd.Span) []float32) []float32 
 }
 
 // plainRows sorts unique rows by trajectory and step, as the format promises.
-func plainRows(t *sparkd.Tree, c advantage.Credit, o Options) []RowLine {
+func plainRows(t *sparkd.Tree, c advantage.Credit, o Options) []jsonObject {
 	rows := slices.Clone(c.Copies)
 	if o.Dedupe != "copies" {
 		rows = nil
@@ -102,62 +139,43 @@ func plainRows(t *sparkd.Tree, c advantage.Credit, o Options) []RowLine {
 			}
 		}
 	}
-	var lines []RowLine
+	lines := []jsonObject{}
 	for _, r := range rows {
 		lines = append(lines, plainRow(t, r, o))
 	}
 	return lines
 }
 
-func plainRow(t *sparkd.Tree, r advantage.Row, o Options) RowLine {
+func plainRow(t *sparkd.Tree, r advantage.Row, o Options) jsonObject {
 	n := t.Nodes[r.Node]
-	l := RowLine{Rollout: t.Rollout, Tree: t.ID, Task: t.Task.String(), UID: t.Rollout + "/" + t.Task.String(), TrajUID: uid(t, r.Leaf), NodeUID: uid(t, n.ID),
-		Copies: r.Copies, EpisodeReward: r.Return, EpisodeLength: r.Length, Won: r.Won, Score: r.Score, Advantage: r.Advantage, Weight: r.Weight,
-		Step: n.Depth, Reward: n.Reward, Action: n.Action, Valid: n.Valid, Admissible: n.Admissible, Done: n.Done, Outcome: n.Outcome,
-		Tag: mode(n.Signals.Tags), Tags: orEmpty(n.Signals.Tags), AnchorObs: t.Nodes[n.Parent].ObsHash, Finish: string(n.Finish), PolicyVersion: n.PolicyVersion,
-		TokenExact: true, ResponseIDs: []sparkd.Token{}, ResponseMask: []int{}}
-	prompt := t.Tokens(n.Parent)
-	for _, s := range n.Spans {
-		if s.Source == sparkd.SourceModel {
-			l.ResponseIDs = append(l.ResponseIDs, s.Tokens...)
-			for range s.Tokens {
-				l.ResponseMask = append(l.ResponseMask, 1)
-			}
-			l.Logprobs, l.SampledLogprobs = s.Logprobs, s.SampledLogprobs
-			if o.Entropies {
-				l.Entropies = s.Entropies
-			}
+	output, exact := n.Model(), true
+	prompt, mask := append([]sparkd.Token{}, t.Tokens(n.Parent)...), []int{}
+	for i := range n.Spans {
+		if &n.Spans[i] == output {
 			break
 		}
-		prompt = append(prompt, s.Tokens...)
+		prompt = append(prompt, n.Spans[i].Tokens...)
 	}
-	l.PromptIDs = append([]sparkd.Token{}, prompt...)
+	for range output.Tokens {
+		mask = append(mask, 1)
+	}
 	for _, p := range t.Path(n.ID)[1:] {
-		l.TokenExact = l.TokenExact && p.Model().TokenExact
+		exact = exact && p.Model().TokenExact
 	}
-	if o.Text {
-		l.Text, l.Observation = texts(n)
+	l := jsonObject{
+		"tree": t.ID, "rollout": t.Rollout, "task": t.Task.String(), "uid": t.Rollout + "/" + t.Task.String(),
+		"traj_uid": plainUID(t, r.Leaf), "node_uid": plainUID(t, n.ID), "copies": r.Copies,
+		"episode_reward": r.Return, "episode_length": r.Length, "won": r.Won,
+		"score": r.Score, "advantage": r.Advantage, "weight": r.Weight,
+		"step": n.Depth, "offset": 0, "reward": n.Reward, "anchor_obs": t.Nodes[n.Parent].ObsHash,
+		"prompt_ids": prompt, "response_ids": append([]sparkd.Token{}, output.Tokens...), "response_mask": mask,
+		"logprobs": output.Logprobs, "sampled_logprobs": output.SampledLogprobs, "token_exact": exact,
+	}
+	plainStep(l, n, o)
+	if o.Entropies {
+		l["entropies"] = output.Entropies
 	}
 	return l
 }
 
-func texts(n *sparkd.Node) (output, observation *string) {
-	output, observation = new(string), new(string)
-	for _, s := range n.Spans {
-		if s.Source == sparkd.SourceModel {
-			*output += s.Text
-		} else {
-			*observation += s.Text
-		}
-	}
-	return output, observation
-}
-
-func uid(t *sparkd.Tree, id int) string { return fmt.Sprintf("%s:%d", t.ID, id) }
-
-func orEmpty(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
+func plainUID(t *sparkd.Tree, id int) string { return fmt.Sprintf("%s:%d", t.ID, id) }

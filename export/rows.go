@@ -2,177 +2,95 @@ package export
 
 import "sparkd"
 
-// rows appends the lines of steps: by trajectory, then along its path, each step after
-// the steps that it follows.
-func (e *encoder) rows(t *sparkd.Tree, steps []step) {
-	e.path.reset()
-	for i := range steps {
-		s := &steps[i]
-		if i == 0 || s.Leaf != steps[i-1].Leaf {
-			e.follow(t, s.Leaf)
-		}
-		e.format.step(e, t, s)
-	}
+// rowsFormat has a step of a trajectory as a training sample. Unless dedupe is "copies" a
+// step that several trajectories share is one row, and the fields said to be of the
+// trajectory are means over them; a row can then be a part of a step, see offset.
+var rowsFormat = format{
+	name: "rows", about: "one step, as SPARK trains on it",
+	lines: steps(join(
+		on((*row).credited, treeNames),
+		fields[*row]{
+			{"traj_uid", uid((*row).trajectory), `the trajectory, "tree:leaf"; merged: the first of them`},
+			{"copies", integer(func(r *row) int { return r.Copies }),
+				"trajectories that the row stands for; 1 with dedupe copies"},
+			{"episode_reward", number(func(r *row) float64 { return r.Return }), aboutReturn},
+			{"episode_length", number(func(r *row) float64 { return r.Length }), "of the trajectory: steps"},
+			{"won", number(func(r *row) float64 { return r.Won }), "of the trajectory: " + aboutSuccess},
+			{"score", number(func(r *row) float64 { return r.Score }),
+				"what the estimator compared: scaled return minus format penalty"},
+			{"advantage", number((*row).advantageOf), "of every response token"},
+			{"weight", number((*row).weightOf), "of every response token's loss; see dedupe"},
+			{"prompt_ids", items[int32]((*row).appendPrompt), "all tokens before the response, as the model saw them"},
+			{"node_uid", uid((*row).nodeUID), `the step, "tree:node"; the same in all its copies`},
+			{"step", integer(func(r *row) int { return r.node.Depth }), "1 for the first step"},
+			{"offset", integer(func(r *row) int { return r.From }),
+				"first of the step's sampled tokens that is in response_ids; those before it are in the prompt"},
+			{"response_ids", items[int32]((*row).appendResponse), "what the model sampled in this step"},
+			{"response_mask", ones((*row).length), "1 for every response token"},
+			{"logprobs", floats(func(r *row) []float32 { return r.part(r.output.Logprobs) }),
+				"nats, raw distribution, one a response token; null: none known"},
+			{"sampled_logprobs", floats(func(r *row) []float32 { return r.part(r.output.SampledLogprobs) }),
+				"nats, distribution sampled from; null: as logprobs"},
+			{"entropies", only(withEntropies, floats(func(r *row) []float32 { return r.part(r.output.Entropies) })),
+				"nats, full raw distribution; null: none known; option Entropies"},
+			{"token_exact", boolean(func(r *row) bool { return r.at.exact }),
+				"false: some sampled ids up to here were made from text"},
+			{"reward", number((*row).reward), "of this step alone, in the environment's unit"},
+		},
+		on((*row).nodeOf, playedFields),
+		fields[*row]{{"anchor_obs", text((*row).anchor), aboutAnchor}},
+		on((*row).nodeOf, sampledFields),
+		on((*row).nodeOf, textFields),
+	)),
 }
 
-// row appends one RowLine; the path of its trajectory is encoded already.
-func (e *encoder) row(t *sparkd.Tree, s *step) {
-	l, n := &e.line, t.Nodes[s.Node]
-	at := &e.path.steps[n.Depth]
-	from, to := e.path.response(at, s.From), e.path.response(at, s.To)
-	l.b = append(l.b, '{')
-	l.b = append(l.b, e.names.b...)
-	e.node("traj_uid", t, s.Leaf)
-	l.integer("copies", s.Copies)
-	l.number("episode_reward", s.Return)
-	l.number("episode_length", s.Length)
-	l.number("won", s.Won)
-	l.number("score", s.Score)
-	l.number("advantage", s.Advantage)
-	l.number("weight", s.Weight)
-	l.encoded("prompt_ids", e.path.ids[at.begin:from])
-	e.node("node_uid", t, n.ID)
-	l.integer("step", n.Depth)
-	l.integer("offset", s.From)
-	l.encoded("response_ids", e.path.ids[from:to])
-	l.ones("response_mask", s.To-s.From)
-	if s.To-s.From == at.sampled {
-		l.b = append(l.b, e.path.fields.b[at.fields:at.rest]...)
-	} else {
-		e.perToken(l, output(n), s.From, s.To)
-	}
-	l.b = append(l.b, e.path.fields.b[at.rest:at.fieldsEnd]...)
-	e.m.Tokens += at.tokens + s.To
-	e.trained(s)
-	e.end()
+// playedFields are what a step made of its output.
+var playedFields = fields[*sparkd.Node]{
+	{"action", text(func(n *sparkd.Node) string { return n.Action }), `as parsed; "" when nothing could be`},
+	{"valid", boolean(func(n *sparkd.Node) bool { return n.Valid }), "the output has the required format"},
+	{"admissible", boolean(func(n *sparkd.Node) bool { return n.Admissible }), "the action was in the environment's list"},
+	{"done", boolean(func(n *sparkd.Node) bool { return n.Done }), "the trajectory ends with this step"},
+	{"outcome", text(func(n *sparkd.Node) sparkd.Outcome { return n.Outcome }), `how it ended; "" before its last step`},
+	{"tag", text(mode), "reasoning mode: " + aboutMode},
+	{"tags", list(func(n *sparkd.Node) []string { return n.Signals.Tags }, text(itself[string])),
+		"all reasoning tags found complete"},
 }
 
-// path is the encoded form of the trajectory whose rows are being written. Rows of one
-// path repeat its tokens as prompts, and trajectories repeat the steps that they
-// share; all of that is encoded once here and copied from here.
-type path struct {
-	steps  []pathStep // by depth
-	ids    []byte     // the path's token ids, each followed by a comma
-	fields line       // the fields of the steps' nodes
+// sampledFields are how a step was sampled.
+var sampledFields = fields[*sparkd.Node]{
+	{"finish", text(func(n *sparkd.Node) sparkd.FinishReason { return n.Finish }),
+		`why sampling stopped: "stop", "length", "full"`},
+	{"policy_version", text(func(n *sparkd.Node) string { return n.PolicyVersion }), aboutVersion},
 }
 
-type pathStep struct {
-	node              int
-	begin, prompt     int  // the step's prompt in ids
-	response          int  // end of its output in ids
-	tokens            int  // of the prompt
-	sampled           int  // tokens of the output
-	end               int  // end of the step in ids
-	next, nextTokens  int  // where in ids the prompt of the step's children begins, and its tokens
-	fields, fieldsEnd int  // the step's fields
-	rest              int  // those behind the per-token ones
-	exact             bool // all ids sampled up to here are the engine's
+// textFields are what the option Text adds.
+var textFields = fields[*sparkd.Node]{
+	{"text", only(withText, text(func(n *sparkd.Node) string { return said(n, true) })), "the model's output; option Text"},
+	{"observation", only(withText, text(func(n *sparkd.Node) string { return said(n, false) })),
+		"the environment's answer; of node 0 the prompt; option Text"},
 }
 
-func (p *path) reset() {
-	p.steps, p.ids = p.steps[:0], p.ids[:0]
-	p.fields.b = append(p.fields.b[:0], '}') // something in front, so that the first field has a comma too
-}
-
-// response returns where in ids the n-th token of a step's output is.
-func (p *path) response(at *pathStep, n int) int {
-	if n == at.sampled {
-		return at.response
-	}
-	i := at.prompt
-	for ; n > 0; i++ {
-		if p.ids[i] == ',' {
-			n--
-		}
-	}
-	return i
-}
-
-// follow makes e.path the path to leaf, keeping the part that it shares with the
-// path before.
-func (e *encoder) follow(t *sparkd.Tree, leaf int) {
-	p, nodes := &e.path, t.Path(leaf)
-	shared := 0
-	for shared < min(len(nodes), len(p.steps)) && p.steps[shared].node == nodes[shared].ID {
-		shared++
-	}
-	p.steps = p.steps[:shared]
-	if shared > 0 {
-		last := p.steps[shared-1]
-		p.ids, p.fields.b = p.ids[:last.end], p.fields.b[:last.fieldsEnd]
-	}
-	for _, n := range nodes[shared:] {
-		e.extend(t, n)
-	}
-}
-
-// extend appends a node to the path.
-func (e *encoder) extend(t *sparkd.Tree, n *sparkd.Node) {
-	p := &e.path
-	s := pathStep{node: n.ID, prompt: -1, fields: len(p.fields.b), exact: true}
-	if len(p.steps) > 0 {
-		before := &p.steps[len(p.steps)-1]
-		s.exact, s.next, s.nextTokens = before.exact, before.next, before.nextTokens
-	}
-	var response *sparkd.Span
+// said returns the text of a node's output, or all other.
+func said(n *sparkd.Node, output bool) string {
+	s := ""
 	for i := range n.Spans {
-		span := &n.Spans[i]
-		if span.Source == sparkd.SourcePrompt {
-			s.next, s.nextTokens = len(p.ids), 0
+		if n.Spans[i].Trained() == output {
+			s += n.Spans[i].Text
 		}
-		if span.Trained() && response == nil {
-			s.begin, s.prompt, s.tokens, s.sampled = s.next, len(p.ids), s.nextTokens, len(span.Tokens)
-			s.exact = s.exact && span.TokenExact
-			response = span
-		}
-		p.ids = appendTokens(p.ids, span.Tokens)
-		if response == span {
-			s.response = len(p.ids)
-		}
-		s.nextTokens += len(span.Tokens)
 	}
-	s.end = len(p.ids)
-	if n.ID > 0 {
-		if response == nil {
-			p.fields.fail("node %d has no output", n.ID)
-			response, s.begin, s.prompt, s.response = &noOutput, s.end, s.end, s.end
-		}
-		s.rest = e.fields(t, n, response, s.exact)
-	}
-	s.fieldsEnd = len(p.fields.b)
-	p.steps = append(p.steps, s)
+	return s
 }
 
-// fields appends the part of a RowLine that depends on the node alone and returns where
-// the part begins that is not per token.
-func (e *encoder) fields(t *sparkd.Tree, n *sparkd.Node, response *sparkd.Span, exact bool) (rest int) {
-	l := &e.path.fields
-	e.perToken(l, response, 0, len(response.Tokens))
-	rest = len(l.b)
-	l.boolean("token_exact", exact)
-	l.number("reward", n.Reward)
-	l.step(n)
-	l.str("anchor_obs", t.Nodes[n.Parent].ObsHash)
-	l.str("finish", string(n.Finish))
-	l.str("policy_version", n.PolicyVersion)
-	if e.o.Text {
-		l.texts(n)
-	}
-	return rest
-}
-
-// perToken appends the numbers of some of a step's tokens.
-func (e *encoder) perToken(l *line, response *sparkd.Span, from, to int) {
-	part := *response
-	part.Tokens = part.Tokens[from:to]
-	for _, v := range []*[]float32{&part.Logprobs, &part.SampledLogprobs, &part.Entropies} {
-		if *v != nil {
-			*v = (*v)[from:to]
+// mode is SPARK's reasoning mode of a step: planning before explore before think, and
+// where a request uses another tag, the first.
+func mode(n *sparkd.Node) string {
+	for _, m := range []string{"planning", "explore", "think"} {
+		if n.Signals.Has(m, true) {
+			return m
 		}
 	}
-	l.values(logprobs, part)
-	l.values(sampledLogprobs, part)
-	if e.o.Entropies {
-		l.values(entropies, part)
+	if len(n.Signals.Tags) > 0 {
+		return n.Signals.Tags[0]
 	}
+	return ""
 }

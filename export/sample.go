@@ -15,8 +15,9 @@ import (
 // The sequence is a list of pieces, in order; the first prompt pieces are what stands
 // before the first trained token, and the last piece is trained.
 type sample struct {
-	tree    *sparkd.Tree
+	*creditedTree
 	leaf    *sparkd.Node // of the trajectory
+	place   int          // of the trajectory in its group
 	segment int          // place among the trajectory's sequences
 	last    bool         // no later step of the trajectory has a sequence
 	pieces  []piece
@@ -26,31 +27,11 @@ type sample struct {
 	known   bool           // all trained tokens have a logprob
 }
 
-// piece is a run of tokens of one span that are treated alike.
-type piece struct {
-	tokens    []sparkd.Token
-	trained   bool
-	logprobs  []float32 // of trained tokens; nil: not known
-	advantage float64
-	weight    float64
-	version   string       // that sampled a trained piece
-	span      *sparkd.Span // that the piece begins; nil behind its first
-}
-
-// tokens returns how many tokens pieces have.
-func tokens(pieces []piece) int {
-	n := 0
-	for i := range pieces {
-		n += len(pieces[i].tokens)
-	}
-	return n
-}
-
 // ret is the trajectory's return, in the environment's unit.
-func (s *sample) ret() float64 { return s.tree.Return(s.leaf.ID) }
+func (s *sample) ret() float64 { return s.Return(s.leaf.ID) }
 
 // trajectory names the trajectory, "tree:leaf".
-func (s *sample) trajectory() string { return s.tree.ID + ":" + strconv.Itoa(s.leaf.ID) }
+func (s *sample) trajectory() string { return s.ID + ":" + strconv.Itoa(s.leaf.ID) }
 
 // name names the sequence, "tree:leaf:segment".
 func (s *sample) name() string { return s.trajectory() + ":" + strconv.Itoa(s.segment) }
@@ -91,6 +72,49 @@ func (s *sample) agreed(emit func(*sample)) {
 	}
 }
 
+// The pieces of a sequence: all of them, and those before and from the first trained one.
+func (s *sample) all() []piece      { return s.pieces }
+func (s *sample) before() []piece   { return s.pieces[:s.prompt] }
+func (s *sample) response() []piece { return s.pieces[s.prompt:] }
+
+// asked returns pieces of the option Text alone.
+func asked(pieces func(*sample) []piece) func(*sample) []piece {
+	return func(s *sample) []piece {
+		if s.o.Text {
+			return pieces(s)
+		}
+		return nil
+	}
+}
+
+// ends returns the tree and the leaf of the trajectory.
+func (s *sample) ends() (*sparkd.Tree, int) { return s.Tree, s.leaf.ID }
+
+// clone returns a copy that outlives the walk.
+func (s *sample) clone() sample {
+	c := *s
+	c.pieces, c.nodes = slices.Clone(s.pieces), slices.Clone(s.nodes)
+	return c
+}
+
+func (s *sample) outcome() string     { return string(s.leaf.Outcome) }
+func (s *sample) lastVersion() string { return s.nodes[len(s.nodes)-1].PolicyVersion }
+func (s *sample) length() float64     { return float64(s.leaf.Depth) }
+func (s *sample) groupNumber() int    { return nameNumber(s.uid) }
+
+// knownLogprobs are the logprobs of pieces with 0.0 for tokens that are not trained, or null
+// where some trained token of the sequence has none.
+func knownLogprobs(of func(*sample) []piece) value[*sample] {
+	v := logprobs(of, "0.0")
+	return value[*sample]{typ: v.typ, write: func(out *buffer, s *sample) {
+		if s.known {
+			v.write(out, s)
+		} else {
+			out.null()
+		}
+	}}
+}
+
 // won reports whether the trajectory reached its goal.
 func (s *sample) won() bool { return s.leaf.Outcome == sparkd.OutcomeSuccess }
 
@@ -100,8 +124,8 @@ func (s *sample) truncated() bool {
 	return s.leaf.Outcome != sparkd.OutcomeSuccess && s.leaf.Outcome != sparkd.OutcomeFailure
 }
 
-// version is the oldest of the policy versions that sampled, as a number; see versionNumber.
-func (s *sample) version() int {
+// oldestVersion is the oldest of the policy versions that sampled, as a number; see versionNumber.
+func (s *sample) oldestVersion() int {
 	oldest := versionNumber(s.nodes[0].PolicyVersion)
 	for _, n := range s.nodes[1:] {
 		oldest = min(oldest, versionNumber(n.PolicyVersion))
@@ -119,119 +143,16 @@ func versionNumber(version string) int {
 	return n
 }
 
-// number is a name as a number, for trainers that want one: 53 bits of its FNV-1a hash,
+// nameNumber is a name as a number, for trainers that want one: 53 bits of its FNV-1a hash,
 // which every JSON reader takes exactly. It is the same in every export.
-func number(name string) int {
+func nameNumber(name string) int {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return int(h.Sum64() >> 11)
 }
 
-// samples calls emit with every sequence of the trajectory that ends at leaf in which
-// steps, the leaf's own in the order of the path, train a token. It returns how many
-// sequences have none, because other trajectories train all of it. The sample and its
-// pieces are only valid until emit returns.
-func (e *encoder) samples(t *sparkd.Tree, leaf int, steps []step, emit func(*sample)) (idle int) {
-	w := &e.walk
-	w.begin(t, leaf)
-	for _, n := range t.Path(leaf) {
-		for i := range n.Spans {
-			span := &n.Spans[i]
-			switch {
-			case span.Source == sparkd.SourcePrompt:
-				idle += w.flush(emit, len(steps) == 0)
-				w.segment()
-				w.add(piece{tokens: span.Tokens, span: span})
-			case span.Trained():
-				own := steps
-				for len(steps) > 0 && steps[0].Node == n.ID {
-					steps = steps[1:]
-				}
-				w.output(n, span, own[:len(own)-len(steps)])
-			default:
-				w.add(piece{tokens: span.Tokens, span: span})
-			}
-		}
-	}
-	return idle + w.flush(emit, true)
-}
-
-// walk collects the samples of a trajectory; its slices serve all of them.
-type walk struct {
-	s       sample
-	trained int // pieces up to the last trained one
-}
-
-func (w *walk) begin(t *sparkd.Tree, leaf int) {
-	w.s = sample{tree: t, leaf: t.Nodes[leaf], segment: -1, pieces: w.s.pieces[:0], nodes: w.s.nodes[:0]}
-	w.segment()
-}
-
-// segment starts a sequence.
-func (w *walk) segment() {
-	s := &w.s
-	s.pieces, s.nodes = s.pieces[:0], s.nodes[:0]
-	s.prompt, s.exact, s.known = 0, true, true
-	w.trained = 0
-}
-
-func (w *walk) add(p piece) { w.s.pieces = append(w.s.pieces, p) }
-
-// output adds a model span: the tokens that steps train, and between them what is context.
-func (w *walk) output(n *sparkd.Node, span *sparkd.Span, steps []step) {
-	s := &w.s
-	s.nodes = append(s.nodes, n)
-	s.exact = s.exact && span.TokenExact
-	first, at := span, 0
-	context := func(to int) {
-		if to > at {
-			w.add(piece{tokens: span.Tokens[at:to], span: first})
-			first, at = nil, to
-		}
-	}
-	for _, step := range steps {
-		if step.From == step.To {
-			continue
-		}
-		context(step.From)
-		p := piece{tokens: span.Tokens[step.From:step.To], trained: true, advantage: step.Advantage, weight: step.Weight,
-			version: n.PolicyVersion, span: first}
-		if v := known(span); v != nil {
-			p.logprobs = v[step.From:step.To]
-		} else {
-			s.known = false
-		}
-		if w.trained == 0 {
-			s.prompt = len(s.pieces)
-		}
-		w.add(p)
-		w.trained = len(s.pieces)
-		first, at = nil, step.To
-	}
-	context(len(span.Tokens))
-}
-
-// known returns the logprobs of a span that trainers get: raw, or, from an engine that
-// reports no others, those of the distribution sampled from. nil: none.
-func known(s *sparkd.Span) []float32 {
-	if s.Logprobs != nil {
-		return s.Logprobs
-	}
-	return s.SampledLogprobs
-}
-
-// flush emits the sequence so far, without what stands behind its last trained token, and
-// returns 1 instead where it has outputs but trains none of them.
-func (w *walk) flush(emit func(*sample), last bool) int {
-	s := &w.s
-	if len(s.nodes) == 0 {
-		return 0
-	}
-	s.segment++
-	if w.trained == 0 {
-		return 1
-	}
-	s.pieces, s.last = s.pieces[:w.trained], last
-	emit(s)
-	return 0
-}
+// What the formats of sequences say alike.
+const (
+	aboutBefore   = "all tokens before the first trained one"
+	aboutResponse = "the tokens behind them: outputs and observations"
+)

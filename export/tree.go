@@ -1,144 +1,236 @@
 package export
 
 import (
+	"reflect"
 	"strconv"
 
 	"sparkd"
 )
 
-// tree appends the TreeLine of t.
-func (e *encoder) tree(t *sparkd.Tree, copies []step) {
-	l := &e.line
-	l.b = append(l.b, '{')
-	l.b = append(l.b, e.names.b...)
-	l.str("goal", t.Goal)
-	l.key("seed")
-	l.b = strconv.AppendUint(l.b, t.Seed, 10)
-	l.str("state", string(t.State))
-	l.str("error", code(t.Error))
-	l.str("estimator", e.o.Advantage)
-	l.str("dedupe", e.o.Dedupe)
-	l.key("nodes")
-	l.b = append(l.b, '[')
-	merged := merge(copies, len(t.Nodes))
-	for _, n := range t.Nodes {
-		var s *step
-		if len(merged) > 0 && merged[0].Node == n.ID {
-			s, merged = &merged[0], merged[1:]
-		}
-		e.treeNode(n, s)
-		l.b = append(l.b, ',')
-	}
-	l.close()
-	l.key("leaves")
-	l.b = append(l.b, '[')
-	for len(copies) > 0 {
-		n := t.Nodes[copies[0].Leaf].Depth
-		e.leaf(t, copies[:n])
-		l.b = append(l.b, ',')
-		copies = copies[n:]
-	}
-	l.close()
-	e.end()
+// treeFormat has all trajectories of one task, every step once. The token sequence of a
+// trajectory is the concatenation of tokens along its path.
+var treeFormat = format{
+	name: "tree", about: "one tree, every node once",
+	lines: wholeTrees(join(treeNames, fields[*creditedTree]{
+		{"goal", text(func(t *creditedTree) string { return t.Goal }), "the task in words"},
+		{"seed", seed, "of the tree"},
+		{"state", text(func(t *creditedTree) sparkd.TreeState { return t.State }), `"done", "failed" or "canceled"`},
+		{"error", text(func(t *creditedTree) string { return code(t.Error) }),
+			`code of why the tree failed: "engine", "env" …; "" otherwise`},
+		{"estimator", text(func(t *creditedTree) string { return t.o.Advantage }), "that computed the advantages"},
+		{"dedupe", text(func(t *creditedTree) string { return t.o.Dedupe }),
+			`"copies": leaves carry advantages; else only nodes do`},
+		{"nodes", list((*creditedTree).nodes, object(nodeFields)), "by id, which is the index; 0 is the opening context"},
+		{"leaves", list((*creditedTree).trajectories, object(leafFields)), "the trajectories that ended, by leaf id"},
+	})),
 }
 
-// treeNode appends a NodeLine; s is the node's merged step, nil where it has none.
-func (e *encoder) treeNode(n *sparkd.Node, s *step) {
-	l := &e.line
-	l.b = append(l.b, '{')
-	l.integer("id", n.ID)
-	l.integer("parent", n.Parent)
-	l.integer("depth", n.Depth)
-	l.integer("round", n.Round)
-	l.str("reason", n.Decision.Reason)
-	l.integer("of", n.Decision.Of)
-	l.integer("shared_tokens", n.Decision.SharedTokens)
-	e.nodeTokens(n)
-	if n.Failed() {
-		l.null("reward") // a failure is never a reward of 0
-	} else {
-		l.number("reward", n.Reward)
-	}
-	if s == nil {
-		l.null("advantage")
-		l.number("weight", 0)
-		l.integer("copies", 0)
-	} else {
+var seed = value[*creditedTree]{typ: reflect.TypeFor[uint64], write: func(out *buffer, t *creditedTree) {
+	out.b = strconv.AppendUint(out.b, t.Seed, 10)
+}}
+
+// wholeTrees are lines of one tree each.
+func wholeTrees(line fields[*creditedTree]) lines {
+	write := line.writer()
+	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
+		t.merged = merge(t.copies, len(t.Nodes))
 		if e.o.Dedupe == "tree" {
-			s.Weight = 1
+			for i := range t.merged {
+				t.merged[i].Weight = 1
+			}
 		}
-		l.number("advantage", s.Advantage)
-		l.number("weight", s.Weight)
-		l.integer("copies", s.Copies)
-		e.trained(s)
-	}
-	l.step(n)
-	l.str("error", code(n.Error))
-	l.str("obs_hash", n.ObsHash)
-	l.str("finish", string(n.Finish))
-	l.str("policy_version", n.PolicyVersion)
-	l.integer("prompt_tokens", n.PromptTokens)
-	l.integer("cached_tokens", n.CachedTokens)
-	if e.o.Text {
-		l.texts(n)
-	}
-	l.b = append(l.b, '}')
+		for i := range t.merged {
+			e.trained(&t.merged[i])
+		}
+		for _, n := range t.Nodes {
+			for i := range n.Spans {
+				e.m.Tokens += len(n.Spans[i].Tokens)
+			}
+		}
+		write(&e.out, t)
+		e.end()
+	}}
 }
 
-// nodeTokens appends the per-token arrays of all spans of a node.
-func (e *encoder) nodeTokens(n *sparkd.Node) {
-	l := &e.line
-	exact := true
-	l.key("tokens")
-	l.b = append(l.b, '[')
-	for i := range n.Spans {
-		l.b = appendTokens(l.b, n.Spans[i].Tokens)
+// treeNode is a node with its merged step, which it may not have: the tokens that the model
+// generated, then those that the environment answered. Per-token lists have the length of
+// tokens.
+type treeNode struct {
+	*sparkd.Node
+	step *step
+}
+
+// nodes returns the nodes with their steps.
+func (t *creditedTree) nodes() []treeNode {
+	nodes, merged := make([]treeNode, len(t.Nodes)), t.merged
+	for i, n := range t.Nodes {
+		nodes[i].Node = n
+		if len(merged) > 0 && merged[0].Node == n.ID {
+			nodes[i].step, merged = &merged[0], merged[1:]
+		}
 	}
-	l.close()
-	l.key("mask")
-	l.b = append(l.b, '[')
+	return nodes
+}
+
+var nodeFields = join(
+	fields[treeNode]{
+		{"id", integer(func(n treeNode) int { return n.ID }), "index in nodes"},
+		{"parent", integer(func(n treeNode) int { return n.Parent }), "-1 for node 0"},
+		{"depth", integer(func(n treeNode) int { return n.Depth }), "steps from node 0"},
+		{"round", integer(func(n treeNode) int { return n.Round }), "of growth, that made it"},
+		{"reason", text(func(n treeNode) string { return n.Decision.Reason }),
+			`why it was sampled: "root", "linear", "tag:explore" …; "" for node 0`},
+		{"of", integer(func(n treeNode) int { return n.Decision.Of }),
+			"the sibling whose first sampled tokens are also the node's; 0: none"},
+		{"shared_tokens", integer(func(n treeNode) int { return n.Decision.SharedTokens }), "so many of them"},
+		{"tokens", items[int32](treeNode.appendTokens), "vocabulary ids"},
+		{"mask", items[int](treeNode.appendMask), "1 where the model sampled the token, 0 where it read it"},
+		{"logprobs", spanNumbers(func(s *sparkd.Span) []float32 { return s.Logprobs }),
+			"nats, raw distribution, 0 where mask is 0; null: none known"},
+		{"sampled_logprobs", spanNumbers(func(s *sparkd.Span) []float32 { return s.SampledLogprobs }),
+			"nats, distribution sampled from; null: as logprobs"},
+		{"entropies", only(withEntropies, spanNumbers(func(s *sparkd.Span) []float32 { return s.Entropies })),
+			"nats, full raw distribution, 0 where mask is 0; null: none known; option Entropies"},
+		{"token_exact", boolean(treeNode.exact), "false: the engine reported no ids, they were made from text"},
+		{"reward", numberOrNull(treeNode.reward), "of this step, in the environment's unit; null for a failed branch"},
+		{"advantage", numberOrNull(treeNode.advantage),
+			"mean over the trajectories through the node; null where there are none, and for node 0"},
+		{"weight", number(treeNode.weight),
+			"of the loss of the node's sampled tokens, see dedupe; 0 where there is no advantage"},
+		{"copies", integer(treeNode.copies), "trajectories through the node; 0 for node 0"},
+	},
+	on(treeNode.node, playedFields),
+	fields[treeNode]{
+		{"error", text(func(n treeNode) string { return code(n.Error) }),
+			`code of why the branch failed: "env_diverged", "engine" …; "" otherwise`},
+		{"obs_hash", text(func(n treeNode) string { return n.ObsHash }), "identifies the observation that ends the node"},
+	},
+	on(treeNode.node, sampledFields),
+	fields[treeNode]{
+		{"prompt_tokens", integer(func(n treeNode) int { return n.PromptTokens }),
+			"of the expansion that made the node; counted on its first child"},
+		{"cached_tokens", integer(func(n treeNode) int { return n.CachedTokens }), "of them, reused"},
+	},
+	on(treeNode.node, textFields),
+)
+
+func (n treeNode) node() *sparkd.Node { return n.Node }
+
+func (n treeNode) appendTokens(b []byte) []byte {
+	for i := range n.Spans {
+		b = appendTokens(b, n.Spans[i].Tokens)
+	}
+	return b
+}
+
+func (n treeNode) appendMask(b []byte) []byte {
 	for i := range n.Spans {
 		s := &n.Spans[i]
-		e.m.Tokens += len(s.Tokens)
-		if s.Trained() {
-			l.b = repeated(l.b, '1', len(s.Tokens))
-			exact = exact && s.TokenExact
-		} else {
-			l.b = repeated(l.b, '0', len(s.Tokens))
-		}
+		b = digits(s.Trained()).append(b, len(s.Tokens))
 	}
-	l.close()
-	l.values(logprobs, n.Spans...)
-	l.values(sampledLogprobs, n.Spans...)
-	if e.o.Entropies {
-		l.values(entropies, n.Spans...)
-	}
-	l.boolean("token_exact", exact)
+	return b
 }
 
-// leaf appends a LeafLine of the rows of one trajectory.
-func (e *encoder) leaf(t *sparkd.Tree, rows []step) {
-	l := &e.line
-	id := rows[0].Leaf
-	l.b = append(l.b, '{')
-	l.integer("leaf", id)
-	e.node("traj_uid", t, id)
-	l.key("path")
-	l.b = append(l.b, "[0,"...)
-	for _, r := range rows {
-		l.b = append(strconv.AppendInt(l.b, int64(r.Node), 10), ',')
-	}
-	l.close()
-	l.str("outcome", string(t.Nodes[id].Outcome))
-	l.number("episode_reward", rows[0].Return)
-	l.integer("episode_length", len(rows))
-	if e.o.Dedupe == "copies" {
-		l.key("advantages")
-		l.b = append(l.b, '[')
-		for _, r := range rows {
-			l.b = append(l.float(l.b, "advantage", r.Advantage), ',')
+// spanNumbers are one number per token, 0 for tokens that were not sampled, or null where
+// no sampled token has one.
+func spanNumbers(of func(*sparkd.Span) []float32) value[treeNode] {
+	return value[treeNode]{typ: reflect.TypeFor[[]float32], write: func(out *buffer, n treeNode) {
+		known := false
+		for i := range n.Spans {
+			known = known || of(&n.Spans[i]) != nil
 		}
-		l.close()
+		if !known {
+			out.null()
+			return
+		}
+		out.b = append(out.b, '[')
+		for i := range n.Spans {
+			s := &n.Spans[i]
+			if v := of(s); v != nil {
+				out.b = appendFloats(out.b, v)
+			} else {
+				out.b = zeros.append(out.b, len(s.Tokens))
+			}
+		}
+		out.end(']')
+	}}
+}
+
+func (n treeNode) exact() bool {
+	for i := range n.Spans {
+		if s := &n.Spans[i]; s.Trained() && !s.TokenExact {
+			return false
+		}
 	}
-	l.b = append(l.b, '}')
+	return true
+}
+
+// reward is nil for a failed branch: a failure is never a reward of 0.
+func (n treeNode) reward() *float64 {
+	if n.Failed() {
+		return nil
+	}
+	return &n.Reward
+}
+
+func (n treeNode) advantage() *float64 {
+	if n.step == nil {
+		return nil
+	}
+	return &n.step.Advantage
+}
+
+func (n treeNode) weight() float64 {
+	if n.step == nil {
+		return 0
+	}
+	return n.step.Weight
+}
+
+func (n treeNode) copies() int {
+	if n.step == nil {
+		return 0
+	}
+	return n.step.Copies
+}
+
+// leafSteps are the steps of a trajectory.
+type leafSteps struct {
+	tree  *creditedTree
+	steps []step
+}
+
+// trajectories returns those that are in the export.
+func (t *creditedTree) trajectories() []leafSteps {
+	var all []leafSteps
+	for rest := t.copies; len(rest) > 0; {
+		n := t.Nodes[rest[0].Leaf].Depth
+		all = append(all, leafSteps{t, rest[:n]})
+		rest = rest[n:]
+	}
+	return all
+}
+
+var leafFields = fields[leafSteps]{
+	{"leaf", integer(leafSteps.leaf), "node id of its last step"},
+	{"traj_uid", uid(func(l leafSteps) (*sparkd.Tree, int) { return l.tree.Tree, l.leaf() }), `"tree:leaf"`},
+	{"path", list(leafSteps.path, integer(itself[int])), "node ids from 0 to the leaf"},
+	{"outcome", text(func(l leafSteps) sparkd.Outcome { return l.tree.Nodes[l.leaf()].Outcome }),
+		`"success", "failure", "step_limit", "context", "budget"`},
+	{"episode_reward", number(func(l leafSteps) float64 { return l.steps[0].Return }),
+		"sum of the rewards on the path, in the environment's unit"},
+	{"episode_length", integer(func(l leafSteps) int { return len(l.steps) }), "steps"},
+	{"advantages", only(func(o *Options, _ leafSteps) bool { return o.Dedupe == "copies" },
+		list(func(l leafSteps) []step { return l.steps }, number(func(s step) float64 { return s.Advantage }))),
+		"of each step, for path[1:]; dedupe copies only"},
+}
+
+func (l leafSteps) leaf() int { return l.steps[0].Leaf }
+
+func (l leafSteps) path() []int {
+	path := []int{0}
+	for i := range l.steps {
+		path = append(path, l.steps[i].Node)
+	}
+	return path
 }

@@ -139,9 +139,9 @@ func (w *Writer) drain() {
 	}
 	if w.err == nil {
 		var n int
-		n, w.err = w.w.Write(j.line.b)
+		n, w.err = w.w.Write(j.out.b)
 		if w.sum != nil {
-			w.sum.Write(j.line.b[:n])
+			w.sum.Write(j.out.b[:n])
 		}
 		j.m.Bytes = int64(n)
 		w.manifest.Add(&j.m)

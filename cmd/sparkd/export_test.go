@@ -115,7 +115,7 @@ func TestExportRewardCommand(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(s.must(args...).stdout), "\n")
 		for _, line := range lines {
-			var l export.TRLGRPOLine
+			var l struct{ Reward float64 }
 			if err := json.Unmarshal([]byte(line), &l); err != nil || l.Reward != 2.5 {
 				t.Errorf("%v: %.200s", err, line)
 			}
