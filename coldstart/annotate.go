@@ -66,7 +66,8 @@ func (a *Annotation) Run(ctx context.Context, paths iter.Seq2[Path, error]) erro
 		default:
 			if trouble++; trouble == maxTrouble {
 				e := *sparkd.AsError(j.err)
-				e.Message = fmt.Sprintf("%d paths in a row failed, the last one, %s, because: %s", trouble, j.task, e.Message)
+				e.Message = fmt.Sprintf("%d paths in a row failed, the last one, %s, because: %s",
+					trouble, j.task, e.Message)
 				return &e
 			}
 		}

@@ -59,7 +59,9 @@ func Collect(ctx context.Context, e *alfworld.Env, o Options, emit func(*Traject
 	return nil
 }
 
-func attempt(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, o *Options, round int) (*Trajectory, error) {
+func attempt(
+	ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, o *Options, round int,
+) (*Trajectory, error) {
 	for k := range attempts {
 		out, err := Play(ctx, e, t, source, o.MaxSteps, o.Slips, o.Seed+uint64(round)<<8+uint64(k))
 		if out != nil || err != nil || source == Retro {

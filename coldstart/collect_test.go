@@ -47,7 +47,8 @@ func TestCollect(t *testing.T) {
 				t.Errorf("%v: %d steps, goal %q", tr.Task, len(tr.Steps), tr.Goal)
 			}
 			for _, s := range tr.Steps {
-				if a := sampler.ParseAnswer(answer(&s, sampler.StyleCompact).Content, "explore", false); !a.Valid || a.Action != s.Action {
+				a := sampler.ParseAnswer(answer(&s, sampler.StyleCompact).Content, "explore", false)
+				if !a.Valid || a.Action != s.Action {
 					t.Errorf("%v: %q", tr.Task, answer(&s, sampler.StyleCompact).Content)
 				}
 			}
@@ -136,7 +137,8 @@ func TestCollectEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
-	err = Collect(ctx, alfworld.New(), Options{Env: alfworld.Name, Split: "train", Tasks: 10, Count: 10, MaxSteps: 30}, func(*Trajectory) error {
+	ten := Options{Env: alfworld.Name, Split: "train", Tasks: 10, Count: 10, MaxSteps: 30}
+	err = Collect(ctx, alfworld.New(), ten, func(*Trajectory) error {
 		if n++; n == 3 {
 			cancel()
 		}
@@ -146,7 +148,7 @@ func TestCollectEnds(t *testing.T) {
 		t.Errorf("canceled: %d trajectories, %v", n, err)
 	}
 	full := sparkd.Errorf(sparkd.CodeStore, "the disk is full")
-	err = Collect(t.Context(), alfworld.New(), Options{Env: alfworld.Name, Split: "train", Tasks: 10, Count: 10, MaxSteps: 30}, func(*Trajectory) error { return full })
+	err = Collect(t.Context(), alfworld.New(), ten, func(*Trajectory) error { return full })
 	if err != full {
 		t.Errorf("emit failed: %v", err)
 	}

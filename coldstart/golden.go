@@ -68,7 +68,8 @@ func ReadPaths(r io.Reader, env string) ([]Path, error) {
 	return paths, nil
 }
 
-const goldenRemedy = `write one {"task": "env/split/index", "actions": ["…"]} a line, of one environment, one for a task`
+const goldenRemedy = `write one {"task": "env/split/index", "actions": ["…"]} a line, ` +
+	"of one environment, one for a task"
 
 func badGolden(line int, format string, args ...any) error {
 	e := sparkd.Invalid("golden", goldenRemedy, format, args...)
@@ -120,7 +121,8 @@ func Golden(ctx context.Context, e *alfworld.Env, o Options) iter.Seq2[Path, err
 // that does not end in success with its last action is invalid; a limit of 0 is none.
 func (p *Path) Replay(ctx context.Context, e sparkd.Env, maxSteps int, limit time.Duration) (*Trajectory, error) {
 	if len(p.Actions) > maxSteps {
-		return nil, sparkd.Invalid("golden", "allow more with --max-steps", "the path has %d steps, more than %d", len(p.Actions), maxSteps)
+		return nil, sparkd.Invalid("golden", "allow more with --max-steps",
+			"the path has %d steps, more than %d", len(p.Actions), maxSteps)
 	}
 	if limit <= 0 {
 		limit = math.MaxInt64
@@ -140,7 +142,8 @@ func (p *Path) Replay(ctx context.Context, e sparkd.Env, maxSteps int, limit tim
 			return nil, sparkd.Invalid("golden", "", "the episode ends after %d of %d actions", i, len(p.Actions))
 		}
 		t.Steps = append(t.Steps, Step{Observation: o, Action: action})
-		if o, err = call(func(ctx context.Context) (sparkd.Observation, error) { return e.Step(ctx, action) }); err != nil {
+		o, err = call(func(ctx context.Context) (sparkd.Observation, error) { return e.Step(ctx, action) })
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -22,8 +22,10 @@ func TestReadPaths(t *testing.T) {
 		want        []Path
 		says        string
 	}{
-		{"two", "{\"task\":\"e/s/1\",\"actions\":[\" a \",\"b\"],\"note\":1}\n\n{\"task\":\"e/t/1\",\"actions\":[\"c\"]}", []Path{
-			{sparkd.Task{Env: "e", Split: "s", Index: 1}, []string{"a", "b"}}, {sparkd.Task{Env: "e", Split: "t", Index: 1}, []string{"c"}}}, ""},
+		{"two", `{"task":"e/s/1","actions":[" a ","b"],"note":1}` + "\n\n" + `{"task":"e/t/1","actions":["c"]}`, []Path{
+			{sparkd.Task{Env: "e", Split: "s", Index: 1}, []string{"a", "b"}},
+			{sparkd.Task{Env: "e", Split: "t", Index: 1}, []string{"c"}},
+		}, ""},
 		{"nothing", "\n \n", nil, "there is no path"},
 		{"no JSON", "task e/s/1", nil, "line 1: "},
 		{"a cut line", "{\"task\":\"e/s/1\",\"actions\":[\"a\"]}\n{\"task\":", nil, "line 2: "},
@@ -34,7 +36,8 @@ func TestReadPaths(t *testing.T) {
 		{"empty action", `{"task":"e/s/1","actions":["a"," "]}`, nil, "line 1: an action is empty"},
 		{"a tag", `{"task":"e/s/1","actions":["a</Action>"]}`, nil, "line 1: an action is empty, or holds"},
 		{"another environment", `{"task":"f/s/1","actions":["a"]}`, nil, "line 1: f/s/1 is a task of f, not of e"},
-		{"twice", "{\"task\":\"e/s/1\",\"actions\":[\"a\"]}\n{\"task\":\"e/s/1\",\"actions\":[\"b\"]}", nil, "line 2: a second path for e/s/1, after that of line 1"},
+		{"twice", `{"task":"e/s/1","actions":["a"]}` + "\n" + `{"task":"e/s/1","actions":["b"]}`, nil,
+			"line 2: a second path for e/s/1, after that of line 1"},
 		{"too long", "\n" + long, nil, "line 2: longer than"},
 	} {
 		got, err := ReadPaths(strings.NewReader(c.lines), "e")
@@ -44,11 +47,14 @@ func TestReadPaths(t *testing.T) {
 			}
 			continue
 		}
-		if e := sparkd.AsError(err); err == nil || e.Code != sparkd.CodeInvalid || e.Field != "golden" || e.Remedy == "" || !strings.Contains(e.Message, c.says) {
+		e := sparkd.AsError(err)
+		if err == nil || e.Code != sparkd.CodeInvalid || e.Field != "golden" || e.Remedy == "" ||
+			!strings.Contains(e.Message, c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	if _, err := ReadPaths(iotest.ErrReader(errors.New("bad disk")), "e"); err == nil || !strings.Contains(err.Error(), "bad disk") {
+	_, err := ReadPaths(iotest.ErrReader(errors.New("bad disk")), "e")
+	if err == nil || !strings.Contains(err.Error(), "bad disk") {
 		t.Errorf("%v", err)
 	}
 }

@@ -12,7 +12,9 @@ import (
 // Play lets the planner of ALFWorld's games play a task: on the shortest way, for which it
 // gives reasons as if it had not known it (Retro), or seeking its own (Own). A share slips
 // of its steps are useless. It returns nil where the goal is not reached in maxSteps.
-func Play(ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, maxSteps int, slips float64, seed uint64) (*Trajectory, error) {
+func Play(
+	ctx context.Context, e *alfworld.Env, t sparkd.Task, source Source, maxSteps int, slips float64, seed uint64,
+) (*Trajectory, error) {
 	o, err := e.Reset(ctx, t)
 	if err != nil {
 		return nil, err

@@ -36,8 +36,9 @@ func (r *Report) empty() error {
 	if r.Trajectories > 0 || r.Skipped > 0 && len(r.LeftOut) == 0 {
 		return nil
 	}
-	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "teacher", Message: "nothing was written: every path was left out",
-		Remedy: "see why above, or in left_out with --json"}
+	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "teacher",
+		Message: "nothing was written: every path was left out",
+		Remedy:  "see why above, or in left_out with --json"}
 }
 
 // rowWriter writes trajectories as rows, JSON lines, and counts them.

@@ -71,7 +71,8 @@ func (r *Resumed) scan(window int) (end int64, err error) {
 			task, err = rowTask(line, window)
 		}
 		if err != nil {
-			return 0, sparkd.Invalid("resume", "name the file of an earlier run with --out", "line %d of %s is no row: %v", n, r.Name(), err)
+			return 0, sparkd.Invalid("resume", "name the file of an earlier run with --out",
+				"line %d of %s is no row: %v", n, r.Name(), err)
 		}
 		if task != last {
 			last, began = task, end

@@ -22,7 +22,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // play returns a trajectory of the household.
 func play(t *testing.T, index int, source Source) *Trajectory {
 	t.Helper()
-	tr, err := Play(t.Context(), alfworld.New(), sparkd.Task{Env: alfworld.Name, Split: "train", Index: index}, source, 30, 0, 7)
+	task := sparkd.Task{Env: alfworld.Name, Split: "train", Index: index}
+	tr, err := Play(t.Context(), alfworld.New(), task, source, 30, 0, 7)
 	if err != nil || tr == nil {
 		t.Fatal(tr, err)
 	}
@@ -34,7 +35,10 @@ var forms = []struct {
 	name   string
 	style  sampler.Style
 	window int
-}{{"compact-append", sampler.StyleCompact, 0}, {"paper-append", sampler.StylePaper, 0}, {"paper-window", sampler.StylePaper, 2}, {"compact-window", sampler.StyleCompact, 5}}
+}{
+	{"compact-append", sampler.StyleCompact, 0}, {"paper-append", sampler.StylePaper, 0},
+	{"paper-window", sampler.StylePaper, 2}, {"compact-window", sampler.StyleCompact, 5},
+}
 
 func TestRowsGolden(t *testing.T) {
 	for _, f := range forms[:3] {
@@ -68,7 +72,8 @@ func TestRowsGolden(t *testing.T) {
 type player struct{ answers []string }
 
 func (p *player) Describe() sparkd.EngineInfo {
-	return sparkd.EngineInfo{Name: "player", PolicyVersion: "v1", Vocabulary: 256, ContextLength: 1 << 20, BOS: -1, EOS: -1, EOT: -1,
+	return sparkd.EngineInfo{Name: "player", PolicyVersion: "v1", Vocabulary: 256, ContextLength: 1 << 20,
+		BOS: -1, EOS: -1, EOT: -1,
 		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "both", Entropy: "none", NativeK: true}}
 }
 func (p *player) Close() error { return nil }
@@ -91,7 +96,8 @@ func (p *player) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sam
 	p.answers = p.answers[1:]
 	s.Tokens, _ = p.Tokenize(ctx, s.Text, false)
 	s.Logprobs, s.Margins = make([]float32, len(s.Tokens)), make([]float32, len(s.Tokens))
-	return sparkd.SampleResult{Engine: "player", PolicyVersion: "v1", PromptTokens: len(r.Prefix), ComputedTokens: len(r.Prefix), Samples: []sparkd.Sample{s}}, nil
+	return sparkd.SampleResult{Engine: "player", PolicyVersion: "v1", PromptTokens: len(r.Prefix),
+		ComputedTokens: len(r.Prefix), Samples: []sparkd.Sample{s}}, nil
 }
 
 // grow grows the tree of a player who gives the answers of rows.
@@ -170,7 +176,8 @@ func compareConversation(t *testing.T, name string, messages []Message, tree *sp
 	}
 	var want []Message
 	for _, n := range tree.Nodes[1:] {
-		want = append(want, Message{Role: "assistant", Content: n.Spans[0].Text}, Message{Role: "user", Content: n.Spans[1].Text})
+		want = append(want, Message{Role: "assistant", Content: n.Spans[0].Text},
+			Message{Role: "user", Content: n.Spans[1].Text})
 	}
 	if got := messages[first:]; !slices.Equal(got, want[:len(want)-1]) {
 		t.Errorf("%s: goes on with\n%+v, not with\n%+v", name, got, want)

@@ -42,7 +42,8 @@ const (
 // NewTeacher returns a teacher; it sends nothing yet.
 func NewTeacher(o TeacherOptions) (*Teacher, error) {
 	if o.Model == "" {
-		return nil, sparkd.Invalid("teacher-model", "give the name that the server lists at /v1/models", "no model is named")
+		return nil, sparkd.Invalid("teacher-model", "give the name that the server lists at /v1/models",
+			"no model is named")
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 2 * time.Minute
@@ -50,7 +51,8 @@ func NewTeacher(o TeacherOptions) (*Teacher, error) {
 	if o.MaxTokens <= 0 {
 		o.MaxTokens = 4096
 	}
-	c, err := httpclient.New(httpclient.Options{URL: o.URL, Token: o.Key, Timeout: o.Timeout, MaxBody: 4 << 20, Transport: o.Transport})
+	c, err := httpclient.New(httpclient.Options{URL: o.URL, Token: o.Key, Timeout: o.Timeout, MaxBody: 4 << 20,
+		Transport: o.Transport})
 	if err != nil {
 		return nil, teacherFlag(err)
 	}
@@ -86,11 +88,14 @@ func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
 		}
 		t.denied.Add(1)
 	}
-	return sparkd.Invalid("teacher-model", "a larger model keeps to the form", "%d answers were refused; the last: %v", asks, refusal)
+	return sparkd.Invalid("teacher-model", "a larger model keeps to the form",
+		"%d answers were refused; the last: %v", asks, refusal)
 }
 
 // ask sends one request, again as long as it fails in a way that may pass.
-func (t *Teacher) ask(ctx context.Context, messages []openai.ChatCompletionMessage, failures *int) (*teacherAnswer, error) {
+func (t *Teacher) ask(
+	ctx context.Context, messages []openai.ChatCompletionMessage, failures *int,
+) (*teacherAnswer, error) {
 	for {
 		began := time.Now()
 		r, err := t.api.CreateChatCompletion(ctx, openai.ChatCompletionRequest{Model: t.Model, Messages: messages})

@@ -27,7 +27,8 @@ func (a *teacherAnswer) reasons(steps []Step) ([]string, error) {
 	}
 	var list []struct{ Reason, Action string }
 	if err := json.Unmarshal([]byte(unfenced(a.text)), &list); err != nil {
-		return nil, fmt.Errorf("it is no JSON list of objects with two strings (%s)", httpclient.Excerpt([]byte(err.Error())))
+		return nil, fmt.Errorf("it is no JSON list of objects with two strings (%s)",
+			httpclient.Excerpt([]byte(err.Error())))
 	}
 	if len(list) != len(steps) {
 		return nil, fmt.Errorf("it has %d objects for %d steps", len(list), len(steps))
@@ -35,7 +36,8 @@ func (a *teacherAnswer) reasons(steps []Step) ([]string, error) {
 	reasons := make([]string, len(list))
 	for i, s := range list {
 		if s.Action != steps[i].Action {
-			return nil, fmt.Errorf("the action of step %d is %q, not %q", i+1, steps[i].Action, httpclient.Excerpt([]byte(s.Action)))
+			return nil, fmt.Errorf("the action of step %d is %q, not %q",
+				i+1, steps[i].Action, httpclient.Excerpt([]byte(s.Action)))
 		}
 		reasons[i] = strings.TrimSpace(s.Reason)
 		if err := checkReason(reasons[i]); err != nil {

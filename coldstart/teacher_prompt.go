@@ -2,6 +2,7 @@ package coldstart
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,13 +10,10 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-const teacherRules = `An agent solved a task in a text world. You get its path: for each step what it observed and which action it took then. The agent's thoughts are lost. Write them: for each step one short sentence that the agent could have thought there, knowing the observations up to that step and nothing of the later ones.
-
-A thought stands inside one pair of tags, of one of two kinds:
-<explore>…</explore> if what was observed leaves the next move open: it is not known yet where something needed is, or the last result was a surprise. Name several places, objects or actions worth a try, among them the one that the agent tries next.
-<think>…</think> in every other case: say what is achieved and what follows.
-
-Answer with a JSON list and nothing else: one object {"reason": "<think>…</think>", "action": "…"} for each step, in the order of the path. Copy each action letter by letter. Use no other tags.`
+// teacherRules say what a reason is and how to answer.
+//
+//go:embed teacher_rules.txt
+var teacherRules string
 
 // teacherMessages asks for the reasons of a path, once more with why the last answer was
 // refused.
@@ -32,7 +30,10 @@ func teacherMessages(t *Trajectory, refusal error) []openai.ChatCompletionMessag
 	if refusal != nil {
 		fmt.Fprintf(&b, " An earlier answer was refused: %v.", refusal)
 	}
-	return []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleSystem, Content: teacherRules}, {Role: openai.ChatMessageRoleUser, Content: b.String()}}
+	return []openai.ChatCompletionMessage{
+		{Role: openai.ChatMessageRoleSystem, Content: teacherRules},
+		{Role: openai.ChatMessageRoleUser, Content: b.String()},
+	}
 }
 
 // teacherStep is a line of JSON.

@@ -38,7 +38,8 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Header: http.Header{},
+		Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
 }
 
 // passes reports whether a request may be sent again, and how long the server asked to
@@ -56,8 +57,9 @@ func passes(err error) (bool, time.Duration) {
 func teacherError(err error) error {
 	var e *sparkd.Error
 	if !errors.As(err, &e) {
-		return &sparkd.Error{Code: sparkd.CodeEngine, Err: err, Field: "teacher", Message: "the answer is not one of OpenAI's chat completions: " + httpclient.Excerpt([]byte(err.Error())),
-			Remedy: "check that the address is an inference server's, without a proxy that answers itself"}
+		return &sparkd.Error{Code: sparkd.CodeEngine, Err: err, Field: "teacher",
+			Message: "the answer is not one of OpenAI's chat completions: " + httpclient.Excerpt([]byte(err.Error())),
+			Remedy:  "check that the address is an inference server's, without a proxy that answers itself"}
 	}
 	if e.Code == sparkd.CodeCanceled || e.Code == sparkd.CodeDeadline {
 		return e
@@ -70,11 +72,15 @@ func teacherError(err error) error {
 	}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		out.Code, out.Field, out.Remedy = sparkd.CodeUnauthorized, "teacher-key-file", "give the key that the server wants, in a file"
+		out.Code, out.Field = sparkd.CodeUnauthorized, "teacher-key-file"
+		out.Remedy = "give the key that the server wants, in a file"
 	case http.StatusNotFound:
-		out.Code, out.Field, out.Remedy = sparkd.CodeNotFound, "teacher-model", "check the address, which mostly ends in /v1, and the name of the model"
+		out.Code, out.Field = sparkd.CodeNotFound, "teacher-model"
+		out.Remedy = "check the address, which mostly ends in /v1, and the name of the model"
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		out.Code, out.Remedy = sparkd.CodeEngine, "the server refuses the request as it is: a path that is too long for the model's context, or another model"
+		out.Code = sparkd.CodeEngine
+		out.Remedy = "the server refuses the request as it is: a path that is too long for the model's context, " +
+			"or another model"
 	}
 	return &out
 }
@@ -85,7 +91,8 @@ func teacherFlag(err error) error {
 	if e.Field == "engine.api_key_file" {
 		e.Field = "teacher-key-file"
 	} else {
-		e.Field, e.Remedy = "teacher", `write the address in front of /chat/completions, such as "http://127.0.0.1:8000/v1"`
+		e.Field = "teacher"
+		e.Remedy = `write the address in front of /chat/completions, such as "http://127.0.0.1:8000/v1"`
 	}
 	return &e
 }

@@ -104,8 +104,9 @@ func windows(t *Trajectory, p sampler.Prompt, window int, opening []Message) []R
 			continue
 		}
 		rows = append(rows, Row{
-			Prompt: append(opening[:len(opening):len(opening)], Message{Role: "user", Content: user}), Completion: []Message{answer(s, p.Style)},
-			Task: t.Task.String(), Source: t.Source, Success: true, Step: i + 1,
+			Prompt:     append(opening[:len(opening):len(opening)], Message{Role: "user", Content: user}),
+			Completion: []Message{answer(s, p.Style)},
+			Task:       t.Task.String(), Source: t.Source, Success: true, Step: i + 1,
 		})
 	}
 	return rows

@@ -75,9 +75,11 @@ func (s *session) run(args ...string) result {
 
 // cli is a command line on the session's data, with the scripted engine and the corridor.
 func (s *session) cli(engine sparkd.Engine, stdout, stderr io.Writer) *cli {
+	corridor := func(context.Context, string) (sparkd.Env, error) { return &daemontest.Corridor{}, nil }
 	return &cli{
-		environ: []string{"SPARKD_DAEMON_DATA=" + s.data, "SPARKD_API_LISTEN=127.0.0.1:0"}, stdout: stdout, stderr: stderr,
-		parts: daemon.Parts{Engine: engine, OpenEnv: func(context.Context, string) (sparkd.Env, error) { return &daemontest.Corridor{}, nil }},
+		environ: []string{"SPARKD_DAEMON_DATA=" + s.data, "SPARKD_API_LISTEN=127.0.0.1:0"},
+		stdout:  stdout, stderr: stderr,
+		parts: daemon.Parts{Engine: engine, OpenEnv: corridor},
 	}
 }
 
@@ -126,8 +128,10 @@ func TestHelp(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	s := newSession(t)
 	for _, args := range [][]string{
-		{}, {"grow"}, {"tree"}, {"tree", "a", "b"}, {"serve", "now"}, {"run", "--leaves", "many"}, {"run", "--no-such-flag"},
-		{"run", "--roots", "9"}, {"run", "--policy", ""}, {"config", "--set", "daemon.tres=3"}, {"config", "--set", "daemon"},
+		{}, {"grow"}, {"tree"}, {"tree", "a", "b"}, {"serve", "now"}, {"run", "--leaves", "many"},
+		{"run", "--no-such-flag"},
+		{"run", "--roots", "9"}, {"run", "--policy", ""}, {"config", "--set", "daemon.tres=3"},
+		{"config", "--set", "daemon"},
 		{"config", "--check", "none.toml"}, {"run", "--advantage", "gae"}, {"run", "--spec", "none.json"},
 		{"run", "--policy", "best"}, {"run", "--split", "test"},
 	} {
@@ -142,10 +146,14 @@ func TestRunShowsWhatItGrew(t *testing.T) {
 	s := newSession(t)
 	r, out := s.job("first")
 	drawn, rest, _ := strings.Cut(strings.TrimPrefix(r.stdout, "\n"), "\n\n")
-	if id := ulids.FindString(drawn); s.must("tree", id).stdout != drawn+"\n" || !strings.Contains(drawn, "⑂ 2 tag:explore") {
+	if id := ulids.FindString(drawn); s.must("tree", id).stdout != drawn+"\n" ||
+		!strings.Contains(drawn, "⑂ 2 tag:explore") {
 		t.Errorf("the tree with most forks is drawn as\n%s", drawn)
 	}
-	for _, want := range []string{"task ", "household/train/0 ", "household/train/1 ", "all ", "of 16 trajectories reached the goal · rollout first · " + out + "\n"} {
+	for _, want := range []string{
+		"task ", "household/train/0 ", "household/train/1 ", "all ",
+		"of 16 trajectories reached the goal · rollout first · " + out + "\n",
+	} {
 		if !strings.Contains(rest, want) {
 			t.Errorf("no %q in\n%s", want, rest)
 		}
@@ -205,16 +213,19 @@ func TestLookAtWhatIsStored(t *testing.T) {
 	if err := json.Unmarshal([]byte(one), &decoded); err != nil || decoded.ID != id || len(decoded.Nodes) == 0 {
 		t.Errorf("tree --json: %v", err)
 	}
-	if r := s.run("tree", "nobody"); r.code != exitFailure || !strings.Contains(r.stderr, `there is no tree and no rollout "nobody"`) {
+	if r := s.run("tree", "nobody"); r.code != exitFailure ||
+		!strings.Contains(r.stderr, `there is no tree and no rollout "nobody"`) {
 		t.Errorf("an unknown tree: %+v", r)
 	}
 	if r := s.must("rollouts"); !strings.HasPrefix(r.stdout, "first ") || !strings.Contains(r.stdout, " done ") {
 		t.Errorf("rollouts: %q", r.stdout)
 	}
-	if r := s.must("export", "first", "--format", "tree"); strings.Count(r.stdout, "\n") != 2 || !strings.Contains(r.stderr, "--after ") {
+	if r := s.must("export", "first", "--format", "tree"); strings.Count(r.stdout, "\n") != 2 ||
+		!strings.Contains(r.stderr, "--after ") {
 		t.Errorf("export: %d lines, %q", strings.Count(r.stdout, "\n"), r.stderr)
 	}
-	if r := s.must("check"); !strings.Contains(r.stdout, "1 rollout, 2 trees (2 finished)") || !strings.HasSuffix(r.stdout, "0 problems\n") {
+	if r := s.must("check"); !strings.Contains(r.stdout, "1 rollout, 2 trees (2 finished)") ||
+		!strings.HasSuffix(r.stdout, "0 problems\n") {
 		t.Errorf("check: %q", r.stdout)
 	}
 	if r := s.must("info"); !strings.Contains(r.stdout, "engine: none") {
@@ -256,9 +267,13 @@ func TestForeignFolder(t *testing.T) {
 // What is wrong with the lines of a run is said before it grows anything.
 func TestRunChecksItsOutputFirst(t *testing.T) {
 	s := newSession(t)
-	for _, args := range [][]string{{"--format", "csv"}, {"--dedupe", "some"}, {"--advantage", "gae"}, {"--out", s.dir}, {"--out", filepath.Join(s.dir, "x.csv")}, {"--out", filepath.Join(s.dir, "none", "x.jsonl")}} {
+	for _, args := range [][]string{
+		{"--format", "csv"}, {"--dedupe", "some"}, {"--advantage", "gae"}, {"--out", s.dir},
+		{"--out", filepath.Join(s.dir, "x.csv")}, {"--out", filepath.Join(s.dir, "none", "x.jsonl")},
+	} {
 		r := s.run(append([]string{"run"}, args...)...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, args[0][2:]+": ") || !strings.Contains(r.stderr, "remedy") {
+		if r.code != exitUsage || !strings.Contains(r.stderr, args[0][2:]+": ") ||
+			!strings.Contains(r.stderr, "remedy") {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}
@@ -325,7 +340,8 @@ func TestErrorsAsJSON(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	s := newSession(t)
-	if r := s.must("config", "--set", "daemon.trees=3"); !strings.Contains(r.stdout, "trees = 3") || !strings.Contains(r.stdout, "# flag") || !strings.Contains(r.stdout, "# env SPARKD_DAEMON_DATA") {
+	if r := s.must("config", "--set", "daemon.trees=3"); !strings.Contains(r.stdout, "trees = 3") ||
+		!strings.Contains(r.stdout, "# flag") || !strings.Contains(r.stdout, "# env SPARKD_DAEMON_DATA") {
 		t.Errorf("%s", r.stdout)
 	}
 	if r := s.must("config", "--check", "../../config.toml"); r.stdout != "../../config.toml is valid\n" {
@@ -345,7 +361,8 @@ func TestConfig(t *testing.T) {
 func TestVersion(t *testing.T) {
 	s := newSession(t)
 	var v map[string]string
-	if err := json.Unmarshal([]byte(s.must("version", "--json").stdout), &v); err != nil || v["version"] == "" || v["go"] == "" {
+	if err := json.Unmarshal([]byte(s.must("version", "--json").stdout), &v); err != nil || v["version"] == "" ||
+		v["go"] == "" {
 		t.Errorf("%v %v", err, v)
 	}
 	if s.must("--version").stdout != s.must("version").stdout {
@@ -367,7 +384,8 @@ func TestSpecFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := got.Rollout.Spec
-	if spec.ID != "from-file" || spec.MaxSteps != 2 || spec.Budget.Leaves != 2 || spec.Policy.Roots != 1 || len(spec.Tasks.Indices) != 2 || spec.Policy.Branch != 2 {
+	if spec.ID != "from-file" || spec.MaxSteps != 2 || spec.Budget.Leaves != 2 || spec.Policy.Roots != 1 ||
+		len(spec.Tasks.Indices) != 2 || spec.Policy.Branch != 2 {
 		t.Errorf("%+v", spec)
 	}
 }

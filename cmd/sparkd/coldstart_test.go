@@ -49,16 +49,19 @@ func TestColdstart(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stderr), &sum); err != nil {
 		t.Fatalf("%v in %q", err, r.stderr)
 	}
-	if len(rows) != 10 || sum.Trajectories != 10 || sum.Own != 2 || sum.Rows != 10 || sum.Steps < 30 || sum.Explore <= 0 || sum.Explore >= 1 {
+	if len(rows) != 10 || sum.Trajectories != 10 || sum.Own != 2 || sum.Rows != 10 || sum.Steps < 30 ||
+		sum.Explore <= 0 || sum.Explore >= 1 {
 		t.Errorf("%d rows, %+v", len(rows), sum)
 	}
 	for i, row := range rows {
-		if row.Task != fmt.Sprintf("household/train/%d", i) || !row.Success || len(row.Messages) < 4 || row.Messages[0].Role != "user" {
+		if row.Task != fmt.Sprintf("household/train/%d", i) || !row.Success || len(row.Messages) < 4 ||
+			row.Messages[0].Role != "user" {
 			t.Errorf("row %d: %+v", i, row)
 		}
 	}
 	packed := filepath.Join(s.dir, "rows.jsonl.zst")
-	if told := s.must("coldstart", "--trajectories", "10", "--own", "0.2", "--out", packed); told.stdout != "" || !strings.HasPrefix(told.stderr, "10 trajectories, 2 of them sought, 8 golden: 10 rows, ") {
+	if told := s.must("coldstart", "--trajectories", "10", "--own", "0.2", "--out", packed); told.stdout != "" ||
+		!strings.HasPrefix(told.stderr, "10 trajectories, 2 of them sought, 8 golden: 10 rows, ") {
 		t.Errorf("%+v", told)
 	}
 	d, err := zstd.NewReader(nil)
@@ -69,8 +72,10 @@ func TestColdstart(t *testing.T) {
 	if plain, err := d.DecodeAll([]byte(readFile(t, packed)), nil); err != nil || string(plain) != r.stdout {
 		t.Errorf("%d bytes unpacked of %d: %v", len(plain), len(r.stdout), err)
 	}
-	steps := readRows(t, s.must("coldstart", "--trajectories", "2", "--prompt", "paper", "--window", "5", "--split", "l1", "--from", "7").stdout)
-	if len(steps) < 6 || steps[0].Task != "household/l1/7" || steps[0].Step != 1 || len(steps[0].Prompt) != 2 || len(steps[0].Completion) != 1 || steps[0].Messages != nil {
+	steps := readRows(t, s.must("coldstart", "--trajectories", "2", "--prompt", "paper", "--window", "5",
+		"--split", "l1", "--from", "7").stdout)
+	if len(steps) < 6 || steps[0].Task != "household/l1/7" || steps[0].Step != 1 || len(steps[0].Prompt) != 2 ||
+		len(steps[0].Completion) != 1 || steps[0].Messages != nil {
 		t.Errorf("%d rows, the first is %+v", len(steps), steps[0])
 	}
 }
@@ -94,7 +99,8 @@ func TestColdstartRefuses(t *testing.T) {
 	teacher := []string{"--teacher", "http://127.0.0.1:1/v1", "--teacher-model", "m"}
 	with := func(args ...string) []string { return append(args, teacher...) }
 	stepwise := filepath.Join(s.dir, "stepwise.jsonl")
-	if err := os.WriteFile(stepwise, []byte(`{"prompt":[],"completion":[],"task":"household/train/0","step":1}`+"\n"), 0o600); err != nil {
+	row := `{"prompt":[],"completion":[],"task":"household/train/0","step":1}` + "\n"
+	if err := os.WriteFile(stepwise, []byte(row), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -152,7 +158,8 @@ func TestColdstartRefuses(t *testing.T) {
 		if strings.Contains(c.says, "cannot use") {
 			args = []string{"--teacher-model", "m", "--teacher", "ftp://x"}
 		}
-		if r := s.run(append([]string{"coldstart"}, args...)...); r.code != exitUsage || r.stdout != "" || !strings.Contains(r.stderr, c.says) {
+		if r := s.run(append([]string{"coldstart"}, args...)...); r.code != exitUsage || r.stdout != "" ||
+			!strings.Contains(r.stderr, c.says) {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}
@@ -161,7 +168,9 @@ func TestColdstartRefuses(t *testing.T) {
 var pathStep = regexp.MustCompile(`(?m)^\{"step":.*"action":("[^\n]*")\}$`)
 
 // teach is a teacher that answers every path well, but for those that spoil takes.
-func teach(t *testing.T, spoil func(n int64, w http.ResponseWriter, r *http.Request) bool) (url string, asked *atomic.Int64) {
+func teach(
+	t *testing.T, spoil func(n int64, w http.ResponseWriter, r *http.Request) bool,
+) (url string, asked *atomic.Int64) {
 	t.Helper()
 	asked = &atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -175,7 +184,9 @@ func teach(t *testing.T, spoil func(n int64, w http.ResponseWriter, r *http.Requ
 		for _, m := range pathStep.FindAllStringSubmatch(in.Messages[1].Content, -1) {
 			items = append(items, `{"reason":"<explore>this or that?</explore>","action":`+m[1]+`}`)
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{map[string]any{"finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": "[" + strings.Join(items, ",") + "]"}}}})
+		message := map[string]any{"role": "assistant", "content": "[" + strings.Join(items, ",") + "]"}
+		choice := map[string]any{"finish_reason": "stop", "message": message}
+		_ = json.NewEncoder(w).Encode(map[string]any{"choices": []any{choice}})
 	}))
 	t.Cleanup(server.Close)
 	return server.URL + "/v1", asked
@@ -188,20 +199,26 @@ func TestColdstartTeacher(t *testing.T) {
 	url, asked := teach(t, nil)
 	out := filepath.Join(s.dir, "rows.jsonl")
 	args := []string{"coldstart", "--teacher", url, "--teacher-model", "m", "--out", out}
-	if r := s.must(append(args, "--trajectories", "3")...); !strings.HasPrefix(r.stderr, "3 trajectories: 3 rows, ") || !strings.Contains(r.stderr, "<explore> on 100% of them; 0 paths left out, 0 of 3 answers of the teacher refused") {
+	r := s.must(append(args, "--trajectories", "3")...)
+	if !strings.HasPrefix(r.stderr, "3 trajectories: 3 rows, ") || !strings.Contains(r.stderr,
+		"<explore> on 100% of them; 0 paths left out, 0 of 3 answers of the teacher refused") {
 		t.Errorf("%q", r.stderr)
 	}
 	before := readFile(t, out)
-	if rows := readRows(t, before); len(rows) != 3 || rows[0].Source != coldstart.Retro || !strings.HasPrefix(rows[2].Messages[1].Content, "<explore>this or that?</explore><action>go to ") {
+	if rows := readRows(t, before); len(rows) != 3 || rows[0].Source != coldstart.Retro ||
+		!strings.HasPrefix(rows[2].Messages[1].Content, "<explore>this or that?</explore><action>go to ") {
 		t.Errorf("%+v", rows)
 	}
 	asked.Store(0)
-	r := s.must(append(args, "--trajectories", "5", "--resume")...)
+	r = s.must(append(args, "--trajectories", "5", "--resume")...)
 	after := readFile(t, out)
-	if asked.Load() != 2 || !strings.HasPrefix(after, before) || len(readRows(t, after)) != 5 || !strings.Contains(r.stderr, "2 trajectories: ") || !strings.Contains(r.stderr, "3 trajectories had been written before") {
+	if asked.Load() != 2 || !strings.HasPrefix(after, before) || len(readRows(t, after)) != 5 ||
+		!strings.Contains(r.stderr, "2 trajectories: ") ||
+		!strings.Contains(r.stderr, "3 trajectories had been written before") {
 		t.Errorf("%d asked, %q", asked.Load(), r.stderr)
 	}
-	if r := s.must(append(args, "--trajectories", "5", "--resume")...); readFile(t, out) != after || !strings.HasPrefix(r.stderr, "0 trajectories; ") {
+	if r := s.must(append(args, "--trajectories", "5", "--resume")...); readFile(t, out) != after ||
+		!strings.HasPrefix(r.stderr, "0 trajectories; ") {
 		t.Errorf("nothing to do: %q", r.stderr)
 	}
 	// A run that was killed while it wrote: the line that was cut off goes, and the one before.
@@ -250,8 +267,10 @@ func TestColdstartGolden(t *testing.T) {
 		}
 		return n < 3
 	})
-	args := []string{"coldstart", "--env", "household", "--golden", file, "--teacher", url, "--teacher-model", "m", "--inflight", "1"}
-	if r := s.run(args...); r.code != exitFailure || !strings.Contains(r.stderr, "teacher-key-file: ") || r.stdout != "" {
+	args := []string{"coldstart", "--env", "household", "--golden", file, "--teacher", url, "--teacher-model", "m",
+		"--inflight", "1"}
+	if r := s.run(args...); r.code != exitFailure || !strings.Contains(r.stderr, "teacher-key-file: ") ||
+		r.stdout != "" {
 		t.Errorf("without the key: %+v", r)
 	}
 	r := s.must(append(args, "--teacher-key-file", key, "--json")...)
@@ -262,7 +281,9 @@ func TestColdstartGolden(t *testing.T) {
 	if rows := readRows(t, r.stdout); len(rows) != 3 || sum.Trajectories != 3 || len(sum.LeftOut) != 1 {
 		t.Errorf("%d rows, %+v", len(rows), sum)
 	}
-	if r := s.must(append(args, "--teacher-key-file", key, "--trajectories", "2")...); !strings.Contains(r.stderr, "left out household/train/1: the path does not reach the goal") || len(readRows(t, r.stdout)) != 1 {
+	r = s.must(append(args, "--teacher-key-file", key, "--trajectories", "2")...)
+	if !strings.Contains(r.stderr, "left out household/train/1: the path does not reach the goal") ||
+		len(readRows(t, r.stdout)) != 1 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -281,8 +302,10 @@ func TestColdstartInterrupted(t *testing.T) {
 	})
 	out := filepath.Join(s.dir, "rows.jsonl")
 	var stdout, stderr screenText
-	code := s.cli(nil, &stdout, &stderr).main(signals, []string{"coldstart", "--teacher", url, "--teacher-model", "m", "--trajectories", "4", "--inflight", "1", "--out", out})
-	if code != exitInterrupted || !strings.HasPrefix(stderr.String(), "interrupted after 2 trajectories: ") || !strings.Contains(stderr.String(), "with --resume goes on\n") {
+	code := s.cli(nil, &stdout, &stderr).main(signals, []string{"coldstart", "--teacher", url, "--teacher-model", "m",
+		"--trajectories", "4", "--inflight", "1", "--out", out})
+	if code != exitInterrupted || !strings.HasPrefix(stderr.String(), "interrupted after 2 trajectories: ") ||
+		!strings.Contains(stderr.String(), "with --resume goes on\n") {
 		t.Errorf("exit %d, %q", code, stderr.String())
 	}
 	if rows := readRows(t, readFile(t, out)); len(rows) != 2 {
@@ -302,7 +325,9 @@ func TestColdstartRefusedByAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := s.run("coldstart", "--teacher", url, "--teacher-model", "m", "--trajectories", "2", "--out", out)
-	if r.code != exitFailure || strings.Count(r.stderr, "left out household/train/") != 2 || !strings.Contains(r.stderr, "6 of 6 answers of the teacher refused") || !strings.Contains(r.stderr, "nothing was written") {
+	if r.code != exitFailure || strings.Count(r.stderr, "left out household/train/") != 2 ||
+		!strings.Contains(r.stderr, "6 of 6 answers of the teacher refused") ||
+		!strings.Contains(r.stderr, "nothing was written") {
 		t.Errorf("%+v", r)
 	}
 	if readFile(t, out) != "old" {
@@ -312,7 +337,8 @@ func TestColdstartRefusedByAll(t *testing.T) {
 	s.must("coldstart", "--teacher", good, "--teacher-model", "m", "--trajectories", "1", "--out", out)
 	old := readFile(t, out)
 	r = s.run("coldstart", "--teacher", url, "--teacher-model", "m", "--trajectories", "2", "--out", out, "--resume")
-	if r.code != exitFailure || !strings.Contains(r.stderr, "nothing was written: every path was left out") || readFile(t, out) != old {
+	if r.code != exitFailure || !strings.Contains(r.stderr, "nothing was written: every path was left out") ||
+		readFile(t, out) != old {
 		t.Errorf("the rest is left out, too: %+v", r)
 	}
 }
@@ -323,7 +349,9 @@ func TestColdstartFullDisk(t *testing.T) {
 	if _, err := os.Stat(full); err != nil {
 		t.Skip("NOT RUN: this system has no " + full)
 	}
-	if r := newSession(t).run("coldstart", "--trajectories", "2", "--out", full); r.code != exitFailure || !strings.Contains(r.stderr, "out: cannot write the rows: ") || !strings.Contains(r.stderr, "remedy: make room") {
+	if r := newSession(t).run("coldstart", "--trajectories", "2", "--out", full); r.code != exitFailure ||
+		!strings.Contains(r.stderr, "out: cannot write the rows: ") ||
+		!strings.Contains(r.stderr, "remedy: make room") {
 		t.Errorf("%+v", r)
 	}
 }

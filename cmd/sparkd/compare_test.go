@@ -17,8 +17,8 @@ var times = regexp.MustCompile(`\d+\.\d s`)
 func TestCompare(t *testing.T) {
 	s := newSession(t)
 	page := filepath.Join(s.dir, "compare.html")
-	args := []string{"compare", "--id", "c", "--policies", "spark,linear,random:probability=0.5:branch=3", "--tasks", "3", "--max-steps", "14", "--leaves", "6",
-		"--seed", "3", "--out", page}
+	args := []string{"compare", "--id", "c", "--policies", "spark,linear,random:probability=0.5:branch=3",
+		"--tasks", "3", "--max-steps", "14", "--leaves", "6", "--seed", "3", "--out", page}
 	shown := s.must(args...)
 	golden(t, "compare.txt", times.ReplaceAll(s.timeless(shown.stdout), []byte("T s")))
 
@@ -31,14 +31,16 @@ func TestCompare(t *testing.T) {
 	}
 	for _, r := range got.Rows {
 		sum := r.Summary
-		if sum.Tasks != 3 || sum.Trajectories == 0 || sum.PassAt1.Low > sum.PassAt1.Value || sum.PassAt1.High < sum.PassAt1.Value {
+		if sum.Tasks != 3 || sum.Trajectories == 0 || sum.PassAt1.Low > sum.PassAt1.Value ||
+			sum.PassAt1.High < sum.PassAt1.Value {
 			t.Errorf("%s: %+v", r.Label, sum)
 		}
 		if d := sum.Saved.Value - sum.SavedByFormula; d > 1e-9 || d < -1e-9 {
 			t.Errorf("%s: saved %v, by formula %v", r.Label, sum.Saved.Value, sum.SavedByFormula)
 		}
 	}
-	if linear := got.Rows[1]; linear.Policy.Roots != 6 || len(linear.Summary.ForkDepths) != 0 || linear.Summary.Saved.Value != 0 {
+	if linear := got.Rows[1]; linear.Policy.Roots != 6 || len(linear.Summary.ForkDepths) != 0 ||
+		linear.Summary.Saved.Value != 0 {
 		t.Errorf("chains: %+v", linear)
 	}
 	if p := got.Rows[2].Policy; p.Probability != .5 || p.Branch != 3 {
@@ -62,7 +64,9 @@ func TestCompare(t *testing.T) {
 func TestCompareContexts(t *testing.T) {
 	s := newSession(t)
 	var got report.Comparison
-	if err := json.Unmarshal([]byte(s.must("compare", "--policies", "spark", "--contexts", "append,window", "--tasks", "2", "--max-steps", "6", "--json").stdout), &got); err != nil {
+	r := s.must("compare", "--policies", "spark", "--contexts", "append,window", "--tasks", "2", "--max-steps", "6",
+		"--json")
+	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Rows) != 2 || got.Rows[0].Context != "append" || got.Rows[1].Label != "spark/window" {

@@ -37,7 +37,8 @@ func TestCompletes(t *testing.T) {
 		{"export --pol", ":4\n"},
 		{"completion z", "zsh\n"},
 	} {
-		if r := s.must(append([]string{"__complete"}, strings.Split(c.asked, " ")...)...); !strings.HasPrefix(r.stdout, c.want) {
+		r := s.must(append([]string{"__complete"}, strings.Split(c.asked, " ")...)...)
+		if !strings.HasPrefix(r.stdout, c.want) {
 			t.Errorf("%s: %q, want %q", c.asked, r.stdout, c.want)
 		}
 	}

@@ -38,7 +38,8 @@ func TestFolderInUse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := list(mine); r.code != exitFailure || r.stdout != "" || !strings.Contains(r.stderr, "a running sparkd uses "+mine.data) || !strings.Contains(r.stderr, "--addr") {
+		if r := list(mine); r.code != exitFailure || r.stdout != "" ||
+			!strings.Contains(r.stderr, "a running sparkd uses "+mine.data) || !strings.Contains(r.stderr, "--addr") {
 			t.Errorf("the folder names %s: %+v", name, r)
 		}
 	}
@@ -63,7 +64,8 @@ func TestFolderInUse(t *testing.T) {
 func TestSettingsBesideAnAddress(t *testing.T) {
 	s := newSession(t)
 	for _, c := range []struct{ args, says string }{
-		{"run --addr 127.0.0.1:1 --model x.gguf", "--model is for a process of its own, and the daemon at 127.0.0.1:1 has its own settings"},
+		{"run --addr 127.0.0.1:1 --model x.gguf",
+			"--model is for a process of its own, and the daemon at 127.0.0.1:1 has its own settings"},
 		{"run --addr 127.0.0.1:1 --data x", "--data is for"},
 		{"run --addr 127.0.0.1:1 --set engine.threads=1", "--set engine.threads is for"},
 		{"run --addr 127.0.0.1:1 --alfworld-data x", "--alfworld-data is for"},
@@ -76,7 +78,8 @@ func TestSettingsBesideAnAddress(t *testing.T) {
 			t.Errorf("%s: %+v", c.args, r)
 		}
 	}
-	if r := s.run("rollouts", "--addr", "127.0.0.1:1", "--set", "api.token=x"); r.code != exitFailure || !strings.Contains(r.stderr, "no daemon at 127.0.0.1:1") {
+	if r := s.run("rollouts", "--addr", "127.0.0.1:1", "--set", "api.token=x"); r.code != exitFailure ||
+		!strings.Contains(r.stderr, "no daemon at 127.0.0.1:1") {
 		t.Errorf("the client's token: %+v", r)
 	}
 }

@@ -42,7 +42,8 @@ func sampleTree() *sparkd.Tree {
 		ID: "01JTREE", Task: sparkd.Task{Env: "household", Split: "train", Index: 7},
 		Goal: "put a clean mug in\ncoffeemachine", State: sparkd.TreeDone,
 	}
-	t.Nodes = []*sparkd.Node{{ID: 0, Parent: -1, Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: make([]sparkd.Token, 1412)}}}}
+	opening := sparkd.Span{Source: sparkd.SourcePrompt, Tokens: make([]sparkd.Token, 1412)}
+	t.Nodes = []*sparkd.Node{{ID: 0, Parent: -1, Spans: []sparkd.Span{opening}}}
 	add := func(parent int, action, tag, reason string, k int) *sparkd.Node {
 		n := &sparkd.Node{ID: len(t.Nodes), Parent: parent, Depth: t.Nodes[parent].Depth + 1,
 			Action: action, Valid: true, Admissible: true, Decision: sparkd.Decision{K: k, Reason: reason}}
@@ -66,9 +67,11 @@ func sampleTree() *sparkd.Tree {
 		last = add(last, "look", "think", "linear", 1).ID
 	}
 	t.Nodes[last].Action, t.Nodes[last].Valid = "", false
-	t.Nodes[last].Spans = []sparkd.Span{{Source: sparkd.SourceModel, Text: "I am not sure\nwhat to do now, but \x1b]0;title\a I could look at the shelf again"}}
+	t.Nodes[last].Spans = []sparkd.Span{{Source: sparkd.SourceModel,
+		Text: "I am not sure\nwhat to do now, but \x1b]0;title\a I could look at the shelf again"}}
 	broken := add(last, "", "", "linear", 1)
-	broken.Outcome, broken.Done, broken.Error = sparkd.OutcomeFailed, true, sparkd.Errorf(sparkd.CodeEngine, "the engine went away")
+	broken.Outcome, broken.Done = sparkd.OutcomeFailed, true
+	broken.Error = sparkd.Errorf(sparkd.CodeEngine, "the engine went away")
 	t.Stats = sparkd.Stats{Leaves: 3, Forks: 1, Nodes: 13, Failed: 1, Successes: 1, GeneratedTokens: 1204,
 		PromptTokens: 30000, ComputedTokens: 2310, CachedTokens: 27690}
 	return t
@@ -116,7 +119,8 @@ func TestSummary(t *testing.T) {
 // Progress is one line that fits on a terminal, and plain lines elsewhere.
 func TestProgress(t *testing.T) {
 	r := &sparkd.Rollout{State: sparkd.RolloutRunning, Trees: []string{"a", "b"}, Done: 1, Spec: sparkd.DefaultSpec(),
-		Stats: sparkd.Stats{Leaves: 9, Forks: 4, Nodes: 61, GeneratedTokens: 600, PromptTokens: 1000, CachedTokens: 940, Failed: 2}}
+		Stats: sparkd.Stats{Leaves: 9, Forks: 4, Nodes: 61, Failed: 2,
+			GeneratedTokens: 600, PromptTokens: 1000, CachedTokens: 940}}
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var out bytes.Buffer
 	p := progress{status: status{out: &out, begin: begin}}

@@ -24,7 +24,9 @@ func TestMain(m *testing.M) {
 func TestExitCodes(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	for name, text := range map[string]string{"file": "", "junk.gguf": "junk", "bad.toml": "[daemon]\ntrees = 0\n", "bad.json": "{"} {
+	for name, text := range map[string]string{
+		"file": "", "junk.gguf": "junk", "bad.toml": "[daemon]\ntrees = 0\n", "bad.json": "{",
+	} {
 		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +74,8 @@ func TestExitCodes(t *testing.T) {
 	} {
 		cmd := exec.Command(os.Args[0], strings.Fields(c.args)...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), asCommand+"=1", "HOME="+dir, "XDG_DATA_HOME="+in("home"), "SPARKD_API_LISTEN=127.0.0.1:0", c.environ)
+		cmd.Env = append(os.Environ(), asCommand+"=1", "HOME="+dir, "XDG_DATA_HOME="+in("home"),
+			"SPARKD_API_LISTEN=127.0.0.1:0", c.environ)
 		out, err := cmd.CombinedOutput()
 		var ended *exec.ExitError
 		if err != nil && !errors.As(err, &ended) {

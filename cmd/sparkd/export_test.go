@@ -38,7 +38,8 @@ func TestExportFormats(t *testing.T) {
 			t.Fatalf("%s: %v, %+v", format, err, r)
 		}
 		m := readManifest(t, out)
-		if m.Format != format || m.Advantage != "grpo" || m.Trees != 2 || m.Lines != strings.Count(string(lines), "\n") ||
+		if m.Format != format || m.Advantage != "grpo" || m.Trees != 2 ||
+			m.Lines != strings.Count(string(lines), "\n") ||
 			m.SHA256 != fmt.Sprintf("%x", sha256.Sum256(lines)) {
 			t.Errorf("%s: %+v", format, m)
 		}
@@ -73,15 +74,20 @@ func TestExportFilters(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stderr), &told); err != nil {
 		t.Fatalf("%v: %s", err, r.stderr)
 	}
-	if m := told.Manifest; told.Cursor == "" || m.Filter != "rollout=first,success=true" || m.Lines != strings.Count(r.stdout, "\n") {
+	if m := told.Manifest; told.Cursor == "" || m.Filter != "rollout=first,success=true" ||
+		m.Lines != strings.Count(r.stdout, "\n") {
 		t.Errorf("%+v", told)
 	}
-	if r := s.must("export", "--filter", "env=elsewhere"); r.stdout != "" || !strings.Contains(r.stderr, "left out 2 trees: filter env") {
+	if r := s.must("export", "--filter", "env=elsewhere"); r.stdout != "" ||
+		!strings.Contains(r.stderr, "left out 2 trees: filter env") {
 		t.Errorf("%+v", r)
 	}
-	for _, args := range [][]string{{"--filter", "color=red"}, {"--filter", "success"}, {"--advantage", "treerl", "--weighting", "size"},
-		{"--pairs", "cousin"}, {"--pairs-most", "-1"}, {"--dedupe", "some"}, {"--reward-cmd", "true", "--after", "1"}, {"--reward-cmd", `"`}, {"--reward-cmd", ""},
-		{"--advantage", "gigpo", "--step-weight", "0"}, {"--out", filepath.Join(s.dir, "x.csv")}, {"--out", filepath.Join(s.dir, "x.jsonl.gz")}} {
+	for _, args := range [][]string{{"--filter", "color=red"}, {"--filter", "success"},
+		{"--advantage", "treerl", "--weighting", "size"},
+		{"--pairs", "cousin"}, {"--pairs-most", "-1"}, {"--dedupe", "some"}, {"--reward-cmd", "true", "--after", "1"},
+		{"--reward-cmd", `"`}, {"--reward-cmd", ""},
+		{"--advantage", "gigpo", "--step-weight", "0"}, {"--out", filepath.Join(s.dir, "x.csv")},
+		{"--out", filepath.Join(s.dir, "x.jsonl.gz")}} {
 		if r := s.run(append([]string{"export"}, args...)...); r.code != exitUsage {
 			t.Errorf("%v: %+v", args, r)
 		}
@@ -91,11 +97,13 @@ func TestExportFilters(t *testing.T) {
 // An export that leaves out all that it could have written fails, with the remedy.
 func TestExportRefused(t *testing.T) {
 	s := newSession(t)
-	if r, _ := s.job("lone", "--roots", "1", "--leaves", "1", "--policy", "linear", "--advantage", "rloo"); !strings.Contains(r.stderr, "nothing was exported") {
+	r, _ := s.job("lone", "--roots", "1", "--leaves", "1", "--policy", "linear", "--advantage", "rloo")
+	if !strings.Contains(r.stderr, "nothing was exported") {
 		t.Errorf("the run that grew them: %s", r.stderr)
 	}
-	r := s.run("export", "--advantage", "rloo")
-	if r.code != exitUsage || !strings.Contains(r.stderr, "rloo: only one trajectory ended") || !strings.Contains(r.stderr, "remedy: use grpo") {
+	r = s.run("export", "--advantage", "rloo")
+	if r.code != exitUsage || !strings.Contains(r.stderr, "rloo: only one trajectory ended") ||
+		!strings.Contains(r.stderr, "remedy: use grpo") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -121,7 +129,8 @@ func TestExportRewardCommand(t *testing.T) {
 			}
 		}
 	}
-	if r := s.run("export", "--reward-cmd", "false"); r.code != exitUsage || !strings.Contains(r.stderr, "left out 2 trees: it was not re-scored: the rule ended") {
+	if r := s.run("export", "--reward-cmd", "false"); r.code != exitUsage ||
+		!strings.Contains(r.stderr, "left out 2 trees: it was not re-scored: the rule ended") {
 		t.Errorf("a rule that ends: %+v", r)
 	}
 }

@@ -92,10 +92,12 @@ func TestCommandsBesideADaemon(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", s.dir) // where the default folder is not there
 	var stdout, stderr screenText
 	elsewhere := &cli{stdout: &stdout, stderr: &stderr}
-	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=" + addr}); code != exitOK || !strings.HasPrefix(stdout.String(), "first ") {
+	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=" + addr}); code != exitOK ||
+		!strings.HasPrefix(stdout.String(), "first ") {
 		t.Errorf("no folder is named and none is there: exit %d\n%s%s", code, &stdout, &stderr)
 	}
-	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=127.0.0.1:1"}); code != exitFailure || !strings.Contains(stderr.String(), "--addr") {
+	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=127.0.0.1:1"}); code != exitFailure ||
+		!strings.Contains(stderr.String(), "--addr") {
 		t.Errorf("nor a daemon: exit %d\n%s", code, &stderr)
 	}
 	if r := s.must("engines", "--set", "api.listen="+addr); !strings.Contains(r.stdout, "scripted") {
@@ -107,7 +109,8 @@ func TestCommandsBesideADaemon(t *testing.T) {
 	if r, _ := s.job("second", "--addr", addr); !strings.Contains(r.stdout, "rollout second") {
 		t.Errorf("run --addr: %q", r.stdout)
 	}
-	if r := s.run("run", "--addr", "127.0.0.1:1"); r.code != exitFailure || !strings.Contains(r.stderr, "no daemon at 127.0.0.1:1") {
+	if r := s.run("run", "--addr", "127.0.0.1:1"); r.code != exitFailure ||
+		!strings.Contains(r.stderr, "no daemon at 127.0.0.1:1") {
 		t.Errorf("no daemon: %+v", r)
 	}
 }
