@@ -52,9 +52,11 @@ internal/httpclient: .
 internal/jsonlines: internal/excerpt internal/procgroup
 internal/loopback:
 internal/procgroup:
+internal/sparse:
 internal/suggest:
 
 store: .
+store/storetest: internal/sparse
 export: . branching/advantage
 export/fixture: export export/exporttest
 export/exporttest: .
