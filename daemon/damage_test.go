@@ -57,7 +57,7 @@ func leaveUnfinished(t *testing.T, dir string, ids ...string) {
 
 // overwrite writes nonsense behind the store's back.
 func overwrite(t *testing.T, dir string, keys ...string) {
-	db, err := badger.Open(badger.DefaultOptions(dir).WithExternalMagic(1).WithLogger(nil))
+	db, err := badger.Open(badger.DefaultOptions(dir).WithExternalMagic(2).WithLogger(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

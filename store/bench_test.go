@@ -127,7 +127,7 @@ func BenchmarkCodec(b *testing.B) {
 		b.SetBytes(int64(len(block)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := decodeNodes(block, 1); err != nil {
+			if _, err := decodeNodes(frameVersion, block, 1); err != nil {
 				b.Fatal(err)
 			}
 		}

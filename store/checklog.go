@@ -23,7 +23,7 @@ func (c *checker) checkCompleted() error {
 		var e completion
 		seq := seqOf(key)
 		listed[place{rollout, seq}] = true
-		if err := readItem(item, key, func(p []byte) error { return decodeJSON(key, p, &e) }); err != nil {
+		if err := readItemJSON(item, key, &e); err != nil {
 			return c.add(inTree(err, rollout, ""))
 		}
 		switch h, known := c.trees[e.Tree]; {
@@ -65,7 +65,7 @@ func (c *checker) checkEvents() error {
 			c.lost(next, seq-1)
 		}
 		next = seq + 1
-		if err := readItem(item, key, func(p []byte) error { return decodeJSON(key, p, &e) }); err != nil {
+		if err := readItemJSON(item, key, &e); err != nil {
 			return c.add(err)
 		}
 		c.checkEvent(&e)

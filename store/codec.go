@@ -1,193 +1,87 @@
 package store
 
 import (
-	"encoding/binary"
-	"math"
 	"slices"
-	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"sparkd"
 )
 
-// The nodes of a round are one block: their number, then one node after the other.
-// Whole numbers are varints, strings have their length in front, tokens and the
-// per-token numbers are little-endian 4-byte values. Words that repeat from node to
-// node (engine, policy version, reason …) are written once per block and referred to
-// by their index. Ids are not stored: they follow from the block's key.
-//
-// A span's flags say which slices it has, so that nil and empty stay apart.
+// The nodes of a round are one block: their number as a varint, then a message of words and
+// nodes. Words that repeat from node to node (engine, policy version, reason …) are written
+// once per block, before the first node with them, and referred to by their number. Ids are
+// not stored: they follow from the block's key.
 const (
-	spanTokens byte = 1 << iota
-	spanLogprobs
-	spanSampled
-	spanEntropies
-	spanTokenExact
-	spanTurns
-	spanFlags = 1<<iota - 1
+	blockWord protowire.Number = iota + 1
+	blockNode
 )
 
-const (
-	nodeValid byte = 1 << iota
-	nodeAdmissible
-	nodeDone
-	nodeHasEntropy
-	nodeError
-	nodeFlags = 1<<iota - 1
-)
+// block is a block that is being read.
+type block struct {
+	array []sparkd.Node // those that the block says it has
+	nodes []*sparkd.Node
+}
 
-// sources are the span sources by their stored number.
-var sources = [...]sparkd.Source{sparkd.SourcePrompt, sparkd.SourceModel, sparkd.SourceEnv}
+var blockFields = message[block]{
+	{"words", kind[block]{"repeated string", protowire.BytesType, nil, getWord}},
+	{"nodes", kind[block]{"repeated Node", protowire.BytesType, nil, getNode}},
+}
+
+func getWord(d *decoder, x value, _ *block) error {
+	d.words = append(d.words, string(x.bytes))
+	return nil
+}
+
+func getNode(d *decoder, x value, b *block) error {
+	if len(b.nodes) == len(b.array) {
+		return errFormat
+	}
+	n := &b.array[len(b.nodes)]
+	b.nodes = append(b.nodes, n)
+	return nodeFields.get(d, x.bytes, n)
+}
 
 // encodeNodes returns the block of nodes, whose spans are valid.
 func encodeNodes(nodes []*sparkd.Node) []byte {
 	e := encoder{words: map[string]uint64{"": 0}}
-	e.b = make([]byte, 0, blockSize(nodes))
-	e.uint(uint64(len(nodes)))
-	for _, n := range nodes {
-		e.node(n)
+	e.block = protowire.AppendVarint(nil, uint64(len(nodes)))
+	for i, n := range nodes {
+		e.message = e.message[:0]
+		nodeFields.put(&e, n)
+		e.block = slices.Grow(e.block, (len(nodes)-i)*len(e.message)) // nodes of a round are alike
+		e.block = protowire.AppendTag(e.block, blockNode, protowire.BytesType)
+		e.block = protowire.AppendBytes(e.block, e.message)
 	}
-	return e.b
+	return e.block
 }
 
-// blockSize estimates the size of a block from above, to allocate it at once.
-func blockSize(nodes []*sparkd.Node) int {
-	size := 16
-	for _, n := range nodes {
-		size += 512 + len(n.Action)
-		for i := range n.Spans {
-			s := &n.Spans[i]
-			size += 16 + len(s.Text) + 4*(len(s.Tokens)+len(s.Logprobs)+len(s.SampledLogprobs)+len(s.Entropies))
-		}
-	}
-	return size
-}
+// minNode is the size of the smallest node, a bound for the number of nodes that a block
+// of a given size can hold.
+const minNode = 2
 
-type encoder struct {
-	b     []byte
-	words map[string]uint64
-}
-
-func (e *encoder) node(n *sparkd.Node) {
-	e.b = append(e.b, flags(n.Valid, nodeValid)|flags(n.Admissible, nodeAdmissible)|flags(n.Done, nodeDone)|
-		flags(n.Signals.HasEntropy, nodeHasEntropy)|flags(n.Error != nil, nodeError))
-	e.int(n.Parent)
-	e.int(n.Depth)
-	e.int(n.Round)
-	e.uint(uint64(len(n.Spans)))
-	for i := range n.Spans {
-		e.span(&n.Spans[i])
+// decodeNodes reads a block, encoded as record version says, whose first node has the id
+// first. Nothing is allocated beyond what the block's size allows.
+func decodeNodes(version byte, encoded []byte, first int) ([]*sparkd.Node, error) {
+	if version == 1 {
+		return decodeNodes1(encoded, first)
 	}
-	e.string(n.Action)
-	e.float(n.Reward)
-	e.word(string(n.Outcome))
-	if n.Error != nil {
-		e.word(string(n.Error.Code))
-		e.string(n.Error.Message)
-		e.string(n.Error.Field)
-		e.string(n.Error.Remedy)
+	count, n := protowire.ConsumeVarint(encoded)
+	if n < 0 {
+		return nil, protowire.ParseError(n)
 	}
-	e.string(n.ObsHash)
-	e.word(string(n.Finish))
-	e.signals(&n.Signals)
-	e.int(n.Decision.K)
-	e.int(n.Decision.Index)
-	e.word(n.Decision.Reason)
-	e.float(n.Decision.Score)
-	e.int(n.Decision.Of)
-	e.int(n.Decision.SharedTokens)
-	e.word(n.PolicyVersion)
-	e.word(n.Engine)
-	for _, x := range [...]int{n.PromptTokens, n.CachedTokens, n.ComputedTokens, n.ExpectedTokens, n.ReplaySteps} {
-		e.int(x)
+	if count > uint64(len(encoded)/minNode) {
+		return nil, errShort
 	}
-	e.time(n.Started)
-	e.int(int(n.SampleTime))
-	e.int(int(n.EnvTime))
-}
-
-func (e *encoder) signals(s *sparkd.Signals) {
-	e.uint(uint64(len(s.Tags)))
-	for _, t := range s.Tags {
-		e.word(t)
+	b := block{array: make([]sparkd.Node, count), nodes: make([]*sparkd.Node, 0, count)}
+	if err := blockFields.get(&decoder{words: []string{""}}, encoded[n:], &b); err != nil {
+		return nil, err
 	}
-	for _, x := range [...]float64{s.MeanEntropy, s.MaxEntropy, s.FirstEntropy, s.LogprobSum, s.MinMargin} {
-		e.float(x)
+	if len(b.nodes) < len(b.array) {
+		return nil, errShort
 	}
-}
-
-func (e *encoder) span(s *sparkd.Span) {
-	source := byte(0)
-	for i, name := range sources {
-		if s.Source == name {
-			source = byte(i)
-		}
+	for i, n := range b.nodes {
+		n.ID = first + i
 	}
-	e.b = append(e.b, source, flags(s.Tokens != nil, spanTokens)|flags(s.Logprobs != nil, spanLogprobs)|
-		flags(s.SampledLogprobs != nil, spanSampled)|flags(s.Entropies != nil, spanEntropies)|flags(s.TokenExact, spanTokenExact)|
-		flags(len(s.Turns) > 0, spanTurns))
-	e.uint(uint64(len(s.Tokens)))
-	raw := e.room(4 * len(s.Tokens))
-	for i, t := range s.Tokens {
-		binary.LittleEndian.PutUint32(raw[4*i:], uint32(t))
-	}
-	for _, values := range [...][]float32{s.Logprobs, s.SampledLogprobs, s.Entropies} {
-		raw := e.room(4 * len(values))
-		for i, v := range values {
-			binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(v))
-		}
-	}
-	e.string(s.Text)
-	if len(s.Turns) == 0 {
-		return
-	}
-	e.uint(uint64(len(s.Turns)))
-	for _, t := range s.Turns {
-		e.word(t.Role)
-		e.int(t.From)
-		e.int(t.To)
-	}
-}
-
-func flags(on bool, flag byte) byte {
-	if on {
-		return flag
-	}
-	return 0
-}
-
-// room appends n bytes for the caller to fill.
-func (e *encoder) room(n int) []byte {
-	e.b = slices.Grow(e.b, n)[:len(e.b)+n]
-	return e.b[len(e.b)-n:]
-}
-
-func (e *encoder) uint(x uint64) { e.b = binary.AppendUvarint(e.b, x) }
-func (e *encoder) int(x int)     { e.b = binary.AppendVarint(e.b, int64(x)) }
-
-func (e *encoder) float(x float64) {
-	e.b = binary.LittleEndian.AppendUint64(e.b, math.Float64bits(x))
-}
-
-func (e *encoder) string(s string) {
-	e.uint(uint64(len(s)))
-	e.b = append(e.b, s...)
-}
-
-// word writes the index of s, and s itself after an index not used before.
-func (e *encoder) word(s string) {
-	i, known := e.words[s]
-	if !known {
-		i = uint64(len(e.words))
-		e.words[s] = i
-	}
-	e.uint(i)
-	if !known {
-		e.string(s)
-	}
-}
-
-// time drops the zone: times are read back in UTC.
-func (e *encoder) time(t time.Time) {
-	e.b = binary.AppendVarint(e.b, t.Unix())
-	e.uint(uint64(t.Nanosecond()))
+	return b.nodes, nil
 }

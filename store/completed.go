@@ -133,7 +133,7 @@ func (s *Store) completions(ctx context.Context, rollout string, after uint64, l
 		for it.Seek(completedKey(rollout, after+1)); it.Valid() && len(entries) < limit; it.Next() {
 			key := it.Item().KeyCopy(nil)
 			e := numbered{seq: seqOf(key)}
-			e.err = readItem(it.Item(), key, func(p []byte) error { return decodeJSON(key, p, &e.completion) })
+			e.err = readItemJSON(it.Item(), key, &e.completion)
 			if e.err != nil {
 				e.Tree = describeKey(key) // the tree's name is lost
 			}

@@ -175,7 +175,7 @@ func TestWrongRecords(t *testing.T) {
 		return all[slices.IndexFunc(all, func(r record) bool { return bytes.Equal(r.key, key) })]
 	}
 	change := func(key []byte, v any, f func()) record {
-		payload, err := unseal(key, find(key).value)
+		_, payload, err := unseal(key, find(key).value)
 		if err == nil {
 			err = json.Unmarshal(payload, v)
 		}
@@ -242,8 +242,8 @@ func TestUnknownFormat(t *testing.T) {
 	s, _ := damageStore(t, t.TempDir())
 	key := treeKey("t0")
 	v := seal(key, []byte("{}"))
-	v[0] = 2
-	sum := frameSum(2, key, []byte("{}"))
+	v[0] = frameVersion + 1
+	sum := frameSum(v[0], key, []byte("{}"))
 	v[1], v[2], v[3], v[4] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
 	putRaw(t, s, record{key, v})
 	_, err := s.Tree(t.Context(), "t0")

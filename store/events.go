@@ -24,7 +24,7 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]sparkd.E
 		for it.Seek(eventKey(after + 1)); it.Valid() && len(out) < limit; it.Next() {
 			var e sparkd.Event
 			key := it.Item().KeyCopy(nil)
-			if err := readItem(it.Item(), key, func(p []byte) error { return decodeJSON(key, p, &e) }); err != nil {
+			if err := readItemJSON(it.Item(), key, &e); err != nil {
 				e = sparkd.Event{Seq: seqOf(key), Kind: EventDamaged, Error: sparkd.AsError(err)}
 			}
 			out = append(out, e)

@@ -155,7 +155,7 @@ func TestBatchFaults(t *testing.T) {
 	}
 	for id, want := range map[string]error{"a": nil, "b": nil, "c": errMissing} {
 		err := s.view(t.Context(), func(txn *badger.Txn) error {
-			return read(txn, treeKey(id), func([]byte) error { return nil })
+			return read(txn, treeKey(id), func(byte, []byte) error { return nil })
 		})
 		if !errors.Is(err, want) {
 			t.Errorf("record %s: %v, want %v", id, err, want)

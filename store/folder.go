@@ -27,48 +27,81 @@ func Exists(dir string) bool {
 
 // prepareFolder makes the folder, takes its lock and checks what Badger would answer
 // with an untyped error, or not at all. The lock is that of the high-water file.
-func prepareFolder(dir string) (*highWater, error) {
+func (s *Store) prepareFolder() error {
+	dir := s.dir
 	if dir == "" {
-		return nil, sparkd.Invalid("data", "name a folder", "no data folder")
+		return sparkd.Invalid("data", "name a folder", "no data folder")
 	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return nil, wrongFolder(dir, "is a file", "move it away or choose another --data", nil)
+		return wrongFolder(dir, "is a file", "move it away or choose another --data", nil)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, wrongFolder(dir, "cannot be made", "check the path and its permissions, or choose another --data", err)
+		return wrongFolder(dir, "cannot be made", "check the path and its permissions, or choose another --data", err)
 	}
-	water, err := openHighWater(filepath.Join(dir, highWaterName))
-	if errors.Is(err, errLocked) {
-		return nil, &sparkd.Error{Code: sparkd.CodeConflict, Message: fmt.Sprintf("another sparkd uses %s", dir), Remedy: "stop it or choose another --data", Err: err}
-	} else if err != nil {
-		return nil, wrongFolder(dir, "cannot be written",
-			"check its permissions and that its disk is mounted for writing, or choose another --data", err)
+	var err error
+	s.water, err = openHighWater(filepath.Join(dir, highWaterName))
+	switch {
+	case errors.Is(err, errLocked):
+		return &sparkd.Error{
+			Code:    sparkd.CodeConflict,
+			Message: fmt.Sprintf("another sparkd uses %s", dir),
+			Remedy:  "stop it or choose another --data",
+			Err:     err,
+		}
+	case err != nil:
+		const remedy = "check its permissions and that its disk is mounted for writing, or choose another --data"
+		return wrongFolder(dir, "cannot be written", remedy, err)
 	}
-	if err := checkFormat(dir); err != nil {
-		return nil, errors.Join(err, water.close())
+	format, err := readFormat(dir)
+	if err != nil {
+		return err
 	}
-	if err := checkTables(dir); err != nil {
-		return nil, errors.Join(err, water.close())
-	}
-	return water, nil
+	return checkTables(dir, format)
 }
 
-// checkFormat reads the format number in the first bytes of Badger's manifest: four of
-// magic, then two that are ours (big-endian). A folder without a manifest is new.
-func checkFormat(dir string) error {
+// The first bytes of Badger's manifest: four of magic, then two that are ours (big-endian),
+// the number of the store's format.
+const (
+	manifestMagic = "Bdgr"
+	formatAt      = int64(len(manifestMagic))
+)
+
+// readFormat returns the format of the store in dir, which this sparkd can read. A folder
+// without a manifest is new.
+func readFormat(dir string) (uint16, error) {
 	f, err := os.Open(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return formatVersion, nil
 	} else if err != nil {
-		return folderError(dir, "cannot be read", "check its permissions", err)
+		return 0, folderError(dir, "cannot be read", "check its permissions", err)
 	}
 	defer f.Close()
 	var head [6]byte
-	if _, err := io.ReadFull(f, head[:]); err != nil || string(head[:4]) != "Bdgr" {
-		return openError(dir, errors.New("its MANIFEST is not one of Badger"))
+	if _, err := io.ReadFull(f, head[:]); err != nil || string(head[:formatAt]) != manifestMagic {
+		return 0, openError(dir, errors.New("its MANIFEST is not one of Badger"))
 	}
-	if v := binary.BigEndian.Uint16(head[4:]); v != formatVersion {
-		return folderError(dir, fmt.Sprintf("has store format %d; this sparkd reads format %d", v, formatVersion), "open it with the sparkd that wrote it, or choose another --data", nil)
+	v := binary.BigEndian.Uint16(head[formatAt:])
+	if v < 1 || v > formatVersion {
+		problem := fmt.Sprintf("has store format %d; this sparkd reads formats 1 to %d", v, formatVersion)
+		return 0, folderError(dir, problem, "open it with the sparkd that wrote it, or choose another --data", nil)
+	}
+	return v, nil
+}
+
+// raiseFormat gives an older store this sparkd's format before a record is written that an
+// older sparkd could not read: that one refuses the folder from now on.
+func raiseFormat(dir string) error {
+	format, err := readFormat(dir)
+	if err != nil || format == formatVersion {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, manifestName), os.O_WRONLY, 0)
+	if err != nil {
+		return folderError(dir, "cannot be written", "check its permissions", err)
+	}
+	_, err = f.WriteAt(binary.BigEndian.AppendUint16(nil, formatVersion), formatAt)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return folderError(dir, "cannot be written", "free or repair the disk", err)
 	}
 	return nil
 }

@@ -81,11 +81,11 @@ func TestRefusedOpenLetsGo(t *testing.T) {
 	open(t, dir, testOptions())
 }
 
-// TestFormatNumber ties checkFormat to what Badger writes.
+// TestFormatNumber ties readFormat to what Badger writes.
 func TestFormatNumber(t *testing.T) {
 	s := open(t, t.TempDir(), testOptions())
-	if err := checkFormat(s.dir); err != nil {
-		t.Error(err)
+	if v, err := readFormat(s.dir); v != formatVersion || err != nil {
+		t.Errorf("format %d, %v", v, err)
 	}
 	b, err := os.ReadFile(filepath.Join(s.dir, "MANIFEST"))
 	if err != nil || b[4] != 0 || b[5] != formatVersion {

@@ -11,11 +11,14 @@ import (
 	"sparkd"
 )
 
-// A value is framed: one byte with the version of the record's format, four with the
+// A value is framed: one byte with the version of the record's encoding, four with the
 // CRC-32C of version, key and payload, then the payload. The key is part of the sum,
 // so that a value found under a wrong key is noticed too.
+//
+// In version 1 nodes stand by position, see format1.go; all other records are the same in
+// both. Only version 2 is written.
 const (
-	frameVersion = 1
+	frameVersion = 2
 	frameSize    = 5
 )
 
@@ -39,27 +42,31 @@ func seal(key, payload []byte) []byte {
 	return v
 }
 
-// unseal returns the payload of a value, which it does not copy.
-func unseal(key, value []byte) ([]byte, error) {
+// unseal returns the version and the payload of a value, which it does not copy.
+func unseal(key, value []byte) (version byte, payload []byte, err error) {
 	if len(value) < frameSize {
-		return nil, damaged(Altered, key, "the record is cut to %d bytes", len(value))
+		return 0, nil, damaged(Altered, key, "the record is cut to %d bytes", len(value))
 	}
-	version, payload := value[0], value[frameSize:]
+	version, payload = value[0], value[frameSize:]
 	if binary.LittleEndian.Uint32(value[1:]) != frameSum(version, key, payload) {
-		return nil, damaged(Altered, key, "the record fails its checksum")
+		return 0, nil, damaged(Altered, key, "the record fails its checksum")
 	}
-	if version != frameVersion {
-		return nil, &sparkd.Error{Code: sparkd.CodeStore, Remedy: "open the folder with the sparkd that wrote it, or a newer one",
-			Message: "record " + describeKey(key) + " has a format that this sparkd does not know"}
+	if version < 1 || version > frameVersion {
+		return 0, nil, &sparkd.Error{
+			Code:    sparkd.CodeStore,
+			Message: "record " + describeKey(key) + " has a format that this sparkd does not know",
+			Remedy:  "open the folder with the sparkd that wrote it, or a newer one",
+		}
 	}
-	return payload, nil
+	return version, payload, nil
 }
 
 // errMissing says that a key has no record.
 var errMissing = errors.New("no such record")
 
-// read calls fn with the payload of key, which is valid only during the call.
-func read(txn *badger.Txn, key []byte, fn func(payload []byte) error) error {
+// read calls fn with the version and the payload of key's record; the payload is valid only
+// during the call.
+func read(txn *badger.Txn, key []byte, fn func(version byte, payload []byte) error) error {
 	item, err := txn.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return errMissing
@@ -69,19 +76,24 @@ func read(txn *badger.Txn, key []byte, fn func(payload []byte) error) error {
 	return readItem(item, key, fn)
 }
 
-func readItem(item *badger.Item, key []byte, fn func(payload []byte) error) error {
+func readItem(item *badger.Item, key []byte, fn func(version byte, payload []byte) error) error {
 	return item.Value(func(value []byte) error {
-		payload, err := unseal(key, value)
+		version, payload, err := unseal(key, value)
 		if err != nil {
 			return err
 		}
-		return fn(payload)
+		return fn(version, payload)
 	})
 }
 
 // readJSON decodes the record of key into v.
 func readJSON(txn *badger.Txn, key []byte, v any) error {
-	return read(txn, key, func(payload []byte) error { return decodeJSON(key, payload, v) })
+	return read(txn, key, func(_ byte, payload []byte) error { return decodeJSON(key, payload, v) })
+}
+
+// readItemJSON decodes an item, whose key is key, into v.
+func readItemJSON(item *badger.Item, key []byte, v any) error {
+	return readItem(item, key, func(_ byte, payload []byte) error { return decodeJSON(key, payload, v) })
 }
 
 func decodeJSON(key, payload []byte, v any) error {

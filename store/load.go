@@ -26,8 +26,8 @@ func loadTree(txn *badger.Txn, id string) (*sparkd.Tree, error) {
 func loadNodes(txn *badger.Txn, h *treeHead) error {
 	hash := uint64(0)
 	for first := 0; first < h.Count; first = len(h.Nodes) {
-		err := readBlock(txn, h.ID, first, func(block []byte) error {
-			nodes, err := decodeNodes(block, first)
+		err := readBlock(txn, h.ID, first, func(version byte, block []byte) error {
+			nodes, err := decodeNodes(version, block, first)
 			if err == nil && len(nodes) == 0 {
 				err = errors.New("it holds no node")
 			}
@@ -56,19 +56,20 @@ func loadNodes(txn *badger.Txn, h *treeHead) error {
 	return nil
 }
 
-// readBlock calls fn with the block whose first node is first; it is valid only during
-// the call.
-func readBlock(txn *badger.Txn, tree string, first int, fn func(block []byte) error) error {
+// readBlock calls fn with the record version and the block whose first node is first; the
+// block is valid only during the call.
+func readBlock(txn *badger.Txn, tree string, first int, fn func(version byte, block []byte) error) error {
 	var joined []byte
+	var version byte
 	for i, pieces := 0, 1; i < pieces; i++ {
 		key := nodesKey(tree, first, i)
-		err := read(txn, key, func(payload []byte) error {
+		err := read(txn, key, func(v byte, payload []byte) error {
 			n, size := binary.Uvarint(payload)
-			if size <= 0 || n == 0 || n > 1<<16 || i > 0 && n != uint64(pieces) {
+			if size <= 0 || n == 0 || n > 1<<16 || i > 0 && (n != uint64(pieces) || v != version) {
 				return damaged(Altered, key, "the record is not piece %d of its round", i)
 			}
-			if pieces = int(n); pieces == 1 {
-				return fn(payload[size:])
+			if version, pieces = v, int(n); pieces == 1 {
+				return fn(version, payload[size:])
 			}
 			joined = append(joined, payload[size:]...)
 			return nil
@@ -82,7 +83,7 @@ func readBlock(txn *badger.Txn, tree string, first int, fn func(block []byte) er
 	if joined == nil {
 		return nil
 	}
-	return fn(joined)
+	return fn(version, joined)
 }
 
 func missingPart(piece, pieces int) string {

@@ -117,7 +117,10 @@ func (s *Store) PutRollout(ctx context.Context, r sparkd.Rollout) error {
 	return s.write(ctx, len(head)+stateSize, func(b *batch) error {
 		var old rolloutState
 		same := false
-		err := read(b.txn, rolloutKey(r.ID), func(stored []byte) error { same = bytes.Equal(stored, head); return nil })
+		err := read(b.txn, rolloutKey(r.ID), func(_ byte, stored []byte) error {
+			same = bytes.Equal(stored, head)
+			return nil
+		})
 		if err == nil {
 			err = readJSON(b.txn, stateKey(r.ID), &old)
 		}

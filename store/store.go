@@ -42,8 +42,9 @@ type Options struct {
 	Logger  zerolog.Logger
 }
 
-// formatVersion is written to Badger's manifest; a store of another one is refused.
-const formatVersion = 1
+// formatVersion is written to Badger's manifest; a store of a later one is refused. It is
+// raised only with a change that an older sparkd cannot read, see docs/store.md.
+const formatVersion = 2
 
 const (
 	memTableSize   = 32 << 20 // with it a transaction may hold 15 %, 5 MB
@@ -96,19 +97,19 @@ func Open(dir string, opt Options) (*Store, error) {
 	if !opt.InMemory {
 		s.dir = dir
 		s.free = func() (int64, error) { return freeBytes(dir) }
-		var err error
-		if s.water, err = prepareFolder(dir); err != nil {
-			return nil, err
+		err := s.prepareFolder()
+		if err == nil {
+			err = s.checkFree()
 		}
-		if err := s.checkFree(); err != nil {
+		if err != nil {
 			return nil, errors.Join(err, s.water.close())
 		}
 	}
 	if err := s.openBadger(); err != nil {
-		return nil, errors.Join(err, s.water.close())
+		return nil, errors.Join(err, s.closeFiles())
 	}
 	if err := s.recoverSequence(); err != nil {
-		return nil, errors.Join(err, s.db.Close(), s.water.close())
+		return nil, errors.Join(err, s.db.Close(), s.closeFiles())
 	}
 	go s.commitLoop()
 	return s, nil
@@ -120,7 +121,8 @@ func (o *Options) setDefaults() error {
 		o.Sync = SyncRound
 	case SyncAlways, SyncRound, SyncOS:
 	default:
-		return sparkd.Invalid("sync", fmt.Sprintf("use %s, %s or %s", SyncAlways, SyncRound, SyncOS), "unknown sync policy %q", o.Sync)
+		remedy := fmt.Sprintf("use %s, %s or %s", SyncAlways, SyncRound, SyncOS)
+		return sparkd.Invalid("sync", remedy, "unknown sync policy %q", o.Sync)
 	}
 	if o.MinFree == 0 {
 		o.MinFree = defaultMinFree
@@ -154,6 +156,11 @@ func (s *Store) openBadger() (err error) {
 		WithNumCompactors(2).
 		WithCompression(options.Snappy).
 		WithDetectConflicts(false)
+	if s.dir != "" {
+		if err := raiseFormat(s.dir); err != nil {
+			return err
+		}
+	}
 	s.db, err = badger.Open(opt)
 	if err != nil {
 		return openError(s.dir, err)
@@ -172,7 +179,12 @@ func (s *Store) Close() error {
 	s.closed = true
 	close(s.quit)
 	<-s.ended
-	return errors.Join(s.db.Close(), s.water.sync(), s.water.close())
+	return errors.Join(s.db.Close(), s.water.sync(), s.closeFiles())
+}
+
+// closeFiles closes what is not Badger's.
+func (s *Store) closeFiles() error {
+	return errors.Join(s.water.close())
 }
 
 // view runs fn in a read transaction. It turns a panic inside Badger, which reads

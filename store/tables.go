@@ -15,13 +15,13 @@ import (
 // does it in goroutines of its own, where its panic over a cut table would end the
 // process; here it becomes an error. Tables that are merely found damaged are left for
 // Badger to judge.
-func checkTables(dir string) error {
+func checkTables(dir string, format uint16) error {
 	f, err := os.Open(filepath.Join(dir, manifestName))
 	if err != nil {
 		return nil // a new store, or one that Badger reports
 	}
 	defer f.Close()
-	manifest, _, err := badger.ReplayManifestFile(f, formatVersion, badger.DefaultOptions(dir).WithLogger(nil))
+	manifest, _, err := badger.ReplayManifestFile(f, format, badger.DefaultOptions(dir).WithLogger(nil))
 	if err != nil {
 		return nil // Badger reports it
 	}

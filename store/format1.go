@@ -9,20 +9,50 @@ import (
 	"sparkd"
 )
 
+// Record version 1 is what stores of format 1 hold: the nodes of a block as positional
+// values, their number in front. It is read and never written, and nothing here changes.
+//
+// Whole numbers are varints, strings have their length in front, tokens and the per-token
+// numbers are little-endian 4-byte values. A word that repeats from node to node (engine,
+// policy version, reason …) is written once per block and referred to by its index.
+
+// A span's flags say which slices it has, so that nil and empty stay apart.
+const (
+	spanTokens byte = 1 << iota
+	spanLogprobs
+	spanSampled
+	spanEntropies
+	spanTokenExact
+	spanTurns
+	spanFlags = 1<<iota - 1
+)
+
+const (
+	nodeValid byte = 1 << iota
+	nodeAdmissible
+	nodeDone
+	nodeHasEntropy
+	nodeError
+	nodeFlags = 1<<iota - 1
+)
+
+// sources are the span sources by their stored number.
+var sources = [...]sparkd.Source{sparkd.SourcePrompt, sparkd.SourceModel, sparkd.SourceEnv}
+
 var (
 	errShort  = errors.New("it ends too early")
 	errFormat = errors.New("it holds a value that is not allowed")
 )
 
-// minNode is the size of the smallest node, an upper bound for the number of nodes
+// minNode1 is the size of the smallest node, an upper bound for the number of nodes
 // that a block of a given size can hold.
-const minNode = 75
+const minNode1 = 75
 
-// decodeNodes reads a block whose first node has the id first. Every length is
+// decodeNodes1 reads a block whose first node has the id first. Every length is
 // checked against the bytes that are left before anything is allocated for it.
-func decodeNodes(block []byte, first int) ([]*sparkd.Node, error) {
-	d := decoder{b: block, words: []string{""}}
-	n := d.count(minNode)
+func decodeNodes1(block []byte, first int) ([]*sparkd.Node, error) {
+	d := decoder1{b: block, words: []string{""}}
+	n := d.count(minNode1)
 	array := make([]sparkd.Node, n)
 	nodes := make([]*sparkd.Node, n)
 	for i := range array {
@@ -42,14 +72,14 @@ func decodeNodes(block []byte, first int) ([]*sparkd.Node, error) {
 	return nodes, nil
 }
 
-// decoder reads from the front of b. After an error every read returns zero.
-type decoder struct {
+// decoder1 reads from the front of b. After an error every read returns zero.
+type decoder1 struct {
 	b     []byte
 	words []string
 	err   error
 }
 
-func (d *decoder) node(n *sparkd.Node) {
+func (d *decoder1) node(n *sparkd.Node) {
 	f := d.flags(nodeFlags)
 	n.Valid, n.Admissible, n.Done = f&nodeValid != 0, f&nodeAdmissible != 0, f&nodeDone != 0
 	n.Parent, n.Depth, n.Round = d.int(), d.int(), d.int()
@@ -69,14 +99,17 @@ func (d *decoder) node(n *sparkd.Node) {
 	n.Finish = sparkd.FinishReason(d.word())
 	d.signals(&n.Signals)
 	n.Signals.HasEntropy = f&nodeHasEntropy != 0
-	n.Decision = sparkd.Decision{K: d.int(), Index: d.int(), Reason: d.word(), Score: d.float(), Of: d.int(), SharedTokens: d.int()}
+	n.Decision = sparkd.Decision{
+		K: d.int(), Index: d.int(), Reason: d.word(), Score: d.float(), Of: d.int(), SharedTokens: d.int(),
+	}
 	n.PolicyVersion, n.Engine = d.word(), d.word()
-	n.PromptTokens, n.CachedTokens, n.ComputedTokens, n.ExpectedTokens, n.ReplaySteps = d.int(), d.int(), d.int(), d.int(), d.int()
+	n.PromptTokens, n.CachedTokens, n.ComputedTokens = d.int(), d.int(), d.int()
+	n.ExpectedTokens, n.ReplaySteps = d.int(), d.int()
 	n.Started = d.time()
 	n.SampleTime, n.EnvTime = time.Duration(d.int()), time.Duration(d.int())
 }
 
-func (d *decoder) signals(s *sparkd.Signals) {
+func (d *decoder1) signals(s *sparkd.Signals) {
 	if n := d.count(1); n > 0 {
 		s.Tags = make([]string, n)
 		for i := range s.Tags {
@@ -87,7 +120,7 @@ func (d *decoder) signals(s *sparkd.Signals) {
 	s.LogprobSum, s.MinMargin = d.float(), d.float()
 }
 
-func (d *decoder) span(s *sparkd.Span) {
+func (d *decoder1) span(s *sparkd.Span) {
 	source := int(d.byte())
 	if source >= len(sources) {
 		d.fail(errFormat)
@@ -125,7 +158,7 @@ func (d *decoder) span(s *sparkd.Span) {
 	}
 }
 
-func (d *decoder) fail(err error) {
+func (d *decoder1) fail(err error) {
 	if d.err == nil {
 		d.err = err
 	}
@@ -133,7 +166,7 @@ func (d *decoder) fail(err error) {
 }
 
 // bytes takes n bytes, or none.
-func (d *decoder) bytes(n int) []byte {
+func (d *decoder1) bytes(n int) []byte {
 	if n > len(d.b) {
 		d.fail(errShort)
 		return nil
@@ -144,7 +177,7 @@ func (d *decoder) bytes(n int) []byte {
 }
 
 // count reads the number of things that follow, of at least size bytes each.
-func (d *decoder) count(size int) int {
+func (d *decoder1) count(size int) int {
 	x := d.uint()
 	if x > uint64(len(d.b)/size) {
 		d.fail(errShort)
@@ -153,7 +186,7 @@ func (d *decoder) count(size int) int {
 	return int(x)
 }
 
-func (d *decoder) uint() uint64 {
+func (d *decoder1) uint() uint64 {
 	x, n := binary.Uvarint(d.b)
 	if n <= 0 {
 		d.fail(errShort)
@@ -163,7 +196,7 @@ func (d *decoder) uint() uint64 {
 	return x
 }
 
-func (d *decoder) varint() int64 {
+func (d *decoder1) varint() int64 {
 	x, n := binary.Varint(d.b)
 	if n <= 0 {
 		d.fail(errShort)
@@ -173,9 +206,9 @@ func (d *decoder) varint() int64 {
 	return x
 }
 
-func (d *decoder) int() int { return int(d.varint()) }
+func (d *decoder1) int() int { return int(d.varint()) }
 
-func (d *decoder) byte() byte {
+func (d *decoder1) byte() byte {
 	b := d.bytes(1)
 	if len(b) == 0 {
 		return 0
@@ -183,7 +216,7 @@ func (d *decoder) byte() byte {
 	return b[0]
 }
 
-func (d *decoder) flags(known byte) byte {
+func (d *decoder1) flags(known byte) byte {
 	f := d.byte()
 	if f&^known != 0 {
 		d.fail(errFormat)
@@ -191,7 +224,7 @@ func (d *decoder) flags(known byte) byte {
 	return f
 }
 
-func (d *decoder) float() float64 {
+func (d *decoder1) float() float64 {
 	b := d.bytes(8)
 	if len(b) < 8 {
 		return 0
@@ -199,7 +232,7 @@ func (d *decoder) float() float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(b))
 }
 
-func (d *decoder) floats(n int) []float32 {
+func (d *decoder1) floats(n int) []float32 {
 	raw := d.bytes(4 * n)
 	out := make([]float32, len(raw)/4)
 	for i := range out {
@@ -208,9 +241,9 @@ func (d *decoder) floats(n int) []float32 {
 	return out
 }
 
-func (d *decoder) string() string { return string(d.bytes(d.count(1))) }
+func (d *decoder1) string() string { return string(d.bytes(d.count(1))) }
 
-func (d *decoder) word() string {
+func (d *decoder1) word() string {
 	i := d.uint()
 	switch {
 	case i < uint64(len(d.words)):
@@ -224,7 +257,7 @@ func (d *decoder) word() string {
 	return s
 }
 
-func (d *decoder) time() time.Time {
+func (d *decoder1) time() time.Time {
 	sec, nsec := d.varint(), d.uint()
 	if nsec >= uint64(time.Second) {
 		d.fail(errFormat)

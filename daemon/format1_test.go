@@ -1,0 +1,118 @@
+//go:build cgo
+
+package daemon_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"sparkd"
+	"sparkd/api/client"
+	"sparkd/daemon"
+	"sparkd/store/storetest"
+)
+
+// exported is everything that a daemon exports in a format, as storetest's stores have it.
+func exported(t *testing.T, r *running, format string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	o := client.ExportOptions{Options: map[string]string{"format": format, "text": "true", "entropies": "true"}}
+	if _, err := r.Client.Export(t.Context(), &out, o); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// differ fails the test where the exports are not the same, and shows the first difference.
+func differ(t *testing.T, name string, got, want []byte) {
+	t.Helper()
+	a, b := bytes.SplitAfter(got, []byte("\n")), bytes.SplitAfter(want, []byte("\n"))
+	for i := range min(len(a), len(b)) {
+		if !bytes.Equal(a[i], b[i]) {
+			t.Fatalf("%s: line %d is\n%.2000s\nwant\n%.2000s", name, i+1, a[i], b[i])
+		}
+	}
+	if len(a) != len(b) {
+		t.Fatalf("%s: %d lines, want %d", name, len(a), len(b))
+	}
+}
+
+// treesOf returns the trees of a rollout that have begun.
+func treesOf(t *testing.T, r *running, id string) (trees []*sparkd.Tree) {
+	t.Helper()
+	got, err := r.Client.Rollout(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range got.Trees {
+		tree, err := r.Client.Tree(t.Context(), id)
+		if sparkd.CodeOf(err) == sparkd.CodeNotFound {
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		trees = append(trees, tree)
+	}
+	return trees
+}
+
+// A store that a version before this one left exports what it exported there, byte for
+// byte, and the rollout that grew when that version was killed is grown to its end by the
+// same model: behind the steps that are stored, which stay as they are.
+func TestFormat1GrowsOn(t *testing.T) {
+	old := storetest.Format1(t)
+	c := config(t, old.Data)
+	offline := start(t, c, daemon.Parts{Offline: true})
+	differ(t, "rows", exported(t, offline, "rows"), old.Rows)
+	differ(t, "tree", exported(t, offline, "tree"), old.Tree)
+	begun := treesOf(t, offline, storetest.Growing)
+	if len(begun) != 3 || begun[0].State != sparkd.TreeGrowing || begun[0].Round < 4 {
+		t.Fatalf("%d trees of %s have begun", len(begun), storetest.Growing)
+	}
+	if err := offline.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	c.Engine.Model, c.Engine.Threads = "bundled", 1
+	r := start(t, c, daemon.Parts{})
+	got := r.wait(storetest.Growing)
+	trees := treesOf(t, r, storetest.Growing)
+	if got.State != sparkd.RolloutDone || got.Done != 4 || len(trees) != 4 {
+		t.Fatalf("%+v", got)
+	}
+	for i, b := range begun {
+		grown := trees[i]
+		if len(grown.Nodes) <= len(b.Nodes) || !reflect.DeepEqual(grown.Nodes[:len(b.Nodes)], b.Nodes) {
+			t.Errorf("tree %d: %d nodes became %d others", i, len(b.Nodes), len(grown.Nodes))
+		}
+	}
+	after := exported(t, r, "rows")
+	if !bytes.HasPrefix(after, old.Rows) {
+		t.Error("what was finished before is exported otherwise")
+	}
+	if n := bytes.Count(after[len(old.Rows):], []byte(storetest.Growing)); n == 0 {
+		t.Error("what was grown on is not exported")
+	}
+}
+
+// A request that the version before stored is the same request: asked for again it is
+// answered with what is there.
+func TestFormat1Requests(t *testing.T) {
+	r := start(t, config(t, storetest.Format1(t).Data), daemon.Parts{Resume: func(string) bool { return false }})
+	all, _, err := r.Client.Rollouts(t.Context(), "", 0)
+	if err != nil || len(all) != 8 {
+		t.Fatalf("%d rollouts, %v", len(all), err)
+	}
+	for _, stored := range all {
+		if env := stored.Spec.Tasks.Env; env == sparkd.EnvClient || env == "broken" {
+			continue // a session, and an environment that is not here
+		}
+		again, created, err := r.Client.Submit(t.Context(), stored.Spec)
+		if err != nil || created || again.State != stored.State {
+			text, _ := json.Marshal(stored.Spec)
+			t.Errorf("%s: created %v, %v\nstored %s", stored.ID, created, err, text)
+		}
+	}
+}
