@@ -55,7 +55,7 @@ internal/procgroup:
 internal/sparse:
 internal/suggest:
 
-store: .
+store: . internal/sparse
 store/storetest: internal/sparse
 export: . branching/advantage
 export/fixture: export export/exporttest

@@ -23,7 +23,8 @@ type Parts struct {
 	OpenEnv func(ctx context.Context, env string) (sparkd.Env, error)
 	Version string // of the build
 	Commit  string
-	// Offline leaves the engine out: what is stored can be read, nothing can run.
+	// Offline leaves the engine out: what is stored can be read, nothing can run and nothing
+	// is written into the data folder.
 	Offline bool
 	// Resume says which unfinished rollouts are grown on at start; nil for all.
 	Resume func(id string) bool
@@ -84,7 +85,9 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if d.listener, err = listen(ctx, c.API.Listen); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(c.DataDir(), c.Store.options(d.log)); err != nil {
+	options := c.Store.options(d.log)
+	options.ReadOnly = d.parts.Offline
+	if d.store, err = store.Open(c.DataDir(), options); err != nil {
 		return err
 	}
 	if d.envs, err = d.openEnvs(ctx); err != nil {

@@ -146,6 +146,13 @@ func (s *Store) writable() error {
 	if e := s.broken.Load(); e != nil {
 		return e
 	}
+	if s.opt.ReadOnly {
+		return &sparkd.Error{
+			Code:    sparkd.CodeStore,
+			Message: "the store is open for reading only",
+			Remedy:  "write through the daemon that uses it",
+		}
+	}
 	return s.checkFree()
 }
 

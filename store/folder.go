@@ -35,11 +35,14 @@ func (s *Store) prepareFolder() error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return wrongFolder(dir, "is a file", "move it away or choose another --data", nil)
 	}
+	if s.opt.ReadOnly && !Exists(dir) {
+		return wrongFolder(dir, "holds no store", "choose another --data", nil)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return wrongFolder(dir, "cannot be made", "check the path and its permissions, or choose another --data", err)
 	}
 	var err error
-	s.water, err = openHighWater(filepath.Join(dir, highWaterName))
+	s.water, err = openHighWater(filepath.Join(dir, highWaterName), s.opt.ReadOnly)
 	switch {
 	case errors.Is(err, errLocked):
 		return &sparkd.Error{
@@ -48,6 +51,8 @@ func (s *Store) prepareFolder() error {
 			Remedy:  "stop it or choose another --data",
 			Err:     err,
 		}
+	case err != nil && s.opt.ReadOnly:
+		return wrongFolder(dir, "cannot be read", "check its permissions, or choose another --data", err)
 	case err != nil:
 		const remedy = "check its permissions and that its disk is mounted for writing, or choose another --data"
 		return wrongFolder(dir, "cannot be written", remedy, err)
@@ -130,7 +135,7 @@ func openError(dir string, cause error) error {
 
 // checkFree refuses to write when the disk is about to be full.
 func (s *Store) checkFree() error {
-	if s.free == nil {
+	if s.free == nil || s.opt.ReadOnly {
 		return nil
 	}
 	free, err := s.free()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -27,12 +28,20 @@ const (
 
 var errLocked = errors.New("the folder is locked")
 
-func openHighWater(path string) (*highWater, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
+// openHighWater opens and locks the file; readers share the lock. A store without the file,
+// which is nil then, has no writer either.
+func openHighWater(path string, readOnly bool) (*highWater, error) {
+	flags := os.O_RDWR | os.O_CREATE
+	if readOnly {
+		flags = os.O_RDONLY
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
+	if readOnly && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
 		return nil, err
 	}
-	if err := lockFile(f); err != nil {
+	if err := lockFile(f, readOnly); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = errLocked
 		}

@@ -43,6 +43,12 @@ func takeImage(t *testing.T, dir string) image {
 func (img image) write(t *testing.T, flipped string, rng *rand.Rand) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
+	img.writeTo(t, dir, flipped, rng)
+	return dir
+}
+
+func (img image) writeTo(t *testing.T, dir, flipped string, rng *rand.Rand) {
+	t.Helper()
 	for base, f := range img {
 		b := bytes.Clone(f.used)
 		if base == flipped {
@@ -53,7 +59,6 @@ func (img image) write(t *testing.T, flipped string, rng *rand.Rand) (dir string
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 // TestBitRot flips one bit in the files of a killed store (.mem) and of a closed one

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,10 @@ const (
 
 // Options of Open. The zero value is a store on disk with policy SyncRound.
 type Options struct {
-	InMemory bool   // keep nothing on disk; the folder is ignored
+	InMemory bool // keep nothing on disk; the folder is ignored
+	// ReadOnly opens a store that exists, beside other readers, and writes nothing into its
+	// folder, which may be write-protected. Every write is refused.
+	ReadOnly bool
 	Sync     string // SyncAlways, SyncRound or SyncOS
 	// MinFree is the number of bytes that must stay free on the disk; below it
 	// writes are refused. Badger writes through memory maps of sparse files, so a
@@ -55,17 +59,18 @@ const (
 
 // Store is an open store. It is safe for concurrent use.
 type Store struct {
-	opt    Options
-	dir    string // "" in memory
-	db     *badger.DB
-	water  *highWater                   // nil in memory
-	free   func() (int64, error)        // free bytes of the disk; replaced by tests
-	commit func(txn *badger.Txn) error  // replaced by tests to fail
-	now    func() time.Time             // stamps events; replaced by tests
-	ops    chan *op                     // to the commit loop
-	quit   chan struct{}                // closed by Close
-	ended  chan struct{}                // closed when the commit loop has ended
-	broken atomic.Pointer[sparkd.Error] // set once a commit failed: no more writes
+	opt     Options
+	dir     string // "" in memory
+	scratch string // where ReadOnly, the folder that Badger reads; see view.go
+	db      *badger.DB
+	water   *highWater                   // nil in memory
+	free    func() (int64, error)        // free bytes of the disk; replaced by tests
+	commit  func(txn *badger.Txn) error  // replaced by tests to fail
+	now     func() time.Time             // stamps events; replaced by tests
+	ops     chan *op                     // to the commit loop
+	quit    chan struct{}                // closed by Close
+	ended   chan struct{}                // closed when the commit loop has ended
+	broken  atomic.Pointer[sparkd.Error] // set once a commit failed: no more writes
 
 	// Written by the commit loop alone, read by anyone.
 	last   atomic.Uint64 // sequence number of the last committed event
@@ -156,7 +161,10 @@ func (s *Store) openBadger() (err error) {
 		WithNumCompactors(2).
 		WithCompression(options.Snappy).
 		WithDetectConflicts(false)
-	if s.dir != "" {
+	switch {
+	case s.opt.ReadOnly:
+		return s.openView(opt)
+	case s.dir != "":
 		if err := raiseFormat(s.dir); err != nil {
 			return err
 		}
@@ -184,7 +192,7 @@ func (s *Store) Close() error {
 
 // closeFiles closes what is not Badger's.
 func (s *Store) closeFiles() error {
-	return errors.Join(s.water.close())
+	return errors.Join(s.water.close(), os.RemoveAll(s.scratch))
 }
 
 // view runs fn in a read transaction. It turns a panic inside Badger, which reads
