@@ -86,7 +86,7 @@ type Capabilities struct {
 	Logprobs      LogprobKind `json:"logprobs"`
 	Entropy       EntropyKind `json:"entropy"`
 	NativeK       bool        `json:"native_k"`      // k samples of one prefix in one request
-	TopK          int         `json:"top_k"`         // most alternatives per token that it reports; Vocabulary where all
+	TopK          int         `json:"top_k"`         // most alternatives per token that it reports
 	CachedCounts  bool        `json:"cached_counts"` // reports how much of a prefix it reused
 	Abort         bool        `json:"abort"`         // a request that is given up stops costing the server anything
 	Reload        bool        `json:"reload"`        // exchanges weights while it runs

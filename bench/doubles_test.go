@@ -24,9 +24,11 @@ func newInstant(answer, longest int) *instant {
 	for i := range e.answers {
 		s := &e.answers[i]
 		s.Finish = sparkd.FinishStop
-		s.Text = "<think>The mug may be on the shelf, so that is where to go next.</think>\n<action>go to shelf 1</action>"
+		s.Text = "<think>The mug may be on the shelf, so that is where to go next.</think>\n" +
+			"<action>go to shelf 1</action>"
 		if i%4 == 0 {
-			s.Text = "<explore>No mug here. It may be on the shelf or in a drawer.</explore>\n<action>go to shelf 1</action>"
+			s.Text = "<explore>No mug here. It may be on the shelf or in a drawer.</explore>\n" +
+				"<action>go to shelf 1</action>"
 		}
 		for range answer {
 			s.Tokens = append(s.Tokens, rng.Int32N(vocabulary))
@@ -39,7 +41,8 @@ func newInstant(answer, longest int) *instant {
 }
 
 func (e *instant) Describe() sparkd.EngineInfo {
-	return sparkd.EngineInfo{Name: "instant", PolicyVersion: "none", Vocabulary: vocabulary, ContextLength: 1 << 20, BOS: -1, EOS: 2, EOT: 2,
+	return sparkd.EngineInfo{Name: "instant", PolicyVersion: "none", Vocabulary: vocabulary, ContextLength: 1 << 20,
+		BOS: -1, EOS: 2, EOT: 2,
 		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "full", NativeK: true}}
 }
 
@@ -54,7 +57,8 @@ func (e *instant) Tokenize(_ context.Context, text string, _ bool) ([]sparkd.Tok
 func (e *instant) Detokenize(context.Context, []sparkd.Token) (string, error) { return "", nil }
 
 func (e *instant) Sample(_ context.Context, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
-	out := sparkd.SampleResult{Samples: make([]sparkd.Sample, r.K), PromptTokens: len(r.Prefix), ComputedTokens: len(r.Prefix),
+	out := sparkd.SampleResult{Samples: make([]sparkd.Sample, r.K),
+		PromptTokens: len(r.Prefix), ComputedTokens: len(r.Prefix),
 		Forks: r.K - 1, Engine: "instant", PolicyVersion: "none"}
 	for i := range out.Samples {
 		out.Samples[i] = e.answers[r.Seeds[i]%uint64(len(e.answers))]
@@ -67,7 +71,8 @@ func (e *instant) Close() error { return nil }
 // room is an environment that answers at once, always the same.
 type room struct{}
 
-var seen = sparkd.Observation{Text: "You arrive at shelf 1. On the shelf 1, you see a mug 2.", Admissible: []string{"go to desk 1", "go to shelf 1", "take mug 2 from shelf 1"}}
+var seen = sparkd.Observation{Text: "You arrive at shelf 1. On the shelf 1, you see a mug 2.",
+	Admissible: []string{"go to desk 1", "go to shelf 1", "take mug 2 from shelf 1"}}
 
 func (room) Reset(context.Context, sparkd.Task) (sparkd.Observation, error) { return seen, nil }
 func (room) Step(context.Context, string) (sparkd.Observation, error)       { return seen, nil }

@@ -72,7 +72,8 @@ func (n *naive) post(ctx context.Context, body map[string]any) ([]byte, error) {
 func naiveLlama(url string) *naive {
 	return &naive{url: url, path: "/completion",
 		body: func(r *sparkd.SampleRequest, seed uint64) map[string]any {
-			return map[string]any{"prompt": r.Prefix, "n_predict": r.Sampling.MaxTokens, "temperature": r.Sampling.Temperature, "seed": seed & (1<<31 - 1),
+			return map[string]any{"prompt": r.Prefix, "n_predict": r.Sampling.MaxTokens,
+				"temperature": r.Sampling.Temperature, "seed": seed & (1<<31 - 1),
 				"samplers": []string{"temperature"}, "return_tokens": true, "n_probs": 20, "stream": false}
 		},
 		read: func(answer []byte, _ int) (sparkd.Sample, int, int, error) {
@@ -92,8 +93,10 @@ func naiveLlama(url string) *naive {
 func naiveVLLM(url, model string) *naive {
 	return &naive{url: url, path: "/v1/completions",
 		body: func(r *sparkd.SampleRequest, seed uint64) map[string]any {
-			return map[string]any{"model": model, "prompt": r.Prefix, "max_tokens": r.Sampling.MaxTokens, "temperature": r.Sampling.Temperature, "seed": seed >> 2,
-				"top_p": 1, "top_k": -1, "ignore_eos": true, "logprobs": 20, "return_token_ids": true, "return_tokens_as_token_ids": true}
+			return map[string]any{"model": model, "prompt": r.Prefix, "max_tokens": r.Sampling.MaxTokens,
+				"temperature": r.Sampling.Temperature, "seed": seed >> 2,
+				"top_p": 1, "top_k": -1, "ignore_eos": true, "logprobs": 20,
+				"return_token_ids": true, "return_tokens_as_token_ids": true}
 		},
 		read: func(answer []byte, prompt int) (sparkd.Sample, int, int, error) {
 			var c struct {
@@ -110,7 +113,8 @@ func naiveVLLM(url, model string) *naive {
 				return sparkd.Sample{}, 0, 0, err
 			}
 			if len(c.Choices) != 1 || c.Usage.Details.Cached == nil {
-				return sparkd.Sample{}, 0, 0, fmt.Errorf("vLLM tells no cached counts: start it with --enable-prompt-tokens-details")
+				return sparkd.Sample{}, 0, 0, fmt.Errorf("vLLM reports no cached counts: " +
+					"start it with --enable-prompt-tokens-details")
 			}
 			cached := *c.Usage.Details.Cached
 			return sparkd.Sample{Tokens: c.Choices[0].IDs}, cached, prompt - cached, nil

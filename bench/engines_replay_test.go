@@ -23,7 +23,8 @@ func (s *ideal) Sample(_ context.Context, r sparkd.SampleRequest) (sparkd.Sample
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cached := min(len(s.held.Match(r.Prefix)), len(r.Prefix)-1)
-	out := sparkd.SampleResult{PromptTokens: len(r.Prefix), CachedTokens: cached, ComputedTokens: len(r.Prefix) - cached}
+	out := sparkd.SampleResult{PromptTokens: len(r.Prefix), CachedTokens: cached,
+		ComputedTokens: len(r.Prefix) - cached}
 	s.hold(r.Prefix)
 	for range r.K {
 		var sample sparkd.Sample

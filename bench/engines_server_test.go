@@ -74,7 +74,8 @@ func startLlama(t *testing.T, binary, model string, flags ...string) server {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	var log bytes.Buffer
-	c := exec.Command(binary, append([]string{"-m", model, "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--no-webui", "-t", strconv.Itoa(threads), "-tb", strconv.Itoa(threads)}, flags...)...)
+	c := exec.Command(binary, append([]string{"-m", model, "--host", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--no-webui", "-t", strconv.Itoa(threads), "-tb", strconv.Itoa(threads)}, flags...)...)
 	c.Stdout, c.Stderr = &log, &log
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {

@@ -42,7 +42,8 @@ var (
 	rounds  = setting("SPARKD_BENCH_ROUNDS", 3)
 	threads = setting("SPARKD_BENCH_THREADS", 2) // of each engine
 	trees   = setting("SPARKD_BENCH_TREES", 4)   // of the recording, which grow at once
-	only    = os.Getenv("SPARKD_BENCH_ONLY")     // what the names of the contenders begin with: llama_server leaves the embedded engine out
+	// What the names of the contenders begin with: llama_server leaves the embedded engine out.
+	only = os.Getenv("SPARKD_BENCH_ONLY")
 )
 
 func setting(name string, otherwise int) int {
@@ -73,15 +74,22 @@ var slots = min(8*trees, 32) + 16
 
 func sameModel(t *testing.T, model string, work recorded) {
 	file := endless(t, model)
-	contenders := []*contender{{name: "embedded", begin: func(t *testing.T, _ *contender) (*replay, func() float64) { return beginEmbedded(t, file) }}}
+	contenders := []*contender{{name: "embedded", begin: func(t *testing.T, _ *contender) (*replay, func() float64) {
+		return beginEmbedded(t, file)
+	}}}
 	if llamaServer == "" {
 		t.Log("NOT RUN: llama-server; SPARKD_LLAMA_SERVER names the program")
 	} else {
 		split := []string{"-np", strconv.Itoa(slots), "-c", strconv.Itoa(slots * slotContext), "--cache-ram", "0"}
-		driven := func(t *testing.T, c *contender) (*replay, func() float64) { return beginLlama(t, file, true, c.flags) }
-		alone := func(t *testing.T, c *contender) (*replay, func() float64) { return beginLlama(t, file, false, c.flags) }
+		llama := func(driven bool) func(*testing.T, *contender) (*replay, func() float64) {
+			return func(t *testing.T, c *contender) (*replay, func() float64) {
+				return beginLlama(t, file, driven, c.flags)
+			}
+		}
+		driven, alone := llama(true), llama(false)
 		contenders = append(contenders,
-			&contender{name: "llama_server_sparkd", flags: append(slices.Clone(split), "--slot-save-path", inMemory(t)), begin: driven},
+			&contender{name: "llama_server_sparkd",
+				flags: append(slices.Clone(split), "--slot-save-path", inMemory(t)), begin: driven},
 			&contender{name: "llama_server_naive", flags: split, begin: alone})
 	}
 	contest(t, work, contenders)
@@ -104,7 +112,8 @@ func inMemory(t *testing.T) string {
 }
 
 func beginEmbedded(t *testing.T, file string) (*replay, func() float64) {
-	e, err := embedded.Open(t.Context(), embedded.Options{Model: file, Threads: threads, PrefixCache: true, Cells: slots * slotContext})
+	e, err := embedded.Open(t.Context(), embedded.Options{Model: file, Threads: threads, PrefixCache: true,
+		Cells: slots * slotContext})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +238,10 @@ func report(contenders []*contender) {
 		if c.costs[0].cpu > 0 {
 			c.print("cpu_ms_per_token", "ms", func(k *engineCost) float64 { return 1e3 * k.cpu / float64(k.generated) })
 		}
-		c.print("computed_per_unique", "ratio", func(k *engineCost) float64 { return float64(k.computed) / float64(k.unique) })
-		c.print("cached_per_expected", "ratio", func(k *engineCost) float64 { return float64(k.cached) / float64(k.expected) })
+		c.print("computed_per_unique", "ratio",
+			func(k *engineCost) float64 { return float64(k.computed) / float64(k.unique) })
+		c.print("cached_per_expected", "ratio",
+			func(k *engineCost) float64 { return float64(k.cached) / float64(k.expected) })
 	}
 }
 
@@ -240,8 +251,10 @@ func (c *contender) print(figure, unit string, of func(*engineCost) float64) {
 		values = append(values, of(&c.costs[i]))
 	}
 	last := c.costs[len(c.costs)-1]
-	detail := map[string]any{"runs": values, "lowest": slices.Min(values), "highest": slices.Max(values), "load": c.loads, "trees": trees, "threads": threads,
-		"generated": last.generated, "prompt": last.prompt, "computed": last.computed, "unique": last.unique, "cached": last.cached, "expected": last.expected, "expected_by_engine": last.own}
+	detail := map[string]any{"runs": values, "lowest": slices.Min(values), "highest": slices.Max(values),
+		"load": c.loads, "trees": trees, "threads": threads,
+		"generated": last.generated, "prompt": last.prompt, "computed": last.computed, "unique": last.unique,
+		"cached": last.cached, "expected": last.expected, "expected_by_engine": last.own}
 	if len(c.flags) > 0 {
 		detail["flags"] = strings.Join(c.flags, " ")
 	}
@@ -267,7 +280,8 @@ func faster(figure string, c *contender, others ...*contender) {
 	if len(ratios) == 0 {
 		return
 	}
-	bench.Print(figure, median(ratios), "ratio", map[string]any{"runs": ratios, "lowest": slices.Min(ratios), "highest": slices.Max(ratios)})
+	bench.Print(figure, median(ratios), "ratio",
+		map[string]any{"runs": ratios, "lowest": slices.Min(ratios), "highest": slices.Max(ratios)})
 }
 
 func median(values []float64) float64 {

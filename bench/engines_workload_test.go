@@ -162,8 +162,10 @@ func (p *replay) run(ctx context.Context, r recorded) (engineCost, error) {
 }
 
 func (p *replay) grow(ctx context.Context, index int, r *recordedTree) (*sparkd.Tree, error) {
-	tree := &sparkd.Tree{ID: fmt.Sprintf("tree-%d", index), Seed: uint64(index), Nodes: make([]*sparkd.Node, len(r.Nodes))}
-	tree.Nodes[0] = &sparkd.Node{Parent: -1, Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: p.fold(r.Nodes[0].Env)}}}
+	tree := &sparkd.Tree{ID: fmt.Sprintf("tree-%d", index), Seed: uint64(index),
+		Nodes: make([]*sparkd.Node, len(r.Nodes))}
+	tree.Nodes[0] = &sparkd.Node{Parent: -1,
+		Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: p.fold(r.Nodes[0].Env)}}}
 	for from := 1; from < len(r.Nodes); {
 		to := from
 		siblings := map[int][]int{} // by parent
@@ -189,8 +191,11 @@ func (p *replay) grow(ctx context.Context, index int, r *recordedTree) (*sparkd.
 }
 
 // expand samples the siblings ids and puts them into the tree.
-func (p *replay) expand(ctx context.Context, tree *sparkd.Tree, r *recordedTree, prefix []sparkd.Token, ids []int) error {
-	request := sparkd.SampleRequest{Prefix: prefix, K: len(ids), Tree: tree.ID, Sampling: sparkd.Sampling{Temperature: 0.5}}
+func (p *replay) expand(
+	ctx context.Context, tree *sparkd.Tree, r *recordedTree, prefix []sparkd.Token, ids []int,
+) error {
+	request := sparkd.SampleRequest{Prefix: prefix, K: len(ids), Tree: tree.ID,
+		Sampling: sparkd.Sampling{Temperature: 0.5}}
 	for _, id := range ids {
 		request.Sampling.MaxTokens = max(request.Sampling.MaxTokens, r.Nodes[id].Generated)
 		request.Seeds = append(request.Seeds, sparkd.Mix(tree.Seed, uint64(id)))
@@ -217,8 +222,12 @@ func (p *replay) expand(ctx context.Context, tree *sparkd.Tree, r *recordedTree,
 		p.cost.generated += len(tokens)
 		path := slices.Concat(prefix, tokens[:len(tokens)-1]) // the last was not run yet
 		p.held.Insert(path, make([]struct{}, len(path)))
-		tree.Nodes[id] = &sparkd.Node{ID: id, Parent: r.Nodes[id].Parent, Depth: tree.Nodes[r.Nodes[id].Parent].Depth + 1, Spans: []sparkd.Span{
-			{Source: sparkd.SourceModel, Tokens: tokens}, {Source: sparkd.SourceEnv, Tokens: p.fold(r.Nodes[id].Env)}}}
+		tree.Nodes[id] = &sparkd.Node{ID: id, Parent: r.Nodes[id].Parent,
+			Depth: tree.Nodes[r.Nodes[id].Parent].Depth + 1,
+			Spans: []sparkd.Span{
+				{Source: sparkd.SourceModel, Tokens: tokens},
+				{Source: sparkd.SourceEnv, Tokens: p.fold(r.Nodes[id].Env)},
+			}}
 	}
 	return nil
 }

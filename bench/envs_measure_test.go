@@ -77,7 +77,8 @@ func measure(t *testing.T, w *world) cost {
 		}
 	})
 	c.fork = 1e6 * best.Seconds() / float64(w.forks)
-	c.print(w.name, map[string]any{"tasks": len(w.tasks), "steps": count, "runs_s": few(steps), "reset_runs_s": few(resets)},
+	c.print(w.name, map[string]any{"tasks": len(w.tasks), "steps": count, "runs_s": few(steps),
+		"reset_runs_s": few(resets)},
 		map[string]any{"by": way(e), "forks": w.forks, "runs_s": all}, map[string]any{"copies": w.copies})
 	return c
 }

@@ -75,7 +75,8 @@ func textWorldGame(t *testing.T, python string) string {
 	folder := t.TempDir()
 	make := filepath.Join(filepath.Dir(python), "tw-make")
 	arguments := strings.Fields("tw-simple --rewards dense --goal detailed --seed 7 --output")
-	if _, err := output(t, 2*time.Minute, nil, python, append(append([]string{make}, arguments...), filepath.Join(folder, "simple.z8"))...); err != nil {
+	if _, err := output(t, 2*time.Minute, nil, python,
+		append(append([]string{make}, arguments...), filepath.Join(folder, "simple.z8"))...); err != nil {
 		t.Fatal(err)
 	}
 	return folder
@@ -111,7 +112,8 @@ func uvicorn(t *testing.T, python string) string {
 	listener.Close() // the server has it as its file 3
 	address := "http://" + listener.Addr().String()
 	c := osexec.Command(python, "-m", "uvicorn", "--fd", "3", "--log-level", "warning", "hunt:app")
-	c.Dir, c.Env, c.ExtraFiles = "../env/openenv/testdata", append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), []*os.File{file}
+	c.Dir, c.ExtraFiles = "../env/openenv/testdata", []*os.File{file}
+	c.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	c.Stderr = os.Stderr
 	err = c.Start()
 	file.Close()

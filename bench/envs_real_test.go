@@ -56,9 +56,11 @@ func beside(t *testing.T, w *world, ours cost, r *real) cost {
 		compare(t, w, r, a.Texts)
 	}
 	count := played(walks)
-	theirs := cost{steps: float64(count) / slices.Min(a.Steps), reset: 1e3 * slices.Min(a.Resets) / float64(len(r.tasks)),
-		fork: 1e6 * slices.Min(a.Forks), state: a.State / 1e3}
-	theirs.print(r.name(), map[string]any{"tasks": len(r.tasks), "steps": count, "runs_s": few(a.Steps), "reset_runs_s": few(a.Resets),
+	theirs := cost{steps: float64(count) / slices.Min(a.Steps),
+		reset: 1e3 * slices.Min(a.Resets) / float64(len(r.tasks)),
+		fork:  1e6 * slices.Min(a.Forks), state: a.State / 1e3}
+	theirs.print(r.name(), map[string]any{"tasks": len(r.tasks), "steps": count, "runs_s": few(a.Steps),
+		"reset_runs_s":      few(a.Resets),
 		"python_cpu_runs_s": few(a.CPU), "same_texts": r.same},
 		map[string]any{"by": a.Fork, "runs_s": few(a.Forks)}, map[string]any{"copies": r.copies})
 	ratios(w.name, r.label, ours, theirs)
@@ -80,7 +82,8 @@ func ratios(name, label string, ours, theirs cost) {
 
 func (r *real) drive(t *testing.T, walks [][]string) (a measured) {
 	t.Helper()
-	request, err := json.Marshal(map[string]any{"tasks": r.tasks, "walks": walks, "rounds": r.rounds, "depth": depth, "forks": r.forks, "copies": r.copies})
+	request, err := json.Marshal(map[string]any{"tasks": r.tasks, "walks": walks, "rounds": r.rounds, "depth": depth,
+		"forks": r.forks, "copies": r.copies})
 	if err != nil {
 		t.Fatal(err)
 	}

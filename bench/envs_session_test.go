@@ -24,7 +24,8 @@ func overHTTP(t *testing.T) {
 		left := make(chan error, 1)
 		c := serve(t, oneSession{session: s})
 		go func() { left <- answer(t.Context(), c) }()
-		measure(t, &world{name: "session_" + fork, open: s.Open, tasks: numbered(4), next: wander(), steps: 40, rounds: 10, forks: 20, copies: 50})
+		measure(t, &world{name: "session_" + fork, open: s.Open, tasks: numbered(4), next: wander(), steps: 40,
+			rounds: 10, forks: 20, copies: 50})
 		s.End()
 		if err := <-left; err != nil {
 			t.Error(err)

@@ -58,15 +58,18 @@ func alfworldGames(t *testing.T) {
 		t.Fatal(err)
 	}
 	reading(t, folder)
-	w := &world{name: "alfworld", open: source.Open, tasks: numbered(6), next: wander(), steps: 40, rounds: 50, forks: 2000, copies: 2000}
+	w := &world{name: "alfworld", open: source.Open, tasks: numbered(6), next: wander(), steps: 40, rounds: 50,
+		forks: 2000, copies: 2000}
 	ours := measure(t, w)
 	var files []any
 	for _, name := range []string{"0", "1", "2", "3", "4", "5"} {
 		files = append(files, filepath.Join(folder, "train", name, "game.tw-pddl"))
 	}
 	path := "../env/alfworld/testdata/real"
-	beside(t, w, ours, &real{world: "alfworld", label: "memoised", driver: "alfworld_memoised", python: python, path: path, tasks: files, steps: 40, rounds: 3, forks: 2, copies: 3, same: true})
-	beside(t, w, ours, &real{world: "alfworld", label: "as_shipped", driver: "alfworld", python: python, path: path, tasks: files[:3], steps: 20, rounds: 2, forks: 1, copies: 3, same: true})
+	beside(t, w, ours, &real{world: "alfworld", label: "memoised", driver: "alfworld_memoised", python: python,
+		path: path, tasks: files, steps: 40, rounds: 3, forks: 2, copies: 3, same: true})
+	beside(t, w, ours, &real{world: "alfworld", label: "as_shipped", driver: "alfworld", python: python, path: path,
+		tasks: files[:3], steps: 20, rounds: 2, forks: 1, copies: 3, same: true})
 }
 
 // reading measures what the first reset of a game adds: its file is read and made ready.
@@ -83,7 +86,8 @@ func reading(t *testing.T, folder string) {
 			w.reset(t, e, i)
 		}
 	})
-	bench.Print("alfworld_first_reset_ms", 1e3*best.Seconds()/float64(len(tasks)), "ms", map[string]any{"tasks": len(tasks), "runs_s": all})
+	bench.Print("alfworld_first_reset_ms", 1e3*best.Seconds()/float64(len(tasks)), "ms",
+		map[string]any{"tasks": len(tasks), "runs_s": all})
 }
 
 func scienceWorld(t *testing.T) {
@@ -115,7 +119,8 @@ func scienceWorld(t *testing.T) {
 	w, ours := run("scienceworld", 3, "false")
 	_, listing := run("scienceworld_listing", 2, "true")
 	tasks := []any{[]any{"boil", 0}, []any{"grow-fruit", 0}, []any{"power-component", 0}}
-	r := &real{world: "scienceworld", label: "as_shipped", driver: "scienceworld", python: python, tasks: tasks, steps: 25, rounds: 2, forks: 2, copies: 2}
+	r := &real{world: "scienceworld", label: "as_shipped", driver: "scienceworld", python: python, tasks: tasks,
+		steps: 25, rounds: 2, forks: 2, copies: 2}
 	theirs := beside(t, w, ours, r)
 	ratios("scienceworld_listing", r.label, listing, theirs)
 }
@@ -123,9 +128,12 @@ func scienceWorld(t *testing.T) {
 func textWorld(t *testing.T) {
 	python := venv(t, "textworld", "textworld==1.7.0", "textworld-express==1.1.0")
 	folder := textWorldGame(t, python)
-	source := openExec(t, worker.Options{Command: []string{python, "-m", "sparkd_env.textworld"}, Workers: 1, Options: map[string]string{"games": folder}})
-	w := &world{name: "textworld", open: source.Open, tasks: numbered(1), next: wander(), steps: 40, rounds: 20, forks: 50, copies: 8}
-	beside(t, w, measure(t, w), &real{world: "textworld", label: "as_shipped", driver: "textworld", python: python, tasks: []any{filepath.Join(folder, "simple.z8")},
+	source := openExec(t, worker.Options{Command: []string{python, "-m", "sparkd_env.textworld"}, Workers: 1,
+		Options: map[string]string{"games": folder}})
+	w := &world{name: "textworld", open: source.Open, tasks: numbered(1), next: wander(), steps: 40, rounds: 20,
+		forks: 50, copies: 8}
+	beside(t, w, measure(t, w), &real{world: "textworld", label: "as_shipped", driver: "textworld", python: python,
+		tasks: []any{filepath.Join(folder, "simple.z8")},
 		steps: 40, rounds: 20, forks: 10, copies: 8, same: true})
 }
 
@@ -133,8 +141,10 @@ func textWorldExpress(t *testing.T) {
 	python := venv(t, "textworld", "textworld==1.7.0", "textworld-express==1.1.0")
 	source := openExec(t, worker.Options{Command: []string{python, "-m", "sparkd_env.textworld_express"}, Workers: 2,
 		Options: map[string]string{"game": "cookingworld", "params": "numLocations=3, numIngredients=2"}})
-	w := &world{name: "textworld_express", open: source.Open, tasks: numbered(4), next: wander(), steps: 40, rounds: 10, forks: 10, copies: 2}
-	beside(t, w, measure(t, w), &real{world: "textworld_express", label: "as_shipped", driver: "textworld_express", python: python, tasks: []any{0, 1, 2, 3},
+	w := &world{name: "textworld_express", open: source.Open, tasks: numbered(4), next: wander(), steps: 40,
+		rounds: 10, forks: 10, copies: 2}
+	beside(t, w, measure(t, w), &real{world: "textworld_express", label: "as_shipped", driver: "textworld_express",
+		python: python, tasks: []any{0, 1, 2, 3},
 		steps: 40, rounds: 10, forks: 10, copies: 2, same: true})
 }
 
@@ -147,5 +157,6 @@ func openEnv(t *testing.T) {
 	}
 	defer source.Close()
 	wrong := func(sparkd.Observation, int, int) string { return "0" }
-	measure(t, &world{name: "openenv", open: source.Open, tasks: numbered(4), next: wrong, steps: 40, rounds: 10, forks: 10, copies: 32})
+	measure(t, &world{name: "openenv", open: source.Open, tasks: numbered(4), next: wrong, steps: 40, rounds: 10,
+		forks: 10, copies: 32})
 }

@@ -55,8 +55,10 @@ func forked(i int) *sparkd.Tree {
 			id := len(t.Nodes)
 			logprobs := make([]float32, 40)
 			logprobs[0] = -float32(id)
-			t.Nodes = append(t.Nodes, &sparkd.Node{ID: id, Parent: parent, Depth: depth, Valid: id%7 > 0, ObsHash: strconv.Itoa(id / 2),
-				Spans: []sparkd.Span{{Source: sparkd.SourceModel, Tokens: make([]sparkd.Token, 40), Logprobs: logprobs}}})
+			t.Nodes = append(t.Nodes, &sparkd.Node{ID: id, Parent: parent, Depth: depth, Valid: id%7 > 0,
+				ObsHash: strconv.Itoa(id / 2),
+				Spans: []sparkd.Span{{Source: sparkd.SourceModel, Tokens: make([]sparkd.Token, 40),
+					Logprobs: logprobs}}})
 			leaves[k] = id
 		}
 		if depth%5 == 0 && len(leaves) < 8 {

@@ -39,7 +39,8 @@ func TestFiguresExport(t *testing.T) {
 		if format == "rows" {
 			figure = all.rate
 		}
-		detail[format] = map[string]any{"mb_s": all.rate, "mb": all.mb, "peak_heap_mb": all.peak, "peak_heap_mb_of_1000_trees": few.peak}
+		detail[format] = map[string]any{"mb_s": all.rate, "mb": all.mb, "peak_heap_mb": all.peak,
+			"peak_heap_mb_of_1000_trees": few.peak}
 	}
 	bench.Print("export_store_mb_s", figure, "MB/s", detail)
 }
@@ -122,7 +123,8 @@ func storedTree(i int) *sparkd.Tree {
 		for k := range output.Logprobs {
 			output.Logprobs[k] = -float32(rng.ExpFloat64())
 		}
-		n.Spans = append(n.Spans, sparkd.Span{Source: sparkd.SourceEnv, Tokens: randomTokens(rng, 60), TokenExact: true})
+		n.Spans = append(n.Spans, sparkd.Span{Source: sparkd.SourceEnv, Tokens: randomTokens(rng, 60),
+			TokenExact: true})
 	}
 	return t
 }

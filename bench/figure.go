@@ -56,7 +56,8 @@ func Wanted(t *testing.T) {
 
 // Machine describes where figures were taken.
 func Machine() map[string]any {
-	return map[string]any{"cpu": cpu(), "cores": runtime.NumCPU(), "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version()}
+	return map[string]any{"cpu": cpu(), "cores": runtime.NumCPU(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+		"go": runtime.Version()}
 }
 
 func cpu() string {

@@ -21,7 +21,8 @@ func figureHousehold(t *testing.T) {
 	for i := range games {
 		games[i] = alfworld.New()
 		var err error
-		if first[i], err = games[i].Reset(t.Context(), sparkd.Task{Env: alfworld.Name, Split: "train", Index: i}); err != nil {
+		if first[i], err = games[i].Reset(t.Context(),
+			sparkd.Task{Env: alfworld.Name, Split: "train", Index: i}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,7 +42,8 @@ func figureHousehold(t *testing.T) {
 		}
 	})
 	bench.Print("env_steps_s", float64(steps)/best.Seconds(), "steps/s", map[string]any{"tasks": tasks, "steps": steps,
-		"actions_per_step": float64(actions) / float64(steps), "text_bytes_per_step": float64(text) / float64(steps), "cores": 1, "runs_s": all})
+		"actions_per_step": float64(actions) / float64(steps), "text_bytes_per_step": float64(text) / float64(steps),
+		"cores": 1, "runs_s": all})
 
 	const rounds = 200
 	best, all = bench.Best(5, func() {
@@ -51,7 +53,8 @@ func figureHousehold(t *testing.T) {
 			}
 		}
 	})
-	bench.Print("env_fork_ns", float64(best)/float64(time.Nanosecond)/(rounds*tasks), "ns", map[string]any{"tasks": tasks, "cores": 1, "runs_s": all})
+	bench.Print("env_fork_ns", float64(best)/float64(time.Nanosecond)/(rounds*tasks), "ns",
+		map[string]any{"tasks": tasks, "cores": 1, "runs_s": all})
 }
 
 func fork(t *testing.T, e *alfworld.Env) sparkd.Env {

@@ -47,7 +47,8 @@ func figurePrefill(t *testing.T) {
 	s, unique := total(trees), uniquePrompt(trees)
 	bench.Print("prefill_once", float64(s.ComputedTokens)/float64(unique), "ratio", map[string]any{
 		"computed": s.ComputedTokens, "unique": unique, "unique_tree_by_tree": s.UniqueTokens, "asked": s.PromptTokens,
-		"generated": s.GeneratedTokens, "tasks": tasks, "parallel": parallel, "leaves": s.Leaves, "forks": s.Forks, "nodes": s.Nodes,
+		"generated": s.GeneratedTokens, "tasks": tasks, "parallel": parallel,
+		"leaves": s.Leaves, "forks": s.Forks, "nodes": s.Nodes,
 		"roots": 4, "max_leaves": 8, "branch": 2, "max_steps": maxSteps, "max_tokens": 24, "temperature": 0.5,
 		"evictions": e.Stats().Evictions, "weights": e.Describe().WeightType, "seconds": seconds})
 }
@@ -77,8 +78,10 @@ func figureSharing(t *testing.T) {
 		}
 	}
 	s, a := total(shared), total(apart)
-	detail := map[string]any{"tasks": tasks, "same_trees": same, "computed_with": s.ComputedTokens, "computed_without": a.ComputedTokens,
-		"generated_with": s.GeneratedTokens, "generated_without": a.GeneratedTokens, "leaves_with": s.Leaves, "leaves_without": a.Leaves,
+	detail := map[string]any{"tasks": tasks, "same_trees": same, "computed_with": s.ComputedTokens,
+		"computed_without": a.ComputedTokens,
+		"generated_with":   s.GeneratedTokens, "generated_without": a.GeneratedTokens,
+		"leaves_with": s.Leaves, "leaves_without": a.Leaves,
 		"seconds_with": sharedTimes, "seconds_without": apartTimes, "max_steps": maxSteps, "max_tokens": 24}
 	bench.Print("prefill_without_sharing", float64(a.ComputedTokens)/float64(s.ComputedTokens), "ratio", detail)
 	bench.Print("speedup_by_sharing", sum(apartTimes)/sum(sharedTimes), "ratio", detail)
@@ -138,13 +141,15 @@ func uniquePrompt(trees []*sparkd.Tree) int {
 }
 
 func TestUniquePrompt(t *testing.T) {
-	opening := &sparkd.Node{Parent: -1, Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: []sparkd.Token{1, 2, 3}}}}
+	opening := &sparkd.Node{Parent: -1,
+		Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: []sparkd.Token{1, 2, 3}}}}
 	step := func(id, parent int, model ...sparkd.Token) *sparkd.Node {
 		return &sparkd.Node{ID: id, Parent: parent, Spans: []sparkd.Span{
 			{Source: sparkd.SourceModel, Tokens: model}, {Source: sparkd.SourceEnv, Tokens: []sparkd.Token{7}}}}
 	}
 	// Two roots that said the same, both expanded.
-	twins := &sparkd.Tree{Nodes: []*sparkd.Node{opening, step(1, 0, 5, 6), step(2, 0, 5, 6), step(3, 1, 8), step(4, 2, 9)}}
+	twins := &sparkd.Tree{Nodes: []*sparkd.Node{opening, step(1, 0, 5, 6), step(2, 0, 5, 6), step(3, 1, 8),
+		step(4, 2, 9)}}
 	// The same opening, and an answer whose decoding runs the other tree's last token.
 	longer := &sparkd.Tree{Nodes: []*sparkd.Node{opening, step(1, 0, 5, 6, 2)}}
 	for _, c := range []struct {

@@ -46,9 +46,11 @@ func figureOverhead(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	bench.Print("steps_s", float64(steps)/best.Seconds(), "steps/s", map[string]any{"trees": trees, "parallel": parallel, "steps": steps,
-		"rounds": counts.Rounds, "commits": counts.Commits, "answer_tokens": 8, "observation_tokens": 8, "max_steps": 30,
-		"sync": store.SyncRound, "runs_s": all, "includes": "opening and closing the store"})
+	bench.Print("steps_s", float64(steps)/best.Seconds(), "steps/s",
+		map[string]any{"trees": trees, "parallel": parallel, "steps": steps,
+			"rounds": counts.Rounds, "commits": counts.Commits,
+			"answer_tokens": 8, "observation_tokens": 8, "max_steps": 30,
+			"sync": store.SyncRound, "runs_s": all, "includes": "opening and closing the store"})
 }
 
 // figureStore grows 320 trees of SPARK's published shape in the household, whose texts,
@@ -98,9 +100,13 @@ func printNodeBytes(trees []*sparkd.Tree, counts store.Stats, disk int64) {
 	nodes := float64(counts.Nodes)
 	written, onDisk := float64(counts.Bytes)/nodes, float64(disk)/nodes
 	own := 4 * float64(arrays) / nodes
-	bench.Print("node_bytes", max(written, onDisk)-own, "bytes", map[string]any{"nodes": counts.Nodes, "trees": len(trees), "tokens_per_node": float64(tokens) / nodes,
-		"token_bytes": own, "written": written, "on_disk": onDisk, "beyond_tokens_written": written - own, "beyond_tokens_on_disk": onDisk - own,
-		"text_per_node": float64(text) / nodes, "method": "(stored bytes − 4 · (token ids + logprobs + entropies)) / nodes; texts, headers and events count"})
+	bench.Print("node_bytes", max(written, onDisk)-own, "bytes",
+		map[string]any{"nodes": counts.Nodes, "trees": len(trees), "tokens_per_node": float64(tokens) / nodes,
+			"token_bytes": own, "written": written, "on_disk": onDisk,
+			"beyond_tokens_written": written - own, "beyond_tokens_on_disk": onDisk - own,
+			"text_per_node": float64(text) / nodes,
+			"method": "(stored bytes − 4 · (token ids + logprobs + entropies)) / nodes; " +
+				"texts, headers and events count"})
 }
 
 // figureExport reads all finished trees from the store and writes them, to nowhere, in

@@ -55,7 +55,8 @@ func newEngineMetrics(e sparkd.StatsReporter) *engineMetrics {
 	total("failed_requests", "Sampling requests that ended with an error.", func(s stats) uint64 { return s.Failed })
 	total("forwards", "Forward passes of the model.", func(s stats) uint64 { return s.Forwards })
 	total("decoded_tokens", "Tokens sampled.", func(s stats) uint64 { return s.GeneratedTokens })
-	total("computed_prompt_tokens", "Prompt tokens run through the model.", func(s stats) uint64 { return s.ComputedTokens })
+	total("computed_prompt_tokens", "Prompt tokens run through the model.",
+		func(s stats) uint64 { return s.ComputedTokens })
 	total("cached_prompt_tokens", "Prompt tokens reused.", func(s stats) uint64 { return s.CachedTokens })
 	total("forks", "Continuations that shared a prefix.", func(s stats) uint64 { return s.Forks })
 	total("evictions", "Prefixes dropped to make room.", func(s stats) uint64 { return s.Evictions })
@@ -67,8 +68,10 @@ func newEngineMetrics(e sparkd.StatsReporter) *engineMetrics {
 	now("kv_blocks", "Blocks of 16 KV cells.", func(s stats) int { return s.BlocksTotal })
 	now("kv_blocks_free", "Blocks that hold nothing.", func(s stats) int { return s.BlocksFree })
 	now("kv_blocks_held", "Blocks that live requests use.", func(s stats) int { return s.BlocksHeld })
-	batch("decode_batch_tokens", "Decoded tokens of a forward.", func(s stats) *sparkd.Histogram { return &s.DecodeBatch })
-	batch("prefill_batch_tokens", "Prompt tokens of a forward.", func(s stats) *sparkd.Histogram { return &s.PrefillBatch })
+	batch("decode_batch_tokens", "Decoded tokens of a forward.",
+		func(s stats) *sparkd.Histogram { return &s.DecodeBatch })
+	batch("prefill_batch_tokens", "Prompt tokens of a forward.",
+		func(s stats) *sparkd.Histogram { return &s.PrefillBatch })
 	return m
 }
 

@@ -25,7 +25,8 @@ func TestBundledPolicyLive(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			if style, err := sampler.ModelStyle(e.Describe().ChatTemplate); style != sampler.StyleCompact || err != nil {
+			style, err := sampler.ModelStyle(e.Describe().ChatTemplate)
+			if style != sampler.StyleCompact || err != nil {
 				t.Errorf("prompt style %q: %v", style, err)
 			}
 			enginetest.Greedy(t, e, want)

@@ -29,7 +29,8 @@ func TestSGLang(t *testing.T) {
 	if about.Dialect != "sglang" || about.PolicyVersion != "step-7" || about.BOS != toyBOS || !about.AddBOS {
 		t.Errorf("%+v", about)
 	}
-	want := sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "top_k", NativeK: true, TopK: 20, CachedCounts: true, Abort: true, Reload: true}
+	want := sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "top_k", NativeK: true, TopK: 20,
+		CachedCounts: true, Abort: true, Reload: true}
 	if got := about.Capabilities; got.Deterministic == "" {
 		t.Error("nothing is said of seeds")
 	} else if got.Deterministic = ""; got != want {
@@ -40,7 +41,8 @@ func TestSGLang(t *testing.T) {
 
 func TestSGLangReload(t *testing.T) {
 	e := open(t, sglangServer(&toy{}))
-	for _, w := range []sparkd.Weights{{}, {Path: "/weights/8"}, {Path: "/weights/9", Version: "9"}, {Path: "/weights/8", Version: "8", LoRA: true}} {
+	for _, w := range []sparkd.Weights{{}, {Path: "/weights/8"}, {Path: "/weights/9", Version: "9"},
+		{Path: "/weights/8", Version: "8", LoRA: true}} {
 		if _, err := e.Reload(t.Context(), w); err == nil || e.Describe().PolicyVersion != "step-7" {
 			t.Errorf("%+v: %v, now %s", w, err, e.Describe().PolicyVersion)
 		}
@@ -49,7 +51,8 @@ func TestSGLangReload(t *testing.T) {
 	if err != nil || version != "8" || e.Describe().PolicyVersion != "8" {
 		t.Errorf("%s, %v, now %s", version, err, e.Describe().PolicyVersion)
 	}
-	got, err := e.Sample(t.Context(), sparkd.SampleRequest{Prefix: []sparkd.Token{'a'}, K: 1, Seeds: []uint64{1}, Sampling: sparkd.Sampling{MaxTokens: 2}})
+	got, err := e.Sample(t.Context(), sparkd.SampleRequest{Prefix: []sparkd.Token{'a'}, K: 1, Seeds: []uint64{1},
+		Sampling: sparkd.Sampling{MaxTokens: 2}})
 	if err != nil || got.PolicyVersion != "8" || got.ExpectedTokens != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -65,7 +68,8 @@ func TestGeneric(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	enginetest.Run(t, e, enginetest.Options{})
-	if _, err := e.Reload(t.Context(), sparkd.Weights{Path: "x", Version: "1"}); sparkd.CodeOf(err) != sparkd.CodeInvalid {
+	_, err := e.Reload(t.Context(), sparkd.Weights{Path: "x", Version: "1"})
+	if sparkd.CodeOf(err) != sparkd.CodeInvalid {
 		t.Errorf("reload: %v", err)
 	}
 }

@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // dialects are the servers that are known, in the order of asking for the route and the
-// field of its answer by which they are told: a server may imitate another's routes, as
+// field of its answer by which they are recognised: a server may imitate another's routes, as
 // llama-server does with Ollama's and OpenAI's. The last one is any other.
 var dialects = []struct {
 	name        string
@@ -65,7 +65,9 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 	for i, address := range o.Replicas {
 		// OpenAI's clients want the /v1.
 		address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
-		server := remote.Options{URL: address, Model: o.Model, APIKey: o.APIKey, Tokenizer: o.Tokenizer, Timeout: o.Timeout}
+		server := remote.Options{
+			URL: address, Model: o.Model, APIKey: o.APIKey, Tokenizer: o.Tokenizer, Timeout: o.Timeout,
+		}
 		targets[i] = pool.Target{Name: address, Connect: func(ctx context.Context) (pool.Member, error) {
 			e, err := Connect(ctx, o.Dialect, server)
 			if err != nil {

@@ -31,7 +31,8 @@ func TestAddresses(t *testing.T) {
 		}
 		cancel()
 		server.Close()
-		if !slices.Contains(asked, "/props") || slices.ContainsFunc(asked, func(path string) bool { return strings.HasPrefix(path, "/v1/v1") }) {
+		if !slices.Contains(asked, "/props") ||
+			slices.ContainsFunc(asked, func(path string) bool { return strings.HasPrefix(path, "/v1/v1") }) {
 			t.Errorf("%q: asked at %q", end, asked)
 		}
 	}

@@ -43,27 +43,44 @@ func sub(expression, with string) func(string) string {
 	}
 }
 
+// llamaSpoil are the faults of llama-server, with copies and without.
+var llamaSpoil = map[string]func(string) string{
+	"lengths": sub(`"tokens":\[[^,]*,`, `"tokens":[`),
+	"nan":     sub(`"logprob":[^,]*,`, `"logprob":NaN,`),
+	"model":   sub(`"model":"[^"]*"`, `"model":"other"`),
+	"none":    sub(`"tokens":\[[^\]]*\]`, `"tokens":[]`),
+}
+
+const llamaOverflow = `{"error":{"code":400,` +
+	`"message":"request (1030 tokens) exceeds the available context size (1024 tokens)",` +
+	`"type":"exceed_context_size_error"}}`
+
 var rigs = []rig{
 	{"vllm", "/v1/completions", taped("vllm/*"), map[string]func(string) string{
-		"lengths": sub(`"token_logprobs":\[[^,]*,`, `"token_logprobs":[`), "nan": sub(`"token_logprobs":\[[^,]*,`, `"token_logprobs":[NaN,`),
-		"null": sub(`"token_logprobs":\[[^,]*,`, `"token_logprobs":[null,`), "model": sub(`"model":"[^"]*"`, `"model":"other"`),
-		"prompt": sub(`"prompt_token_ids":\[`, `"prompt_token_ids":[1,`), "none": sub(`"token_ids":\[[^\]]*\]`, `"token_ids":[]`),
-	}, `{"error":{"message":"This model's maximum context length is 512 tokens.","type":"BadRequestError","param":"input_tokens","code":400}}`},
-	{"llamacpp", "/completion", taped("llamaserver/llamacpp-*-kvu"), map[string]func(string) string{
-		"lengths": sub(`"tokens":\[[^,]*,`, `"tokens":[`), "nan": sub(`"logprob":[^,]*,`, `"logprob":NaN,`),
-		"model": sub(`"model":"[^"]*"`, `"model":"other"`), "none": sub(`"tokens":\[[^\]]*\]`, `"tokens":[]`),
-	}, `{"error":{"code":400,"message":"request (1030 tokens) exceeds the available context size (1024 tokens)","type":"exceed_context_size_error"}}`},
-	{"llamacpp with copies", "/completion", taped("llamaserver/llamacpp-*-copies"), map[string]func(string) string{
-		"lengths": sub(`"tokens":\[[^,]*,`, `"tokens":[`), "nan": sub(`"logprob":[^,]*,`, `"logprob":NaN,`),
-		"model": sub(`"model":"[^"]*"`, `"model":"other"`), "none": sub(`"tokens":\[[^\]]*\]`, `"tokens":[]`),
-	}, `{"error":{"code":400,"message":"request (1030 tokens) exceeds the available context size (1024 tokens)","type":"exceed_context_size_error"}}`},
-	{"sglang", "/generate", func(*testing.T) http.Handler { return sglangServer(&toy{}) }, map[string]func(string) string{
-		"lengths": sub(`"output_token_logprobs":\[\[[^\]]*\],`, `"output_token_logprobs":[`), "nan": sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[NaN,`),
-		"null": sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[null,`), "none": sub(`"output_ids":\[[^\]]*\]`, `"output_ids":[]`),
+		"lengths": sub(`"token_logprobs":\[[^,]*,`, `"token_logprobs":[`),
+		"nan":     sub(`"token_logprobs":\[[^,]*,`, `"token_logprobs":[NaN,`),
+		"null":    sub(`"token_logprobs":\[[^,]*,`, `"token_logprobs":[null,`),
+		"model":   sub(`"model":"[^"]*"`, `"model":"other"`),
+		"prompt":  sub(`"prompt_token_ids":\[`, `"prompt_token_ids":[1,`),
+		"none":    sub(`"token_ids":\[[^\]]*\]`, `"token_ids":[]`),
+	}, `{"error":{"message":"This model's maximum context length is 512 tokens.",` +
+		`"type":"BadRequestError","param":"input_tokens","code":400}}`},
+	{"llamacpp", "/completion", taped("llamaserver/llamacpp-*-kvu"), llamaSpoil, llamaOverflow},
+	{"llamacpp with copies", "/completion", taped("llamaserver/llamacpp-*-copies"), llamaSpoil, llamaOverflow},
+	{"sglang", "/generate", serves(sglangServer), map[string]func(string) string{
+		"lengths": sub(`"output_token_logprobs":\[\[[^\]]*\],`, `"output_token_logprobs":[`),
+		"nan":     sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[NaN,`),
+		"null":    sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[null,`),
+		"none":    sub(`"output_ids":\[[^\]]*\]`, `"output_ids":[]`),
 	}, `{"error":{"message":"The input (600 tokens) is longer than the model's context length (512 tokens)."}}`},
-	{"generic", "/v1/completions", func(*testing.T) http.Handler { return openaiServer(&toy{}) }, map[string]func(string) string{
+	{"generic", "/v1/completions", serves(openaiServer), map[string]func(string) string{
 		"model": sub(`"model":"[^"]*"`, `"model":"other"`),
 	}, `{"error":{"message":"This model's maximum context length is 512 tokens.","type":"invalid_request_error"}}`},
+}
+
+// serves makes a server of a toy model.
+func serves(server func(*toy) http.Handler) func(t *testing.T) http.Handler {
+	return func(*testing.T) http.Handler { return server(&toy{}) }
 }
 
 // taped serves a recording over real connections.
@@ -100,13 +117,16 @@ func rewritten(name string) func(http.ResponseWriter, *http.Request, *rig, []byt
 }
 
 var faults = []fault{
-	{"reset in the body", sparkd.CodeUnavailable, 0, func(w http.ResponseWriter, _ *http.Request, _ *rig, whole []byte) {
-		w.Header().Set("Content-Length", "100000000")
-		_, _ = w.Write(whole[:len(whole)/2])
-		panic(http.ErrAbortHandler)
-	}},
-	{"reset at once", sparkd.CodeUnavailable, 0, func(http.ResponseWriter, *http.Request, *rig, []byte) { panic(http.ErrAbortHandler) }},
-	{"429", sparkd.CodeUnavailable, 7 * time.Second, status(429, `{"error":{"message":"slow down"}}`, "Retry-After", "7")},
+	{"reset in the body", sparkd.CodeUnavailable, 0,
+		func(w http.ResponseWriter, _ *http.Request, _ *rig, whole []byte) {
+			w.Header().Set("Content-Length", "100000000")
+			_, _ = w.Write(whole[:len(whole)/2])
+			panic(http.ErrAbortHandler)
+		}},
+	{"reset at once", sparkd.CodeUnavailable, 0,
+		func(http.ResponseWriter, *http.Request, *rig, []byte) { panic(http.ErrAbortHandler) }},
+	{"429", sparkd.CodeUnavailable, 7 * time.Second,
+		status(429, `{"error":{"message":"slow down"}}`, "Retry-After", "7")},
 	{"503", sparkd.CodeUnavailable, 0, status(503, `{"error":{"message":"Loading model","code":503}}`)},
 	{"502", sparkd.CodeUnavailable, 0, status(502, "<html>Bad Gateway</html>")},
 	{"500", sparkd.CodeEngine, -1, status(500, `{"error":{"message":"it broke"}}`)},
@@ -130,7 +150,9 @@ var faults = []fault{
 		_, _ = w.Write([]byte(rig.overflow))
 	}},
 	{"refusal", sparkd.CodeInvalid, -1, status(400, `{"error":{"message":"no such thing","param":"seed"}}`)},
-	{"hang", sparkd.CodeUnavailable, 0, func(_ http.ResponseWriter, r *http.Request, _ *rig, _ []byte) { <-r.Context().Done() }},
+	{"hang", sparkd.CodeUnavailable, 0, func(_ http.ResponseWriter, r *http.Request, _ *rig, _ []byte) {
+		<-r.Context().Done()
+	}},
 	{"hang in the body", sparkd.CodeUnavailable, 0, func(w http.ResponseWriter, r *http.Request, _ *rig, whole []byte) {
 		_, _ = w.Write(whole[:len(whole)/2])
 		w.(http.Flusher).Flush()
@@ -242,7 +264,8 @@ func TestCopiesThatFail(t *testing.T) {
 	var action atomic.Value
 	inner := taped("llamaserver/llamacpp-*-copies")(t)
 	e := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if f := now.Load(); f != nil && strings.HasPrefix(r.URL.Path, "/slots/") && r.URL.Query().Get("action") == action.Load() {
+		if f := now.Load(); f != nil && strings.HasPrefix(r.URL.Path, "/slots/") &&
+			r.URL.Query().Get("action") == action.Load() {
 			f.spoil(w, r, &rig{}, []byte("{}"))
 			return
 		}
@@ -276,5 +299,6 @@ func sampleOf(t *testing.T, e *remote.Engine) sparkd.SampleRequest {
 	if about := e.Describe(); about.AddBOS {
 		ids = append([]sparkd.Token{about.BOS}, ids...)
 	}
-	return sparkd.SampleRequest{Prefix: ids, K: 1, Seeds: []uint64{11}, Tree: "x", Sampling: sparkd.Sampling{Temperature: 1, MaxTokens: 12}}
+	return sparkd.SampleRequest{Prefix: ids, K: 1, Seeds: []uint64{11}, Tree: "x",
+		Sampling: sparkd.Sampling{Temperature: 1, MaxTokens: 12}}
 }

@@ -19,8 +19,9 @@ func TestProbeNoticesARestart(t *testing.T) {
 		tape, path string
 		anew       func(string) string
 	}{
-		"vllm":     {"vllm/*", "/metrics", sub(`(?m)^process_start_time_seconds .*`, "process_start_time_seconds 2e9")},
-		"llamacpp": {"llamaserver/llamacpp-*-kvu", "/props", sub(`"media_marker":"[^"]*"`, `"media_marker":"<another>"`)},
+		"vllm": {"vllm/*", "/metrics", sub(`(?m)^process_start_time_seconds .*`, "process_start_time_seconds 2e9")},
+		"llamacpp": {"llamaserver/llamacpp-*-kvu", "/props",
+			sub(`"media_marker":"[^"]*"`, `"media_marker":"<another>"`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var restarted, gone atomic.Bool
@@ -48,7 +49,8 @@ func TestProbeNoticesARestart(t *testing.T) {
 				}
 			}
 			restarted.Store(true)
-			if err := e.Probe(t.Context()); !errors.Is(err, httpclient.ErrRestarted) || sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+			if err := e.Probe(t.Context()); !errors.Is(err, httpclient.ErrRestarted) ||
+				sparkd.CodeOf(err) != sparkd.CodeUnavailable {
 				t.Errorf("after a restart: %v", err)
 			}
 			if err := e.Probe(t.Context()); err != nil {

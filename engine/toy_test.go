@@ -160,10 +160,12 @@ type object = map[string]any
 func sglangServer(m *toy) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /get_model_info", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, 200, object{"model_path": "toy", "tokenizer_path": "toy", "is_generation": true, "weight_version": "step-7"})
+		reply(w, 200, object{"model_path": "toy", "tokenizer_path": "toy", "is_generation": true,
+			"weight_version": "step-7"})
 	})
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, 200, object{"object": "list", "data": []object{{"id": "toy", "object": "model", "root": "toy", "max_model_len": toyContext}}})
+		reply(w, 200, object{"object": "list",
+			"data": []object{{"id": "toy", "object": "model", "root": "toy", "max_model_len": toyContext}}})
 	})
 	mux.HandleFunc("POST /tokenize", func(w http.ResponseWriter, r *http.Request) {
 		var in struct {
@@ -188,7 +190,8 @@ func sglangServer(m *toy) http.Handler {
 			Path string `json:"model_path"`
 		}
 		_ = json.NewDecoder(r.Body).Decode(&in)
-		reply(w, 200, object{"success": in.Path == "/weights/8", "message": "looked at " + in.Path, "num_paused_requests": 0})
+		reply(w, 200, object{"success": in.Path == "/weights/8", "message": "looked at " + in.Path,
+			"num_paused_requests": 0})
 	})
 	return mux
 }
@@ -211,13 +214,16 @@ func sglangGenerate(m *toy, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(in.IDs) >= toyContext {
-		reply(w, 400, object{"error": object{"message": "The input (600 tokens) is longer than the model's context length (512 tokens)."}})
+		reply(w, 400, object{"error": object{
+			"message": "The input (600 tokens) is longer than the model's context length (512 tokens).",
+		}})
 		return
 	}
 	var list []object
 	for i := range in.Params.N {
 		cached := m.cached(in.IDs)
-		g := m.grow(in.IDs, in.Params.Limit, in.Top, in.Params.Temperature, in.Params.Seed+uint64(i), in.Params.Stop, in.Params.StopIDs)
+		g := m.grow(in.IDs, in.Params.Limit, in.Top, in.Params.Temperature, in.Params.Seed+uint64(i), in.Params.Stop,
+			in.Params.StopIDs)
 		lps := [][]any{}
 		for j, l := range g.lps {
 			lps = append(lps, []any{l, g.ids[j], nil})
@@ -236,8 +242,10 @@ func sglangGenerate(m *toy, w http.ResponseWriter, r *http.Request) {
 		} else {
 			finish["length"] = len(g.ids)
 		}
-		list = append(list, object{"text": g.text, "output_ids": append([]int{}, g.ids...), "meta_info": object{"id": "x", "finish_reason": finish,
-			"prompt_tokens": len(in.IDs), "completion_tokens": len(g.ids), "cached_tokens": cached, "output_token_logprobs": lps, "output_top_logprobs": tops}})
+		list = append(list, object{"text": g.text, "output_ids": append([]int{}, g.ids...),
+			"meta_info": object{"id": "x", "finish_reason": finish,
+				"prompt_tokens": len(in.IDs), "completion_tokens": len(g.ids), "cached_tokens": cached,
+				"output_token_logprobs": lps, "output_top_logprobs": tops}})
 	}
 	if in.Params.N > 1 {
 		reply(w, 200, list)
@@ -262,7 +270,8 @@ func openaiServer(m *toy) http.Handler {
 			Stop          []string
 		}
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Temperature == nil || in.Model != "gpt-4o" {
-			reply(w, 400, object{"error": object{"message": "no temperature, or another model", "type": "invalid_request_error"}})
+			reply(w, 400, object{"error": object{"message": "no temperature, or another model",
+				"type": "invalid_request_error"}})
 			return
 		}
 		var choices []object
@@ -271,7 +280,8 @@ func openaiServer(m *toy) http.Handler {
 			g := m.grow(ids[max(0, len(ids)-100):], in.Limit, 1, *in.Temperature, in.Seed+uint64(i), in.Stop, nil)
 			choices = append(choices, object{"index": i, "text": g.text, "logprobs": nil, "finish_reason": g.finish})
 		}
-		reply(w, 200, object{"id": "x", "object": "text_completion", "model": "gpt-4o", "choices": choices, "usage": object{"prompt_tokens": len(in.Prompt)}})
+		reply(w, 200, object{"id": "x", "object": "text_completion", "model": "gpt-4o", "choices": choices,
+			"usage": object{"prompt_tokens": len(in.Prompt)}})
 	})
 	return mux
 }

@@ -27,7 +27,8 @@ func (s *suite) describe(t *testing.T) {
 }
 
 func (s *suite) roundTrip(t *testing.T) {
-	for _, text := range []string{"a", "Hello world, this is a test.", " two  blanks\n\nand\tmore 12345", "naïve café 東京 🙂", "<action>go to shelf 1</action>"} {
+	for _, text := range []string{"a", "Hello world, this is a test.", " two  blanks\n\nand\tmore 12345",
+		"naïve café 東京 🙂", "<action>go to shelf 1</action>"} {
 		ids := s.tokens(t, text, false)
 		if got := s.text(t, ids); got != text {
 			t.Errorf("%q becomes %v, and then %q", text, ids, got)
@@ -161,7 +162,8 @@ func (s *suite) stopString(t *testing.T) {
 		if x.Text != whole.Text[:at] || x.Finish != sparkd.FinishStop {
 			t.Errorf("stop %q in %q: %q, %s", stop, whole.Text, x.Text, x.Finish)
 		}
-		if n := len(x.Tokens); !slices.Equal(x.Tokens, whole.Tokens[:n]) || !strings.Contains(s.text(t, x.Tokens), stop) {
+		if n := len(x.Tokens); !slices.Equal(x.Tokens, whole.Tokens[:n]) ||
+			!strings.Contains(s.text(t, x.Tokens), stop) {
 			t.Errorf("stop %q: tokens %v of %v", stop, x.Tokens, whole.Tokens)
 		}
 	} else if !strings.HasPrefix(whole.Text, x.Text) || len(x.Text) > at || x.Finish != sparkd.FinishStop {
@@ -252,7 +254,8 @@ func (s *suite) counts(t *testing.T) {
 	first := s.sample(t, s.request(long, 1, 1, 91))
 	again := s.sample(t, s.request(long, 3, 1, 92))
 	for _, got := range []sparkd.SampleResult{first, again} {
-		if got.CachedTokens < 0 || got.CachedTokens > got.PromptTokens || got.ComputedTokens+got.CachedTokens < got.PromptTokens {
+		if got.CachedTokens < 0 || got.CachedTokens > got.PromptTokens ||
+			got.ComputedTokens+got.CachedTokens < got.PromptTokens {
 			t.Errorf("cached %d, computed %d of %d", got.CachedTokens, got.ComputedTokens, got.PromptTokens)
 		}
 	}
@@ -296,7 +299,8 @@ func (s *suite) siblings(t *testing.T) {
 			}
 			n = max(n, common(x.Tokens, alone.Tokens))
 		}
-		if n == 0 && (alone.Margins == nil || float64(alone.Margins[0]) > 4*s.Tolerance) { // nearer ones are ties within rounding
+		// Nearer ones are ties within rounding.
+		if n == 0 && (alone.Margins == nil || float64(alone.Margins[0]) > 4*s.Tolerance) {
 			t.Errorf("sibling %d began with %v; alone %v", i, results[i].Samples[0].Tokens, alone.Tokens)
 		}
 	}
@@ -346,7 +350,8 @@ func (s *suite) cancel(t *testing.T) {
 		t.Errorf("the caller waited for %v", took)
 	}
 	cancel()
-	if _, err := s.e.Sample(ctx, r); sparkd.CodeOf(err) != sparkd.CodeDeadline && sparkd.CodeOf(err) != sparkd.CodeCanceled {
+	_, err = s.e.Sample(ctx, r)
+	if code := sparkd.CodeOf(err); code != sparkd.CodeDeadline && code != sparkd.CodeCanceled {
 		t.Errorf("a context that has ended: %v", err)
 	}
 	if s.Running != nil && s.info.Capabilities.Abort {
@@ -355,7 +360,7 @@ func (s *suite) cancel(t *testing.T) {
 	s.sample(t, s.request(s.prompt, 1, 1, 112))
 }
 
-// idle waits until the server works on nothing. It asks seldom: llama-server looks for
+// idle waits until the server works on nothing. It asks seldom: llama-server checks for
 // callers that went away when it had nothing to answer for a second.
 func (s *suite) idle(t *testing.T) {
 	ctx := s.ctx(t)

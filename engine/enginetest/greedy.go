@@ -58,7 +58,8 @@ func Greedy(t *testing.T, e sparkd.Engine, want Continuations) {
 		if len(c.Tokens) == 0 {
 			continue
 		}
-		r := sparkd.SampleRequest{Prefix: c.Prompt, K: 1, Seeds: []uint64{1}, Tree: "greedy", Sampling: sparkd.Sampling{MaxTokens: len(c.Tokens)}}
+		r := sparkd.SampleRequest{Prefix: c.Prompt, K: 1, Seeds: []uint64{1}, Tree: "greedy",
+			Sampling: sparkd.Sampling{MaxTokens: len(c.Tokens)}}
 		result, err := e.Sample(s.ctx(t), r)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +78,8 @@ func Greedy(t *testing.T, e sparkd.Engine, want Continuations) {
 		compared += len(got.Tokens)
 		rated += len(got.Logprobs)
 	}
-	t.Logf("%d tokens of %d prompts; the farthest of %d logprobs differs by %.4f nats", compared, len(want.Cases), rated, farthest)
+	t.Logf("%d tokens of %d prompts; the farthest of %d logprobs differs by %.4f nats", compared, len(want.Cases),
+		rated, farthest)
 	if farthest > greedyTolerance {
 		t.Errorf("a logprob differs by %g nats, tolerance %g", farthest, greedyTolerance)
 	}

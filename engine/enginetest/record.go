@@ -157,8 +157,11 @@ func (t *Tape) replay(r *http.Request, k take) (*http.Response, error) {
 	if got.Binary != "" {
 		answer, _ = base64.StdEncoding.DecodeString(got.Binary)
 	}
-	return &http.Response{StatusCode: got.Status, Status: fmt.Sprintf("%d %s", got.Status, http.StatusText(got.Status)), Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(answer)), ContentLength: int64(len(answer)), Request: r}, nil
+	return &http.Response{
+		StatusCode: got.Status, Status: fmt.Sprintf("%d %s", got.Status, http.StatusText(got.Status)),
+		Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(bytes.NewReader(answer)), ContentLength: int64(len(answer)), Request: r,
+	}, nil
 }
 
 // ServeHTTP answers as the server did, over a real connection.

@@ -35,8 +35,10 @@ func TestTape(t *testing.T) {
 	talk := func(base string, tape http.RoundTripper, slot string) []string {
 		client := &http.Client{Transport: tape}
 		var said []string
-		for _, path := range []string{"/count", "/count", "/count?x=1", "/slots/" + slot + "?action=save", "/missing", "/binary"} {
-			w, err := client.Post(base+path, "application/json", strings.NewReader(`{"b":1,"a":[2],"id_slot":`+slot+`}`))
+		for _, path := range []string{"/count", "/count", "/count?x=1", "/slots/" + slot + "?action=save", "/missing",
+			"/binary"} {
+			w, err := client.Post(base+path, "application/json",
+				strings.NewReader(`{"b":1,"a":[2],"id_slot":`+slot+`}`))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,8 +19,10 @@ import (
 
 // Options say what is particular to an engine. Zero values ask for the defaults.
 type Options struct {
-	Prompt    string        // continued by the model; default a sentence
-	Tolerance float64       // between logprobs of the same tokens, computed in another way; default 0.05 (other batch shapes round differently)
+	Prompt string // continued by the model; default a sentence
+	// Tolerance is between logprobs of the same tokens that were computed in another way; default
+	// 0.05, because other batch shapes round differently.
+	Tolerance float64
 	Tokens    int           // of a continuation; default 12
 	Timeout   time.Duration // of a check; default 2 minutes
 	// Running says how many requests the server works on; nil where it does not tell.
@@ -95,7 +97,8 @@ func (s *suite) text(t *testing.T, ids []sparkd.Token) string {
 
 // request is for k continuations of prefix at a temperature, with seeds from seed on.
 func (s *suite) request(prefix []sparkd.Token, k int, temperature float64, seed uint64) sparkd.SampleRequest {
-	r := sparkd.SampleRequest{Prefix: prefix, K: k, Tree: "enginetest", Sampling: sparkd.Sampling{Temperature: temperature, MaxTokens: s.Tokens}}
+	r := sparkd.SampleRequest{Prefix: prefix, K: k, Tree: "enginetest",
+		Sampling: sparkd.Sampling{Temperature: temperature, MaxTokens: s.Tokens}}
 	for i := range k {
 		r.Seeds = append(r.Seeds, seed+1000*uint64(i))
 	}
@@ -109,7 +112,8 @@ func (s *suite) sample(t *testing.T, r sparkd.SampleRequest) sparkd.SampleResult
 	if err != nil {
 		t.Fatalf("sample: %v", err)
 	}
-	if len(got.Samples) != r.K || got.PromptTokens != len(r.Prefix) || got.PolicyVersion != s.info.PolicyVersion || got.Engine == "" {
+	if len(got.Samples) != r.K || got.PromptTokens != len(r.Prefix) ||
+		got.PolicyVersion != s.info.PolicyVersion || got.Engine == "" {
 		t.Fatalf("asked for %d continuations of %d tokens by %q: %d of %d by %q of %q",
 			r.K, len(r.Prefix), s.info.PolicyVersion, len(got.Samples), got.PromptTokens, got.PolicyVersion, got.Engine)
 	}
@@ -123,7 +127,8 @@ func (s *suite) sample(t *testing.T, r sparkd.SampleRequest) sparkd.SampleResult
 
 // wellFormed checks lengths, numbers, ids, text and finish of one continuation.
 func (s *suite) wellFormed(x *sparkd.Sample, r *sparkd.SampleRequest) error {
-	span := sparkd.Span{Source: sparkd.SourceModel, Tokens: x.Tokens, Logprobs: x.Logprobs, SampledLogprobs: x.SampledLogprobs, Entropies: x.Entropies}
+	span := sparkd.Span{Source: sparkd.SourceModel, Tokens: x.Tokens, Logprobs: x.Logprobs,
+		SampledLogprobs: x.SampledLogprobs, Entropies: x.Entropies}
 	if err := span.Validate(); err != nil {
 		return err
 	}
@@ -135,7 +140,8 @@ func (s *suite) wellFormed(x *sparkd.Sample, r *sparkd.SampleRequest) error {
 		return fmt.Errorf("no tokens")
 	case c.TokenExact && n > r.Sampling.MaxTokens:
 		return fmt.Errorf("%d tokens of at most %d", n, r.Sampling.MaxTokens)
-	case raw != (x.Logprobs != nil) && (c.TokenExact || !raw): // one that guesses tokens may know of no logprobs that fit
+	// One that guesses tokens may know of no logprobs that fit.
+	case raw != (x.Logprobs != nil) && (c.TokenExact || !raw):
 		return fmt.Errorf("declares logprobs %q and returns %d", c.Logprobs, len(x.Logprobs))
 	case c.Logprobs == sparkd.LogprobsBoth && reshaped && x.SampledLogprobs == nil:
 		return fmt.Errorf("no logprobs of the distribution that was sampled from")
@@ -153,7 +159,8 @@ func (s *suite) wellFormed(x *sparkd.Sample, r *sparkd.SampleRequest) error {
 		if x.Logprobs != nil && x.Logprobs[i] > 0 {
 			return fmt.Errorf("logprob %d is %v", i, x.Logprobs[i])
 		}
-		if x.Entropies != nil && (x.Entropies[i] < 0 || s.info.Vocabulary > 0 && float64(x.Entropies[i]) > math.Log(float64(s.info.Vocabulary))+1e-3) {
+		if x.Entropies != nil && (x.Entropies[i] < 0 ||
+			s.info.Vocabulary > 0 && float64(x.Entropies[i]) > math.Log(float64(s.info.Vocabulary))+1e-3) {
 			return fmt.Errorf("entropy %d is %v", i, x.Entropies[i])
 		}
 	}

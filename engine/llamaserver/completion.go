@@ -45,7 +45,8 @@ func request(a *remote.Ask, slot int) map[string]any {
 		"seed": a.Seeds[0] & math.MaxInt32, "stop": a.Stop(),
 		"return_tokens": true, "n_probs": max(a.Top, 1), "post_sampling_probs": false,
 		"response_fields": []string{
-			"content", "tokens", "id_slot", "stop_type", "stopping_word", "model", "completion_probabilities", "timings",
+			"content", "tokens", "id_slot", "stop_type", "stopping_word", "model",
+			"completion_probabilities", "timings",
 		},
 	}
 }

@@ -34,8 +34,10 @@ func TestCopiesLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &llama{program: program, flags: []string{"-m", model, "--port", fmt.Sprint(l.Addr().(*net.TCPAddr).Port), "--host", "127.0.0.1", "--no-webui", "-t", "1",
-		"-np", "8", "-c", "8192", "--cache-ram", "0", "--slot-save-path", t.TempDir()}, url: "http://" + l.Addr().String()}
+	s := &llama{program: program, url: "http://" + l.Addr().String(), flags: []string{
+		"-m", model, "--port", fmt.Sprint(l.Addr().(*net.TCPAddr).Port), "--host", "127.0.0.1", "--no-webui", "-t", "1",
+		"-np", "8", "-c", "8192", "--cache-ram", "0", "--slot-save-path", t.TempDir(),
+	}}
 	l.Close()
 	s.start(t)
 	t.Cleanup(func() { s.stop() })
@@ -150,7 +152,8 @@ func (s *llama) fork(t *testing.T, e *remote.Engine) {
 			t.Errorf("sibling %d draws %v; alone, from the same seed, %v", i, x.Tokens, alone.Tokens)
 		}
 		for j := range x.Tokens[:min(3, len(x.Tokens))] {
-			if want := s.logprob(t, e.Describe().EOS, slices.Concat(shared, x.Tokens[:j]), x.Tokens[j]); math.Abs(want-float64(x.Logprobs[j])) > 0.05 {
+			want := s.logprob(t, e.Describe().EOS, slices.Concat(shared, x.Tokens[:j]), x.Tokens[j])
+			if math.Abs(want-float64(x.Logprobs[j])) > 0.05 {
 				t.Errorf("sibling %d: logprob %d is %v, computed anew %v", i, j, x.Logprobs[j], want)
 			}
 		}
@@ -167,8 +170,10 @@ func (s *llama) fork(t *testing.T, e *remote.Engine) {
 				t.Error(err)
 				return
 			}
-			if grown.CachedTokens != grown.ExpectedTokens || grown.CachedTokens < n || grown.ComputedTokens != len(next)-grown.CachedTokens+i%2 {
-				t.Errorf("sibling %d goes on: cached %d, expected %d, computed %d of %d", i, grown.CachedTokens, grown.ExpectedTokens, grown.ComputedTokens, len(next))
+			if grown.CachedTokens != grown.ExpectedTokens || grown.CachedTokens < n ||
+				grown.ComputedTokens != len(next)-grown.CachedTokens+i%2 {
+				t.Errorf("sibling %d goes on: cached %d, expected %d, computed %d of %d", i, grown.CachedTokens,
+					grown.ExpectedTokens, grown.ComputedTokens, len(next))
 			}
 		})
 	}
@@ -179,7 +184,8 @@ func (s *llama) fork(t *testing.T, e *remote.Engine) {
 // behind a sampled token whose text is whole, and so eos is forced upon the sampler.
 func (s *llama) logprob(t *testing.T, eos sparkd.Token, prefix []sparkd.Token, id sparkd.Token) float64 {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"prompt": prefix, "n_predict": 1, "cache_prompt": false, "n_probs": 1 << 16, "samplers": []string{},
+	body, err := json.Marshal(map[string]any{"prompt": prefix, "n_predict": 1, "cache_prompt": false,
+		"n_probs": 1 << 16, "samplers": []string{},
 		"logit_bias": [][]any{{eos, 1e6}}, "id_slot": 7})
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +245,8 @@ func (s *llama) cancel(t *testing.T, e *remote.Engine) {
 	if _, err := e.Sample(ctx, r); sparkd.CodeOf(err) != sparkd.CodeDeadline {
 		t.Errorf("given up: %v", err)
 	}
-	tick := time.NewTicker(1500 * time.Millisecond) // it looks for callers that went away when nothing was asked for a second
+	// The server checks for callers that went away when nothing was asked for a second.
+	tick := time.NewTicker(1500 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); ; <-tick.C {
 		n, err := s.busy()
@@ -273,8 +280,10 @@ func (s *llama) restart(t *testing.T, e *remote.Engine) {
 			}
 		}
 		fork := slices.Concat(shared[:250], letters(uint64(50+round), 50))
-		if got := sampled(t, e, askFor(fork, 2, 91)); got.CachedTokens != 0 || got.ExpectedTokens != 0 || got.ComputedTokens != len(fork)+1 {
-			t.Errorf("probed: %v; cached %d, expected %d, computed %d of %d", probed, got.CachedTokens, got.ExpectedTokens, got.ComputedTokens, len(fork))
+		if got := sampled(t, e, askFor(fork, 2, 91)); got.CachedTokens != 0 || got.ExpectedTokens != 0 ||
+			got.ComputedTokens != len(fork)+1 {
+			t.Errorf("probed: %v; cached %d, expected %d, computed %d of %d", probed, got.CachedTokens,
+				got.ExpectedTokens, got.ComputedTokens, len(fork))
 		}
 	}
 }

@@ -84,13 +84,15 @@ func TestAPathThatLeavesAnotherGetsACopy(t *testing.T) {
 	free()
 	second, free := take(t, s, path(shared, 3, 20), 1)
 	if second.slot == first.slot || second.expected != 199 || second.cold || d.restored != 1 {
-		t.Errorf("slots %d and %d, %d copies, expected %d, cold: %v", first.slot, second.slot, d.restored, second.expected, second.cold)
+		t.Errorf("slots %d and %d, %d copies, expected %d, cold: %v", first.slot, second.slot, d.restored,
+			second.expected, second.cold)
 	}
 	s.filled(second.slot, second.prefix)
 	free()
 	s.all[first.slot].file = nil // as after a save that failed: the slot itself has it
 	third, free := take(t, s, path(shared, 4, 20), 3)
-	if third.slot == first.slot || third.slot == second.slot || third.expected != 200 || !third.cold || d.restored != 2 {
+	if third.slot == first.slot || third.slot == second.slot || third.expected != 200 || !third.cold ||
+		d.restored != 2 {
 		t.Errorf("slot %d, %d copies, expected %d, cold: %v", third.slot, d.restored, third.expected, third.cold)
 	}
 	if others := s.acquireIdle(5); len(others) != 3 {
@@ -149,7 +151,7 @@ func TestPrefixesUnderWayAreWaitedFor(t *testing.T) {
 		d := newDisk(8)
 		s := newSlots(8, d.actions())
 		opening := path(nil, 1, 500)
-		first, leave := take(t, s, path(opening, 2, 200), 1)
+		first, release := take(t, s, path(opening, 2, 200), 1)
 		results := make(chan taken, 3)
 		for i := range 3 {
 			go func() {
@@ -179,10 +181,10 @@ func TestPrefixesUnderWayAreWaitedFor(t *testing.T) {
 				t.Errorf("slot %d, expected %d, cold: %v", a.slot, a.expected, a.cold)
 			}
 		}
-		leave()
+		release()
 		// The first one goes on; an equal one waits, and has it saved.
 		longer := path(path(opening, 2, 200), 20, 100)
-		a, leave := take(t, s, longer, 1)
+		a, release := take(t, s, longer, 1)
 		if a.slot != first.slot || s.isSaved(a.slot) {
 			t.Errorf("the path moved from slot %d to %d, to be saved: %v", first.slot, a.slot, s.isSaved(a.slot))
 		}
@@ -196,16 +198,16 @@ func TestPrefixesUnderWayAreWaitedFor(t *testing.T) {
 		if b := <-results; b.expected != len(longer)-1 || b.cold {
 			t.Errorf("an equal path expects %d tokens, cold: %v", b.expected, b.cold)
 		}
-		leave()
+		release()
 		// One that fails is not waited for any longer.
-		a, leave = take(t, s, path(nil, 30, 300), 1)
+		a, release = take(t, s, path(nil, 30, 300), 1)
 		go func() {
 			b, free := take(t, s, a.prefix, 1)
 			defer free()
 			results <- b
 		}()
 		synctest.Wait()
-		leave()
+		release()
 		if b := <-results; b.expected != 0 || !b.cold {
 			t.Errorf("after a failure: %+v", b)
 		}

@@ -1,7 +1,7 @@
 // Package llamaserver is the engine that lives in llama.cpp's llama-server: /completion with
 // ids (tools/server/README.md), /tokenize, /detokenize, /props and, where it is switched on,
 // the actions of /slots. The server computes a prefix in a slot and copies it to others
-// alone where it is told to, so that this package keeps books on its slots.
+// only where it is asked to, so that this package keeps books on its slots.
 package llamaserver
 
 import (

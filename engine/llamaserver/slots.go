@@ -69,7 +69,9 @@ type place struct {
 // acquire waits for a slot, and for spare ones for the continuations of a request beyond the
 // first, and fills it with as much of the prefix as others hold. The caller calls free
 // afterwards.
-func (s *slots) acquire(ctx context.Context, prefix []sparkd.Token, continuations int) (p place, free func(), err error) {
+func (s *slots) acquire(
+	ctx context.Context, prefix []sparkd.Token, continuations int,
+) (p place, free func(), err error) {
 	spare := int64(min(continuations-1, s.spare))
 	if err := s.places.Acquire(ctx, 1); err != nil {
 		return p, nil, sparkd.AsError(ctx.Err())
@@ -158,17 +160,17 @@ func (s *slots) choose(prefix []sparkd.Token) int {
 	switch {
 	case next >= 0 && shared-len(s.all[next].tokens) < minCopy:
 		return next
-	case source >= 0 && !s.all[source].busy && s.steal(&s.all[source], shared, &s.all[oldest]):
+	case source >= 0 && !s.all[source].busy && s.takesOver(&s.all[source], shared, &s.all[oldest]):
 		return source
 	}
 	return oldest
 }
 
-// steal reports whether it is cheaper to take the slot that holds the first tokens of a
+// takesOver reports whether it is cheaper to take the slot that holds the first tokens of a
 // prefix, whose own path then computes its rest anew, than to compute all in the oldest
 // one. Two paths would take the slot from each other at every step, so an old slot that
 // no path misses is only passed over for much.
-func (s *slots) steal(source *slot, shared int, oldest *slot) bool {
+func (s *slots) takesOver(source *slot, shared int, oldest *slot) bool {
 	turns := 1
 	if s.lost(oldest, 0) == 0 {
 		turns = 8

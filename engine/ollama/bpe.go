@@ -26,7 +26,8 @@ func newBytePairs(m metadata, tokens []string) *bytePairs {
 	if pattern == "" {
 		return nil
 	}
-	b := &bytePairs{split: regexp2.MustCompile(pattern, regexp2.RE2), whole: whole, ids: make(map[string]sparkd.Token, len(tokens)), ranks: map[[2]string]int{}}
+	b := &bytePairs{split: regexp2.MustCompile(pattern, regexp2.RE2), whole: whole,
+		ids: make(map[string]sparkd.Token, len(tokens)), ranks: map[[2]string]int{}}
 	for i, token := range tokens {
 		if token != "" {
 			b.ids[token] = sparkd.Token(i)

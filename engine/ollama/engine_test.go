@@ -46,7 +46,9 @@ func opened(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, bo
 // TestTokenizer: the tokenizer rebuilt from what Ollama tells is llama.cpp's.
 func TestTokenizer(t *testing.T) {
 	e := opened(t, func(http.ResponseWriter, *http.Request, []byte) bool { return false })
-	ollama.CompareGolden(t, func(text string, control bool) ([]sparkd.Token, error) { return e.Tokenize(t.Context(), text, control) })
+	ollama.CompareGolden(t, func(text string, control bool) ([]sparkd.Token, error) {
+		return e.Tokenize(t.Context(), text, control)
+	})
 }
 
 // TestRequests: every option is sent, and siblings go one after the other.
@@ -63,10 +65,12 @@ func TestRequests(t *testing.T) {
 			Raw, Truncate, Shift, Think *bool
 			Options                     map[string]any
 		}
-		if err := json.Unmarshal(body, &q); err != nil || q.Raw == nil || !*q.Raw || q.Truncate == nil || *q.Truncate || q.Shift == nil || *q.Shift || q.Think == nil || *q.Think {
+		if err := json.Unmarshal(body, &q); err != nil || q.Raw == nil || !*q.Raw || q.Truncate == nil ||
+			*q.Truncate || q.Shift == nil || *q.Shift || q.Think == nil || *q.Think {
 			t.Errorf("%v: %s", err, body)
 		}
-		for _, name := range []string{"temperature", "top_k", "top_p", "min_p", "repeat_penalty", "repeat_last_n", "presence_penalty", "frequency_penalty", "seed", "num_predict", "num_ctx", "num_keep", "stop"} {
+		for _, name := range []string{"temperature", "top_k", "top_p", "min_p", "repeat_penalty", "repeat_last_n",
+			"presence_penalty", "frequency_penalty", "seed", "num_predict", "num_ctx", "num_keep", "stop"} {
 			if _, ok := q.Options[name]; !ok {
 				t.Errorf("no option %s in %s", name, body)
 			}
@@ -107,7 +111,8 @@ func TestProbe(t *testing.T) {
 	}
 	gone, other := `{"models":[]}`, `{"models":[{"model":"sparkd:latest","digest":"abc"}]}`
 	models.Store(&gone)
-	if err := e.Probe(t.Context()); !errors.Is(err, httpclient.ErrRestarted) || sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+	if err := e.Probe(t.Context()); !errors.Is(err, httpclient.ErrRestarted) ||
+		sparkd.CodeOf(err) != sparkd.CodeUnavailable {
 		t.Errorf("unloaded: %v", err)
 	}
 	if err := e.Probe(t.Context()); err != nil {
@@ -160,9 +165,11 @@ func TestReloadFails(t *testing.T) {
 func TestReloadLive(t *testing.T) {
 	url, file := os.Getenv("SPARKD_CONFORMANCE_OLLAMA"), os.Getenv("SPARKD_CONFORMANCE_GGUF")
 	if url == "" || file == "" {
-		t.Skip("SPARKD_CONFORMANCE_OLLAMA and SPARKD_CONFORMANCE_GGUF name no server and weights; see `make conformance`")
+		t.Skip("SPARKD_CONFORMANCE_OLLAMA and SPARKD_CONFORMANCE_GGUF name no server and weights; " +
+			"see `make conformance`")
 	}
-	e, err := ollama.Open(t.Context(), remote.Options{URL: url, Model: os.Getenv("SPARKD_CONFORMANCE_OLLAMA_MODEL"), Context: recordedContext})
+	e, err := ollama.Open(t.Context(), remote.Options{URL: url, Model: os.Getenv("SPARKD_CONFORMANCE_OLLAMA_MODEL"),
+		Context: recordedContext})
 	if err != nil {
 		t.Fatal(err)
 	}

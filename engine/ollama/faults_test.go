@@ -52,14 +52,17 @@ var faults = []struct {
 	after time.Duration // of the httpclient.Retry; -1 where there is none
 	spoil spoiler
 }{
-	{"reset in the middle of the stream", sparkd.CodeUnavailable, 0, func(w http.ResponseWriter, _ *http.Request, whole []byte) {
-		_, _ = w.Write(whole[:len(whole)/2])
-		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	}},
-	{"reset at once", sparkd.CodeUnavailable, 0, func(http.ResponseWriter, *http.Request, []byte) { panic(http.ErrAbortHandler) }},
+	{"reset in the middle of the stream", sparkd.CodeUnavailable, 0,
+		func(w http.ResponseWriter, _ *http.Request, whole []byte) {
+			_, _ = w.Write(whole[:len(whole)/2])
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}},
+	{"reset at once", sparkd.CodeUnavailable, 0,
+		func(http.ResponseWriter, *http.Request, []byte) { panic(http.ErrAbortHandler) }},
 	{"429", sparkd.CodeUnavailable, 7 * time.Second, status(429, `{"error":"slow down"}`, "Retry-After", "7")},
-	{"503", sparkd.CodeUnavailable, 0, status(503, `{"error":"server busy, please try again.  maximum pending requests exceeded"}`)},
+	{"503", sparkd.CodeUnavailable, 0, status(503,
+		`{"error":"server busy, please try again.  maximum pending requests exceeded"}`)},
 	{"500", sparkd.CodeEngine, -1, status(500, `{"error":"model runner has unexpectedly stopped"}`)},
 	{"404", sparkd.CodeEngine, -1, status(404, `{"error":"model 'sparkd' not found"}`)},
 	{"not JSON", sparkd.CodeEngine, -1, status(200, "<html>It works!</html>")},
@@ -68,16 +71,23 @@ var faults = []struct {
 	}},
 	{"nothing", sparkd.CodeEngine, -1, status(200, "")},
 	{"another JSON", sparkd.CodeEngine, -1, status(200, `{"ok":true}`)},
-	{"an error in the stream", sparkd.CodeEngine, -1, rewritten(`\n\{`, "\n"+`{"error":"an error was encountered while running the model"}`+"\n{")},
+	{"an error in the stream", sparkd.CodeEngine, -1,
+		rewritten(`\n\{`, "\n"+`{"error":"an error was encountered while running the model"}`+"\n{")},
 	{"a token without a logprob", sparkd.CodeEngine, -1, rewritten(`"logprobs":\[.*\]`, `"logprobs":[]`)},
-	{"more logprobs than bytes", sparkd.CodeEngine, -1, rewritten(`"response":"[^"]*","done":false,"logprobs":\[`, `"response":"e","done":false,"logprobs":[{"token":"e","logprob":-1},`)},
+	{"more logprobs than bytes", sparkd.CodeEngine, -1,
+		rewritten(`"response":"[^"]*","done":false,"logprobs":\[`,
+			`"response":"e","done":false,"logprobs":[{"token":"e","logprob":-1},`)},
 	{"NaN logprob", sparkd.CodeEngine, -1, rewritten(`"logprob":[^,]*,`, `"logprob":NaN,`)},
 	{"a logprob above 0", sparkd.CodeEngine, -1, rewritten(`"logprob":[^,]*,`, `"logprob":3,`)},
 	{"a wrong model", sparkd.CodeEngine, -1, rewritten(`"model":"[^"]*"`, `"model":"other"`)},
-	{"no text", sparkd.CodeEngine, -1, status(200, `{"model":"sparkd:latest","response":"","done":true,"done_reason":"length","eval_count":12}`)},
-	{"overflow", sparkd.CodeContext, -1, status(400, `{"error":"request (1030 tokens) exceeds the available context size (1024 tokens), try increasing it"}`)},
+	{"no text", sparkd.CodeEngine, -1, status(200,
+		`{"model":"sparkd:latest","response":"","done":true,"done_reason":"length","eval_count":12}`)},
+	{"overflow", sparkd.CodeContext, -1, status(400,
+		`{"error":"request (1030 tokens) exceeds the available context size (1024 tokens), try increasing it"}`)},
 	{"refusal", sparkd.CodeInvalid, -1, status(400, `{"error":"typical_p is no longer supported"}`)},
-	{"hang", sparkd.CodeUnavailable, 0, func(_ http.ResponseWriter, r *http.Request, _ []byte) { <-r.Context().Done() }},
+	{"hang", sparkd.CodeUnavailable, 0, func(_ http.ResponseWriter, r *http.Request, _ []byte) {
+		<-r.Context().Done()
+	}},
 	{"hang in the stream", sparkd.CodeUnavailable, 0, func(w http.ResponseWriter, r *http.Request, whole []byte) {
 		_, _ = w.Write(whole[:len(whole)/2])
 		w.(http.Flusher).Flush()
@@ -163,13 +173,20 @@ func TestNotOllama(t *testing.T) {
 		answers map[string]string
 		code    sparkd.Code
 	}{
-		"a web page":       {map[string]string{"/api/version": "<html>"}, sparkd.CodeEngine},
-		"another JSON":     {map[string]string{"/api/version": `{"ok":true}`}, sparkd.CodeInvalid},
-		"no model":         {map[string]string{"/api/version": `{"version":"0.34.2"}`, "/api/tags": `{"models":[]}`}, sparkd.CodeEngine},
-		"no vocabulary":    {map[string]string{"/api/version": `{"version":"0.34.2"}`, "/api/tags": `{"models":[{"model":"m:latest"}]}`, "/api/show": `{"model_info":{}}`}, sparkd.CodeEngine},
-		"an odd tokenizer": {map[string]string{"/api/version": `{"version":"0.34.2"}`, "/api/tags": `{"models":[{"model":"m:latest"}]}`, "/api/show": `{"model_info":{"tokenizer.ggml.model":"bert","tokenizer.ggml.tokens":["a"],"tokenizer.ggml.token_type":[1]}}`}, sparkd.CodeEngine},
+		"a web page":   {map[string]string{"/api/version": "<html>"}, sparkd.CodeEngine},
+		"another JSON": {map[string]string{"/api/version": `{"ok":true}`}, sparkd.CodeInvalid},
+		"no model": {map[string]string{"/api/version": `{"version":"0.34.2"}`, "/api/tags": `{"models":[]}`},
+			sparkd.CodeEngine},
+		"no vocabulary": {map[string]string{"/api/version": `{"version":"0.34.2"}`,
+			"/api/tags": `{"models":[{"model":"m:latest"}]}`, "/api/show": `{"model_info":{}}`}, sparkd.CodeEngine},
+		"an odd tokenizer": {map[string]string{"/api/version": `{"version":"0.34.2"}`,
+			"/api/tags": `{"models":[{"model":"m:latest"}]}`,
+			"/api/show": `{"model_info":{"tokenizer.ggml.model":"bert",` +
+				`"tokenizer.ggml.tokens":["a"],"tokenizer.ggml.token_type":[1]}}`}, sparkd.CodeEngine},
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(c.answers[r.URL.Path])) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(c.answers[r.URL.Path]))
+		}))
 		_, err := ollama.Open(t.Context(), remote.Options{URL: server.URL})
 		server.Close()
 		if e := sparkd.AsError(err); e == nil || e.Code != c.code || e.Message == "" {
@@ -198,9 +215,11 @@ func recording(t *testing.T) *enginetest.Tape {
 // recordedRequest is one that the conformance suite sends, so that a recording knows it.
 func recordedRequest(t *testing.T, e *remote.Engine) sparkd.SampleRequest {
 	t.Helper()
-	ids, err := e.Tokenize(t.Context(), "Once upon a time there was a little house at the edge of the forest, and in it lived", false)
+	text := "Once upon a time there was a little house at the edge of the forest, and in it lived"
+	ids, err := e.Tokenize(t.Context(), text, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sparkd.SampleRequest{Prefix: ids, K: 1, Seeds: []uint64{11}, Tree: "x", Sampling: sparkd.Sampling{Temperature: 1, MaxTokens: 12}}
+	return sparkd.SampleRequest{Prefix: ids, K: 1, Seeds: []uint64{11}, Tree: "x",
+		Sampling: sparkd.Sampling{Temperature: 1, MaxTokens: 12}}
 }

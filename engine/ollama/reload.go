@@ -19,7 +19,8 @@ import (
 // an earlier reload made is deleted. Adapters are refused: Ollama is giving them up.
 func (s *server) Reload(ctx context.Context, w sparkd.Weights) (func(context.Context) error, error) {
 	if w.LoRA {
-		return nil, sparkd.Invalid("lora", "merge the adapter into the weights and write a GGUF", "Ollama takes no adapters any more")
+		return nil, sparkd.Invalid("lora", "merge the adapter into the weights and write a GGUF",
+			"Ollama takes no adapters any more")
 	}
 	f, err := os.Open(w.Path)
 	if err != nil {
@@ -79,7 +80,8 @@ func (s *server) load(ctx context.Context, next *serving) error {
 		return err
 	}
 	if !slices.Equal(words.texts, s.words.texts) || !slices.Equal(words.kinds, s.words.kinds) {
-		return sparkd.Invalid("path", "train on from the model that is served", "the weights are of a model with another vocabulary")
+		return sparkd.Invalid("path", "train on from the model that is served",
+			"the weights are of a model with another vocabulary")
 	}
 	_, err = s.generate(ctx, next.model, continuation{prompt: probeText, sampling: &sparkd.Sampling{}, limit: 1})
 	return err

@@ -5,10 +5,11 @@
 //
 // Ollama takes text and returns text: no route takes or returns token ids, and none
 // tokenises. /api/show, however, tells the model's whole vocabulary, so the engine rebuilds
-// the tokenizer from that and checks at the start that it counts a text as the server does. A prefix is sent as the text that its ids spell, in raw mode,
-// which means without a template; the server tokenises that text anew and may merge what
-// stood on both sides of a border between spans. Ids of a continuation are found by the
-// pieces of text that the server returns one by one. All of this is reconstruction, and
+// the tokenizer from that and checks at the start that it counts a text as the server does.
+// A prefix is sent as the text that its ids spell, in raw mode, which means without a
+// template; the server tokenises that text anew and may merge what stood on both sides of a
+// border between spans. Ids of a continuation are found by the pieces of text that the
+// server returns one by one. All of this is reconstruction, and
 // every span says so: Capabilities.TokenExact is false. A prefix whose text would mean
 // something else to the server (an environment that spells out a control token, half a
 // character) is refused.
@@ -21,7 +22,7 @@
 // # Stop strings
 //
 // Ollama cuts a stop string off the answer and does not tell which one it was, so the
-// engine looks for stop strings itself and hangs up where it finds one: a sample has the
+// engine searches for stop strings itself and hangs up where it finds one: a sample has the
 // tokens and logprobs of its stop string.
 //
 // # One prefix, k continuations

@@ -33,7 +33,8 @@ func TestTemplate(t *testing.T) {
 // is the GGUF's.
 func TestShownTemplate(t *testing.T) {
 	const jinja = "{#- sparkd: prompt_style=compact -#}{%- for m in messages -%}{{ m['content'] }}{%- endfor -%}"
-	for shown, want := range map[string]string{jinja: jinja, "": "", "{{ .Prompt }}": "", "{{- range .Messages }}{{ .Content }}{{ end }}": ""} {
+	for shown, want := range map[string]string{jinja: jinja, "": "", "{{ .Prompt }}": "",
+		"{{- range .Messages }}{{ .Content }}{{ end }}": ""} {
 		if got, err := template("", shown); got != want || err != nil {
 			t.Errorf("%q: %q, %v", shown, got, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/ollama/ollama/tokenizer"
 
 	"sparkd"
+	"sparkd/engine/remote"
 )
 
 // vocabulary is the tokenizer of a model, rebuilt from what /api/show tells of its GGUF.
@@ -36,7 +37,8 @@ type tokens interface {
 // missing there, or is of a kind that is not known here, is an error of code engine.
 func newVocabulary(info map[string]any) (*vocabulary, error) {
 	m := metadata(info)
-	v := &vocabulary{texts: m.texts("tokens"), kinds: m.ids("token_type"), bos: m.id("bos_token_id"), eos: m.id("eos_token_id"), eot: m.id("eot_token_id")}
+	v := &vocabulary{texts: m.texts("tokens"), kinds: m.ids("token_type"), bos: m.id("bos_token_id"),
+		eos: m.id("eos_token_id"), eot: m.id("eot_token_id")}
 	if len(v.texts) == 0 || len(v.kinds) != len(v.texts) {
 		return nil, unusable("it tells %d tokens and %d of their types", len(v.texts), len(v.kinds))
 	}
@@ -69,7 +71,8 @@ func (v *vocabulary) ordinary(m metadata) (tokens, error) {
 	case "gpt2":
 		b := newBytePairs(m, texts)
 		if b == nil || len(b.ranks) == 0 {
-			return nil, unusable("its tokenizer splits text in the way %q and has %d merges", m.text("pre"), len(m.texts("merges")))
+			return nil, unusable("its tokenizer splits text in the way %q and has %d merges", m.text("pre"),
+				len(m.texts("merges")))
 		}
 		return b, nil
 	case "llama":
@@ -78,7 +81,8 @@ func (v *vocabulary) ordinary(m metadata) (tokens, error) {
 			return nil, unusable("it tells %d scores of %d tokens", len(scores), len(texts))
 		}
 		types := slices.Repeat([]int32{tokenizer.TOKEN_TYPE_NORMAL}, len(texts))
-		return sentencePiece{tokenizer.NewSentencePiece(&tokenizer.Vocabulary{Values: texts, Types: types, Scores: scores})}, nil
+		words := &tokenizer.Vocabulary{Values: texts, Types: types, Scores: scores}
+		return sentencePiece{tokenizer.NewSentencePiece(words)}, nil
 	default:
 		return nil, unusable("its tokenizer is of the kind %q; gpt2 and llama are known", kind)
 	}
@@ -95,8 +99,9 @@ func (s sentencePiece) decode(id sparkd.Token, _ string) (string, error) {
 
 // unusable is a model whose tokenizer cannot be rebuilt.
 func unusable(format string, args ...any) error {
-	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "engine.served_model", Message: "the model's tokenizer cannot be rebuilt: " + fmt.Sprintf(format, args...),
-		Remedy: "serve the GGUF with llama-server, which tokenises itself, or with the embedded engine"}
+	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "engine.served_model",
+		Message: "the model's tokenizer cannot be rebuilt: " + fmt.Sprintf(format, args...),
+		Remedy:  "serve the GGUF with llama-server, which tokenises itself, or with the embedded engine"}
 }
 
 // index finds the texts of all tokens, and which of them are read as such.
@@ -195,7 +200,7 @@ func (v *vocabulary) decode(ids []sparkd.Token) (string, error) {
 	var text strings.Builder
 	for i, id := range ids {
 		if id < 0 || int(id) >= len(v.texts) {
-			return "", sparkd.Invalid(fmt.Sprintf("prefix[%d]", i), "take ids of the engine's own tokenizer", "%d is no token of the model", id)
+			return "", remote.NotAToken(i, id)
 		}
 		text.WriteString(v.texts[id])
 	}
@@ -212,10 +217,12 @@ func (v *vocabulary) prompt(ids []sparkd.Token) (string, error) {
 		return "", err
 	}
 	if text == "" {
-		return "", sparkd.Invalid("prefix", "give at least one token of text", "Ollama takes an empty prompt for a request to load the model")
+		return "", sparkd.Invalid("prefix", "give at least one token of text",
+			"Ollama takes an empty prompt for a request to load the model")
 	}
 	if !utf8.ValidString(text) {
-		return "", sparkd.Invalid("prefix", "cut between characters, or use an engine that takes token ids", "the prefix spells half a character, which Ollama's text cannot hold")
+		return "", sparkd.Invalid("prefix", "cut between characters, or use an engine that takes token ids",
+			"the prefix spells half a character, which Ollama's text cannot hold")
 	}
 	for _, id := range v.control {
 		word := v.texts[id]
@@ -229,7 +236,8 @@ func (v *vocabulary) prompt(ids []sparkd.Token) (string, error) {
 			}
 		}
 		if read != 0 {
-			return "", sparkd.Invalid("prefix", "use an engine that takes token ids, or keep such text out of the environment",
+			return "", sparkd.Invalid("prefix",
+				"use an engine that takes token ids, or keep such text out of the environment",
 				"its text spells the control token %s, which Ollama would read as one", word)
 		}
 	}

@@ -28,7 +28,8 @@ func info() map[string]any {
 	}
 	return map[string]any{
 		prefix + "model": "gpt2", prefix + "pre": "smollm", prefix + "tokens": tokens, prefix + "token_type": types,
-		prefix + "merges": []any{"h e", "l l", "he ll", ". .", ".. .", "Ġ he"}, prefix + "bos_token_id": 1.0, prefix + "eos_token_id": 0.0,
+		prefix + "merges":       []any{"h e", "l l", "he ll", ". .", ".. .", "Ġ he"},
+		prefix + "bos_token_id": 1.0, prefix + "eos_token_id": 0.0,
 	}
 }
 
@@ -99,7 +100,8 @@ func TestPrompt(t *testing.T) {
 		if text != c.text || (err == nil) != (c.text != "") {
 			t.Errorf("%s: %q, %v", c.name, text, err)
 		}
-		if e := sparkd.AsError(err); e != nil && (e.Code != sparkd.CodeInvalid || e.Remedy == "" || !strings.HasPrefix(e.Field, "prefix")) {
+		if e := sparkd.AsError(err); e != nil &&
+			(e.Code != sparkd.CodeInvalid || e.Remedy == "" || !strings.HasPrefix(e.Field, "prefix")) {
 			t.Errorf("%s: %+v", c.name, e)
 		}
 	}
@@ -123,7 +125,8 @@ func TestUnusable(t *testing.T) {
 		m := info()
 		change(m)
 		_, err := newVocabulary(m)
-		if e := sparkd.AsError(err); e == nil || e.Code != sparkd.CodeEngine || e.Remedy == "" || !strings.Contains(e.Message, strings.TrimSuffix(name, " the toke")) {
+		if e := sparkd.AsError(err); e == nil || e.Code != sparkd.CodeEngine || e.Remedy == "" ||
+			!strings.Contains(e.Message, strings.TrimSuffix(name, " the toke")) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -138,7 +141,8 @@ func TestSentencePiece(t *testing.T) {
 	for i, word := range []string{"▁", "h", "i", "hi", "▁hi"} {
 		tokens, types, scores = append(tokens, word), append(types, 1.0), append(scores, float64(i))
 	}
-	v := vocabularyOf(t, map[string]any{prefix + "model": "llama", prefix + "tokens": tokens, prefix + "token_type": types, prefix + "scores": scores,
+	v := vocabularyOf(t, map[string]any{prefix + "model": "llama", prefix + "tokens": tokens,
+		prefix + "token_type": types, prefix + "scores": scores,
 		prefix + "bos_token_id": 1.0, prefix + "eos_token_id": 2.0})
 	if !v.addBOS {
 		t.Error("no BOS in front")
@@ -198,7 +202,8 @@ func FuzzMetadata(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
-	f.Add([]byte(`{"tokenizer.ggml.model":"gpt2","tokenizer.ggml.pre":"gpt-2","tokenizer.ggml.tokens":["a"],"tokenizer.ggml.token_type":[3],"tokenizer.ggml.merges":["a"],"tokenizer.ggml.bos_token_id":-1}`))
+	f.Add([]byte(`{"tokenizer.ggml.model":"gpt2","tokenizer.ggml.pre":"gpt-2","tokenizer.ggml.tokens":["a"],` +
+		`"tokenizer.ggml.token_type":[3],"tokenizer.ggml.merges":["a"],"tokenizer.ggml.bos_token_id":-1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m map[string]any
 		if json.Unmarshal(data, &m) != nil {

@@ -47,8 +47,10 @@ func (s *server) target() Target {
 func (s *server) Describe() sparkd.EngineInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return sparkd.EngineInfo{Name: s.name, Model: "m", PolicyVersion: s.version, Vocabulary: 1000, ContextLength: 4096, TokenizerHash: s.hash,
-		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "top_k", NativeK: true, CachedCounts: true, Abort: true, Reload: true, TopK: 20}}
+	return sparkd.EngineInfo{Name: s.name, Model: "m", PolicyVersion: s.version, Vocabulary: 1000,
+		ContextLength: 4096, TokenizerHash: s.hash,
+		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "top_k", NativeK: true,
+			CachedCounts: true, Abort: true, Reload: true, TopK: 20}}
 }
 
 func (s *server) Tokenize(_ context.Context, text string, _ bool) ([]sparkd.Token, error) {

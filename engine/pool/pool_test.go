@@ -78,7 +78,8 @@ func TestSpill(t *testing.T) {
 		served := make([]string, 12)
 		for i := range served {
 			wg.Go(func() {
-				res, err := p.Sample(t.Context(), ask(prefix(220, slices.Concat(shared, []sparkd.Token{sparkd.Token(i)})...), uint64(i)))
+				res, err := p.Sample(t.Context(),
+					ask(prefix(220, slices.Concat(shared, []sparkd.Token{sparkd.Token(i)})...), uint64(i)))
 				if err != nil {
 					t.Error(err)
 				}
@@ -134,14 +135,18 @@ func TestFaults(t *testing.T) {
 		fault func(ctx context.Context, r sparkd.SampleRequest) error
 		want  sparkd.Code // "" succeeds elsewhere
 	}{
-		"refused":       {fail(errGone), ""},
-		"not JSON":      {fail(sparkd.Errorf(sparkd.CodeEngine, "not JSON")), ""},
-		"hang":          {func(ctx context.Context, _ sparkd.SampleRequest) error { <-ctx.Done(); return ctx.Err() }, ""},
-		"panic":         {fail(sparkd.Errorf(sparkd.CodeInternal, "panic")), ""},
-		"bad request":   {fail(sparkd.Invalid("sampling.top_k", "less", "too many")), sparkd.CodeInvalid},
-		"context":       {fail(&sparkd.Error{Code: sparkd.CodeContext, Message: "full"}), sparkd.CodeContext},
-		"does not fit":  {fail(&sparkd.Error{Code: sparkd.CodeCapacity, Message: "full"}), sparkd.CodeCapacity},
-		"asks to pause": {fail(&sparkd.Error{Code: sparkd.CodeUnavailable, Message: "429", Err: &httpclient.Retry{After: time.Hour, Err: errors.New("429")}}), ""},
+		"refused":  {fail(errGone), ""},
+		"not JSON": {fail(sparkd.Errorf(sparkd.CodeEngine, "not JSON")), ""},
+		"hang": {func(ctx context.Context, _ sparkd.SampleRequest) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, ""},
+		"panic":        {fail(sparkd.Errorf(sparkd.CodeInternal, "panic")), ""},
+		"bad request":  {fail(sparkd.Invalid("sampling.top_k", "less", "too many")), sparkd.CodeInvalid},
+		"context":      {fail(&sparkd.Error{Code: sparkd.CodeContext, Message: "full"}), sparkd.CodeContext},
+		"does not fit": {fail(&sparkd.Error{Code: sparkd.CodeCapacity, Message: "full"}), sparkd.CodeCapacity},
+		"asks to pause": {fail(&sparkd.Error{Code: sparkd.CodeUnavailable, Message: "429",
+			Err: &httpclient.Retry{After: time.Hour, Err: errors.New("429")}}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -152,7 +157,8 @@ func TestFaults(t *testing.T) {
 				if sparkd.CodeOf(err) != tt.want {
 					t.Fatalf("error %v", err)
 				}
-				if tt.want == "" && (res.Engine != "b" || len(res.Samples) != 2 || !slices.Equal(b.asked[0].Seeds, []uint64{7, 8})) {
+				if tt.want == "" && (res.Engine != "b" || len(res.Samples) != 2 ||
+					!slices.Equal(b.asked[0].Seeds, []uint64{7, 8})) {
 					t.Errorf("served by %s: %+v", res.Engine, res)
 				}
 				if tt.want != "" && b.count() > 0 {
@@ -198,7 +204,7 @@ func TestOutage(t *testing.T) {
 }
 
 // Without any replica requests wait for a while, and are served when one comes back.
-func TestNobody(t *testing.T) {
+func TestNoReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newServer("a")
 		p := open(t, Options{}, a)
@@ -227,12 +233,14 @@ func TestPause(t *testing.T) {
 		busy.Store(true)
 		a.fault = func(context.Context, sparkd.SampleRequest) error {
 			if busy.Swap(false) {
-				return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "429", Err: &httpclient.Retry{After: 30 * time.Second, Err: errors.New("429")}}
+				return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "429",
+					Err: &httpclient.Retry{After: 30 * time.Second, Err: errors.New("429")}}
 			}
 			return nil
 		}
 		begin := time.Now()
-		if _, err := p.Sample(t.Context(), ask(prefix(9), 1)); err != nil || time.Since(begin) < 30*time.Second || time.Since(begin) > 31*time.Second {
+		if _, err := p.Sample(t.Context(), ask(prefix(9), 1)); err != nil || time.Since(begin) < 30*time.Second ||
+			time.Since(begin) > 31*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 		closing(t, p, a)
@@ -302,81 +310,6 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// New weights: one replica after the other is emptied and moved; no request fails, none
-// runs while its replica moves, and what was computed before is not expected any more.
-func TestReload(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newServer("a"), newServer("b")
-		a.takes, b.takes = time.Second, time.Second
-		p := open(t, Options{}, a, b)
-		var wg sync.WaitGroup
-		versions := make([]string, 40)
-		for i := range versions {
-			wg.Go(func() {
-				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
-				res, err := p.Sample(t.Context(), ask(prefix(300, sparkd.Token(i%4)), uint64(i)))
-				if err != nil {
-					t.Error(err)
-				}
-				versions[i] = res.PolicyVersion
-			})
-		}
-		time.Sleep(1500 * time.Millisecond)
-		if v, err := p.Reload(t.Context(), sparkd.Weights{Path: "x", Version: "v2"}); err != nil || v != "v2" {
-			t.Fatalf("%q, %v", v, err)
-		}
-		if n := held(p, "a", prefix(300, 1)) + held(p, "b", prefix(300, 1)); n > 300 {
-			t.Errorf("%d tokens of the old weights are remembered", n)
-		}
-		if got := p.Describe().PolicyVersion; got != "v2" {
-			t.Errorf("version %s", got)
-		}
-		wg.Wait()
-		if versions[0] != "v1" || versions[39] != "v2" {
-			t.Errorf("versions %v", versions)
-		}
-		closing(t, p, a, b)
-	})
-}
-
-func TestReloadFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newServer("a"), newServer("b")
-		p := open(t, Options{}, a, b)
-		bad := func(sparkd.Weights) (string, error) { return "", sparkd.Errorf(sparkd.CodeModel, "no such file") }
-		a.change(func(s *server) { s.reload = bad })
-		if _, err := p.Reload(t.Context(), sparkd.Weights{Version: "v2"}); sparkd.CodeOf(err) != sparkd.CodeModel {
-			t.Errorf("%v", err)
-		}
-		if _, on := step(t, p, prefix(10), 1); on == "" || p.Describe().PolicyVersion != "v1" {
-			t.Error("the old weights do not serve on")
-		}
-		a.change(func(s *server) { s.reload = nil })
-		b.change(func(s *server) { s.reload = bad })
-		if v, err := p.Reload(t.Context(), sparkd.Weights{Version: "v2"}); sparkd.CodeOf(err) != sparkd.CodeUnavailable || v != "v2" {
-			t.Errorf("%q, %v", v, err)
-		}
-		for i := range uint64(6) {
-			if _, on := step(t, p, prefix(10, sparkd.Token(i)), i); on != "a" {
-				t.Errorf("served by %s, whose weights are old", on)
-			}
-		}
-		b.change(func(s *server) { s.reload = nil })
-		if _, err := p.Reload(t.Context(), sparkd.Weights{Version: "v2"}); err != nil {
-			t.Fatal(err)
-		}
-		served := map[string]bool{}
-		for i := range uint64(6) {
-			_, on := step(t, p, prefix(10, sparkd.Token(50+i)), i)
-			served[on] = true
-		}
-		if len(served) != 2 {
-			t.Errorf("served by %v", served)
-		}
-		closing(t, p, a, b)
-	})
-}
-
 func TestOpenRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		if _, err := Open(t.Context(), nil, Options{}); sparkd.CodeOf(err) != sparkd.CodeInvalid {
@@ -384,13 +317,15 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		a, b := newServer("a"), newServer("b")
 		b.hash = "other"
-		if _, err := Open(t.Context(), []Target{a.target(), b.target()}, Options{}); sparkd.CodeOf(err) != sparkd.CodeInvalid {
+		_, err := Open(t.Context(), []Target{a.target(), b.target()}, Options{})
+		if sparkd.CodeOf(err) != sparkd.CodeInvalid {
 			t.Errorf("another tokenizer: %v", err)
 		}
 		gone := newServer("gone")
 		gone.probe = func() error { return errGone }
-		if _, err := Open(t.Context(), []Target{gone.target()}, Options{}); sparkd.CodeOf(err) != sparkd.CodeUnavailable {
-			t.Errorf("nobody there: %v", err)
+		_, err = Open(t.Context(), []Target{gone.target()}, Options{})
+		if sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+			t.Errorf("no server there: %v", err)
 		}
 		p := open(t, Options{}, newServer("x"), gone) // one is enough
 		gone.change(func(s *server) { s.probe = nil })
@@ -422,7 +357,8 @@ func TestStorm(t *testing.T) {
 					case 0, 1:
 						return errGone
 					case 2:
-						return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "429", Err: &httpclient.Retry{After: time.Second, Err: errors.New("429")}}
+						return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "429",
+							Err: &httpclient.Retry{After: time.Second, Err: errors.New("429")}}
 					case 3:
 						<-ctx.Done()
 						return ctx.Err()

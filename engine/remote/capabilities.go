@@ -39,7 +39,7 @@ func (e *Engine) describe(ctx context.Context, probe string) error {
 		c.Deterministic = "as far as the server repeats itself: " +
 			"one seed a request, and another batch may round a draw over a border"
 	}
-	return e.try(ctx, ids)
+	return e.verify(ctx, ids)
 }
 
 // roundTrip has the server tokenise a text and spell it again.
@@ -67,8 +67,8 @@ func (e *Engine) roundTrip(ctx context.Context, probe string) (ids []sparkd.Toke
 	return ids, nil
 }
 
-// try sends the requests that show what Capabilities says.
-func (e *Engine) try(ctx context.Context, ids []sparkd.Token) error {
+// verify sends the requests that show what Capabilities says.
+func (e *Engine) verify(ctx context.Context, ids []sparkd.Token) error {
 	c := &e.about.Capabilities
 	var err error
 	if c.TopK, err = e.alternatives(ctx, ids); err != nil {

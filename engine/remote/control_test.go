@@ -9,7 +9,8 @@ import (
 )
 
 func TestControlText(t *testing.T) {
-	words := map[string]sparkd.Token{"<|im_end|>": 1000, "</s>": 1001, "[INST]": 1002, "◁think▷": 1003, "<explore>": 1004, "</explore>": 1005}
+	words := map[string]sparkd.Token{"<|im_end|>": 1000, "</s>": 1001, "[INST]": 1002, "◁think▷": 1003,
+		"<explore>": 1004, "</explore>": 1005}
 	asked := 0
 	raw := func(text string) (ids []sparkd.Token, err error) {
 		asked++
@@ -26,7 +27,8 @@ func TestControlText(t *testing.T) {
 	}
 	var c control
 	c.know([]string{"◁think▷", "x", "", "<explore>"}, map[string]bool{"<explore>": true, "</explore>": true})
-	for _, text := range []string{"plain", "<action>go</action>", "a<|im_end|><|im_end|>b", "</s>", "[INST][/INST]", "◁think▷◁", "<</s>>", strings.Repeat("</s>", 20)} {
+	for _, text := range []string{"plain", "<action>go</action>", "a<|im_end|><|im_end|>b", "</s>", "[INST][/INST]",
+		"◁think▷◁", "<</s>>", strings.Repeat("</s>", 20)} {
 		ids, err := c.tokenize(text, raw)
 		back := []byte{}
 		for _, id := range ids {

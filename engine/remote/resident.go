@@ -61,7 +61,7 @@ type Process struct {
 	last string
 }
 
-// Changed notes what identifies the process now, "" where that cannot be told, and reports
+// Changed notes what identifies the process now, "" where that is not known, and reports
 // whether it is another one than before.
 func (p *Process) Changed(now string) bool {
 	p.mu.Lock()

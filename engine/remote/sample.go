@@ -173,7 +173,8 @@ func (c *Choice) check(vocabulary int) error {
 		}
 	}
 	for i, top := range c.Tops {
-		if len(top) == 0 || slices.ContainsFunc(top, func(l float64) bool { return math.IsNaN(l) || math.IsInf(l, 1) }) {
+		bad := func(l float64) bool { return math.IsNaN(l) || math.IsInf(l, 1) }
+		if len(top) == 0 || slices.ContainsFunc(top, bad) {
 			return fmt.Errorf("alternatives of token %d are %v", i, top)
 		}
 	}

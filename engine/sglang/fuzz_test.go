@@ -10,7 +10,8 @@ import (
 
 // FuzzAnswers reads whatever a server may answer: it is refused or well-formed.
 func FuzzAnswers(f *testing.F) {
-	f.Add([]byte(`{"text":"a","output_ids":[1],"meta_info":{"finish_reason":{"type":"length","length":1},"cached_tokens":0,` +
+	f.Add([]byte(`{"text":"a","output_ids":[1],"meta_info":{` +
+		`"finish_reason":{"type":"length","length":1},"cached_tokens":0,` +
 		`"output_token_logprobs":[[-1,1,null]],"output_top_logprobs":[[[-1,1,null],null]]}}`))
 	f.Add([]byte(`{"output_ids":[1],"meta_info":{"output_token_logprobs":[[1e999,1]]}}`))
 	about := sparkd.EngineInfo{Vocabulary: 10}

@@ -114,8 +114,9 @@ func (p *produced) read(a *remote.Ask) (remote.Choice, error) {
 		}
 	case "length":
 	case "abort":
-		return c, &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the server aborted a continuation: " + f.Message,
-			Err: &httpclient.Retry{Err: fmt.Errorf("aborted: %s", f.Message)}}
+		return c, &sparkd.Error{Code: sparkd.CodeUnavailable,
+			Message: "the server aborted a continuation: " + f.Message,
+			Err:     &httpclient.Retry{Err: fmt.Errorf("aborted: %s", f.Message)}}
 	default:
 		return c, sparkd.Errorf(sparkd.CodeEngine, "the server ended a continuation with %q", f.Type)
 	}

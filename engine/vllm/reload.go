@@ -34,7 +34,8 @@ func (s *server) Reload(_ context.Context, w sparkd.Weights) (func(context.Conte
 		}, nil
 	}
 	if _, missing := os.Stat(filepath.Join(w.Path, "config.json")); missing != nil && s.IsLocal() {
-		return nil, sparkd.Invalid("path", "name a folder with the model's Hugging Face files", "no weights in %q", w.Path)
+		return nil, sparkd.Invalid("path", "name a folder with the model's Hugging Face files", "no weights in %q",
+			w.Path)
 	}
 	return func(ctx context.Context) error {
 		err := s.load(ctx, w.Path)
