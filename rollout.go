@@ -23,7 +23,7 @@ func (s RolloutState) Ended() bool {
 }
 
 // Spec is a rollout request: which tasks, how to branch, how to sample, how much to
-// spend. The zero value of a field asks for its default (see Default).
+// spend. RequestSpec has the defaults.
 type Spec struct {
 	ID       string   `json:"id,omitempty"` // the caller's id; makes the request idempotent
 	Tasks    Tasks    `json:"tasks"`
@@ -89,41 +89,14 @@ type Budget struct {
 	Seconds         float64 `json:"seconds,omitempty"`          // per tree, of growing
 }
 
-// RequestSpec is what a request is read into: DefaultSpec without what depends on the name
-// of the policy. WithDefaults fills that in when the request has been read.
+// RequestSpec is what a request is read into: SPARK in the household, with all that
+// depends on the policy left to branching.Resolve.
 func RequestSpec() Spec {
-	s := DefaultSpec()
-	s.Policy, s.Budget.Leaves = Policy{Name: s.Policy.Name}, 0
-	return s
-}
-
-// WithDefaults returns s with the policy's published parameters where they are zero, and
-// the published N where Budget.Leaves is zero. A default M shrinks with an N below the
-// published one, so that places are left to branch into.
-func (s Spec) WithDefaults() Spec {
-	given := s.Policy.Roots > 0
-	s.Policy = s.Policy.WithDefaults()
-	published := s.Policy.leaves()
-	defaults(&s.Budget.Leaves, published)
-	n := s.Budget.Leaves
-	switch {
-	case given:
-	case s.Policy.Name == "linear":
-		s.Policy.Roots = n
-	case n > 0 && n < published:
-		s.Policy.Roots = (s.Policy.Roots*n + published - 1) / published
-	}
-	return s
-}
-
-// DefaultSpec is SPARK as published for ALFWorld (M 4, N 8, B 2, 30 steps).
-func DefaultSpec() Spec {
 	return Spec{
 		Tasks:    Tasks{Env: "household", Split: "train", Count: 1},
-		Policy:   DefaultPolicy(),
+		Policy:   Policy{Name: "spark"},
 		Context:  Context{Mode: ContextAppend, Window: 5},
 		Sampling: DefaultSampling(),
-		Budget:   Budget{Leaves: 8},
 		MaxSteps: 30,
 	}
 }
@@ -137,8 +110,9 @@ const (
 
 var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
-// Validate names the first field at fault. Names of environments, splits and
-// policies are checked where they are known.
+// Validate names the first field at fault of a request whose budget is known. Names of
+// environments and splits are checked where they are known, the policy is by
+// branching.Resolve.
 func (s *Spec) Validate() error {
 	if s.ID != "" && !idForm.MatchString(s.ID) {
 		return Invalid("id", "use 1 to 128 letters, digits, dots, colons, dashes and underscores", "%q cannot be an id", s.ID)
@@ -158,10 +132,7 @@ func (s *Spec) Validate() error {
 	if err := s.Sampling.Validate("sampling"); err != nil {
 		return err
 	}
-	if err := s.Budget.validate(); err != nil {
-		return err
-	}
-	return s.Policy.validate(s.Budget.Leaves)
+	return s.Budget.validate()
 }
 
 func (t *Tasks) validate() error {

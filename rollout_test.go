@@ -7,8 +7,10 @@ import (
 )
 
 func TestSpecValidate(t *testing.T) {
-	if s := DefaultSpec(); s.Validate() != nil {
-		t.Fatalf("the default request is refused: %v", s.Validate())
+	whole := RequestSpec()
+	whole.Budget.Leaves = 8
+	if err := whole.Validate(); err != nil {
+		t.Fatalf("the default request is refused: %v", err)
 	}
 	cases := []struct {
 		field  string
@@ -28,28 +30,6 @@ func TestSpecValidate(t *testing.T) {
 		{"budget.generated_tokens", func(s *Spec) { s.Budget.GeneratedTokens = -1 }},
 		{"budget.env_steps", func(s *Spec) { s.Budget.EnvSteps = -1 }},
 		{"budget.seconds", func(s *Spec) { s.Budget.Seconds = math.Inf(1) }},
-		{"policy.name", func(s *Spec) { s.Policy.Name = "" }},
-		{"policy.roots", func(s *Spec) { s.Policy.Roots = -1 }},
-		{"policy.roots", func(s *Spec) { s.Policy.Roots = 9 }}, // M > N
-		{"policy.branch", func(s *Spec) { s.Policy.Branch = -1 }},
-		{"policy.branch", func(s *Spec) { s.Policy.Branch = MaxLeaves + 1 }},
-		{"policy.picks", func(s *Spec) { s.Policy.Picks = -1 }},
-		{"policy.iterations", func(s *Spec) { s.Policy.Iterations = MaxIterations + 1 }},
-		{"policy.max_depth", func(s *Spec) { s.Policy.MaxDepth = -1 }},
-		{"policy.max_forks_node", func(s *Spec) { s.Policy.MaxForksNode = -1 }},
-		{"policy.max_forks_path", func(s *Spec) { s.Policy.MaxForksPath = -1 }},
-		{"policy.cool_down", func(s *Spec) { s.Policy.CoolDown = MaxDepth + 1 }},
-		{"policy.stop_equal", func(s *Spec) { s.Policy.StopEqual = 1 }},
-		{"policy.tag", func(s *Spec) { s.Policy.Tag = "<explore>" }},
-		{"policy.probability", func(s *Spec) { s.Policy.Probability = 1.5 }},
-		{"policy.entropy_base", func(s *Spec) { s.Policy.EntropyBase = math.NaN() }},
-		{"policy.entropy_weight", func(s *Spec) { s.Policy.EntropyWeight = math.Inf(-1) }},
-		{"policy.entropy_threshold", func(s *Spec) { s.Policy.EntropyThreshold = -0.5 }},
-		{"policy.entropy_aggregate", func(s *Spec) { s.Policy.EntropyAggregate = "max" }},
-		{"policy.penalty", func(s *Spec) { s.Policy.Penalty = -0.1 }},
-		{"policy.root_slope", func(s *Spec) { s.Policy.RootSlope = math.NaN() }},
-		{"policy.return_threshold", func(s *Spec) { s.Policy.ReturnThreshold = math.Inf(1) }},
-		{"policy.position_exponent", func(s *Spec) { s.Policy.PositionExponent = 101 }},
 		{"sampling.temperature", func(s *Spec) { s.Sampling.Temperature = -0.1 }},
 		{"sampling.temperature", func(s *Spec) { s.Sampling.Temperature = math.NaN() }},
 		{"sampling.temperature", func(s *Spec) { s.Sampling.Temperature = 101 }},
@@ -62,60 +42,12 @@ func TestSpecValidate(t *testing.T) {
 		{"sampling.stop_token_ids[0]", func(s *Spec) { s.Sampling.StopTokenIDs = []Token{-1} }},
 	}
 	for _, c := range cases {
-		s := DefaultSpec()
+		s := whole
 		c.change(&s)
 		e := AsError(s.Validate())
 		if e == nil || e.Code != CodeInvalid || e.Field != c.field || e.Remedy == "" {
 			t.Errorf("want an error in %s, got %+v", c.field, e)
 		}
-	}
-}
-
-// TestPublishedDefaults: a request that names nothing but a policy gets the M and N that it
-// was published with, and every default passes its own validation.
-func TestPublishedDefaults(t *testing.T) {
-	for _, c := range []struct {
-		name          string
-		roots, leaves int
-	}{
-		{"spark", 4, 8}, {"best-of", 4, 8}, {"linear", 8, 8}, {"random", 4, 8}, {"random-k", 4, 8}, {"full", 4, 8},
-		{"entropy", 8, 16}, {"entropy-balanced", 0, 17}, {"topk-entropy", 10, 22}, {"expand-random", 2, 6}, {"tree-grpo", 2, 6},
-		{"token-fork", 6, 30}, {"width-split", 0, 16}, {"tail", 4, 16}, {"pivot", 4, 20}, {"contrast", 4, 8},
-	} {
-		s := RequestSpec()
-		s.Policy.Name = c.name
-		s = s.WithDefaults()
-		if s.Policy.Roots != c.roots || s.Budget.Leaves != c.leaves {
-			t.Errorf("%s: M %d, N %d; want %d, %d", c.name, s.Policy.Roots, s.Budget.Leaves, c.roots, c.leaves)
-		}
-		if err := s.Validate(); err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		}
-		if again := s.WithDefaults(); again.Policy != s.Policy || again.Budget != s.Budget {
-			t.Errorf("%s: filled in twice it is another: %+v", c.name, again)
-		}
-	}
-	if got := RequestSpec().WithDefaults(); got.Policy != DefaultPolicy() || got.Budget != DefaultSpec().Budget {
-		t.Errorf("an empty request is %+v", got)
-	}
-}
-
-func TestDefaultsYieldToWhatIsGiven(t *testing.T) {
-	s := RequestSpec()
-	s.Policy = Policy{Name: "topk-entropy", Iterations: 1, Penalty: .1}
-	s.Budget.Leaves = 5
-	s = s.WithDefaults()
-	if p := s.Policy; p.Roots != 4 || p.Iterations != 1 || p.Penalty != .1 || p.Picks != 6 || s.Budget.Leaves != 5 {
-		t.Errorf("%+v, N %d", p, s.Budget.Leaves)
-	}
-	s.Policy.Roots = 6 // asked for, so that it is refused rather than cut
-	s = s.WithDefaults()
-	if e := AsError(s.Validate()); e == nil || e.Field != "policy.roots" {
-		t.Errorf("M over N: %v", e)
-	}
-	unknown := Policy{Name: "mcts", Branch: 3}
-	if got := unknown.WithDefaults(); got != unknown {
-		t.Errorf("an unknown policy is filled in: %+v", got)
 	}
 }
 

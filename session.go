@@ -28,7 +28,7 @@ func DefaultSessionSpec() SessionSpec {
 	return s
 }
 
-// Validate names the first field at fault.
+// Validate names the first field at fault; the rollout is branching.Resolve's.
 func (s *SessionSpec) Validate() error {
 	seconds := func(field string, x float64) error {
 		if finite(x) && x > 0 && x <= MaxSessionTimeout.Seconds() {
@@ -45,15 +45,7 @@ func (s *SessionSpec) Validate() error {
 	if err := seconds("step_timeout", s.StepTimeout); err != nil {
 		return err
 	}
-	if err := seconds("idle_timeout", s.IdleTimeout); err != nil {
-		return err
-	}
-	if err := s.Rollout.Validate(); err != nil {
-		e := *AsError(err)
-		e.Field = "rollout." + e.Field
-		return &e
-	}
-	return nil
+	return seconds("idle_timeout", s.IdleTimeout)
 }
 
 // EnvCall is one call that a session's caller is to make on a copy of its environment.

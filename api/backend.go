@@ -14,10 +14,10 @@ import (
 // goroutines. Errors carry the codes of [sparkd.Error]; any other error is answered
 // as an internal one, its text kept for the log.
 type Backend interface {
-	// Submit queues a rollout. The spec has passed Validate; Submit checks the names
-	// of environment, split and policy, and the room in the queue (queue_full). A
-	// spec whose id is known returns the stored rollout and created false if the
-	// specs are equal, and a conflict if they differ. An empty id is chosen here.
+	// Submit resolves and checks a request as it was read, with the room in the queue
+	// (queue_full), and queues it. One whose id is known returns the stored rollout and
+	// created false if the specs are equal, and a conflict if they differ. An empty id is
+	// chosen here.
 	Submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error)
 	// Rollout returns one rollout, or not_found.
 	Rollout(ctx context.Context, id string) (sparkd.Rollout, error)
@@ -27,7 +27,8 @@ type Backend interface {
 	// Cancel ends a rollout and returns it; one that has ended is returned as it is.
 	Cancel(ctx context.Context, id string) (sparkd.Rollout, error)
 	// OpenSession submits a rollout whose caller drives the environments; a known one
-	// goes on. Its errors are those of Submit.
+	// goes on. s has passed Validate; errors are those of Submit, their fields below
+	// "rollout".
 	OpenSession(ctx context.Context, s sparkd.SessionSpec) (r sparkd.Rollout, created bool, err error)
 	// SessionCalls returns the calls behind the id after that the session's caller is to
 	// make. It waits for one until ctx ends, which is no error, or the session does.

@@ -15,6 +15,7 @@ import (
 	"sparkd"
 	"sparkd/api"
 	"sparkd/api/client"
+	"sparkd/branching"
 )
 
 // overTCP serves f on a free port of this machine.
@@ -50,7 +51,7 @@ func TestClientAndServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	spec := sparkd.DefaultSpec()
+	spec := branching.DefaultSpec()
 	spec.ID = "night-1"
 	made, created, err := c.Submit(ctx, spec)
 	if err != nil || !created || made.ID != "night-1" || !reflect.DeepEqual(made.Spec, spec) {

@@ -24,6 +24,7 @@ import (
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/branching"
 )
 
 // TestMain starts fasthttp's process-wide clock outside of every synctest bubble.
@@ -70,6 +71,10 @@ func (f *fake) enter(ctx context.Context, name string) error {
 
 func (f *fake) Submit(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, bool, error) {
 	if err := f.enter(ctx, "Submit"); err != nil {
+		return sparkd.Rollout{}, false, err
+	}
+	spec, err := branching.Resolve(spec)
+	if err != nil {
 		return sparkd.Rollout{}, false, err
 	}
 	f.mu.Lock()
@@ -231,7 +236,11 @@ func (f *fake) subscribers() int {
 }
 
 func (f *fake) OpenSession(ctx context.Context, s sparkd.SessionSpec) (sparkd.Rollout, bool, error) {
-	return f.Submit(ctx, s.Rollout)
+	r, created, err := f.Submit(ctx, s.Rollout)
+	if e := sparkd.AsError(err); e != nil && e.Field != "" {
+		e.Field = "rollout." + e.Field
+	}
+	return r, created, err
 }
 
 // SessionCalls has one call for the rollout night-1.

@@ -16,6 +16,7 @@ import (
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/branching"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -29,7 +30,7 @@ type golden struct {
 }
 
 func withRollout(f *fake) {
-	f.rollouts = []sparkd.Rollout{{ID: "night-1", Spec: sparkd.DefaultSpec(), State: sparkd.RolloutRunning, Trees: []string{"tree-1"}, Created: epoch, Started: epoch}}
+	f.rollouts = []sparkd.Rollout{{ID: "night-1", Spec: branching.DefaultSpec(), State: sparkd.RolloutRunning, Trees: []string{"tree-1"}, Created: epoch, Started: epoch}}
 	f.rollouts[0].Spec.ID = "night-1"
 	f.addTrees("night-1", 2)
 	f.publish("night-1", 2)

@@ -17,9 +17,6 @@ func (s *Server) submit(r *request) error {
 		}
 		spec.ID = key
 	}
-	if err := spec.Validate(); err != nil {
-		return err
-	}
 	ctx, cancel := s.context()
 	defer cancel()
 	rollout, created, err := s.backend.Submit(ctx, spec)

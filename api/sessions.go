@@ -14,7 +14,6 @@ func (s *Server) openSession(r *request) error {
 	if err := decode(r.PostBody(), &spec); err != nil {
 		return err
 	}
-	spec.Rollout = spec.Rollout.WithDefaults()
 	if err := spec.Validate(); err != nil {
 		return err
 	}

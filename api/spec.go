@@ -15,17 +15,17 @@ import (
 )
 
 // ParseSpec reads a rollout request. Fields that are absent get the values of
-// sparkd.DefaultSpec, those of the policy what it was published with. It does not call
-// Validate.
+// sparkd.RequestSpec; what depends on the policy is left to branching.Resolve.
 func ParseSpec(body []byte) (sparkd.Spec, error) {
 	spec := sparkd.RequestSpec()
 	err := decode(body, &spec)
-	return spec.WithDefaults(), err
+	return spec, err
 }
 
 // decode reads the JSON object of a body into v. It is strict where encoding/json is not:
-// unknown and repeated fields, names in another case, null, text that is not UTF-8 and
-// anything behind the object are refused, each with its field or its line and column.
+// unknown and repeated fields, names in another case, null for a field that cannot be told
+// from an absent one, text that is not UTF-8 and anything behind the object are refused,
+// each with its field or its line and column.
 func decode[T any](body []byte, v *T) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return sparkd.Invalid("", "send a JSON object; {} asks for the defaults", "the body is empty")
@@ -89,6 +89,9 @@ func checkFields(d *json.Decoder, t reflect.Type, path string) error {
 	}
 	open, _ := token.(json.Delim)
 	if t.Kind() == reflect.Pointer {
+		if token == nil {
+			return nil // as if it were absent
+		}
 		t = t.Elem()
 	}
 	switch {

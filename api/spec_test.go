@@ -8,15 +8,25 @@ import (
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/branching"
 )
 
+// parse reads a request and resolves it.
+func parse(body []byte) (sparkd.Spec, error) {
+	spec, err := api.ParseSpec(body)
+	if err != nil {
+		return spec, err
+	}
+	return branching.Resolve(spec)
+}
+
 func TestParseSpecKeepsDefaults(t *testing.T) {
-	want := sparkd.DefaultSpec()
-	got, err := api.ParseSpec([]byte(" {} "))
+	want := branching.DefaultSpec()
+	got, err := parse([]byte(" {} "))
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("{}: %+v, %v", got, err)
 	}
-	got, err = api.ParseSpec([]byte(`{"id": "a", "seed": 18446744073709551615, "tasks": {"indices": [3, 1]}, "sampling": {"temperature": 0.5, "stop": ["</action>"]}}`))
+	got, err = parse([]byte(`{"id": "a", "seed": 18446744073709551615, "tasks": {"indices": [3, 1]}, "sampling": {"temperature": 0.5, "stop": ["</action>"]}}`))
 	want.ID, want.Seed, want.Tasks.Indices = "a", 1<<64-1, []int{3, 1}
 	want.Sampling.Temperature, want.Sampling.Stop = 0.5, []string{"</action>"}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -88,7 +98,7 @@ func FuzzSpec(f *testing.F) {
 			}
 			return
 		}
-		if err := spec.Validate(); err != nil {
+		if spec, err = branching.Resolve(spec); err != nil {
 			if e := sparkd.AsError(err); e.Code != sparkd.CodeInvalid || e.Field == "" || e.Remedy == "" {
 				t.Fatalf("%q: %+v", body, e)
 			}
@@ -98,7 +108,7 @@ func FuzzSpec(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, err := api.ParseSpec(again); err != nil || same.Validate() != nil {
+		if same, err := parse(again); err != nil || !reflect.DeepEqual(same, spec) {
 			t.Fatalf("%q is accepted, %q is not: %v", body, again, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"sparkd"
 	"sparkd/bench"
+	"sparkd/branching"
 	"sparkd/sampler"
 )
 
@@ -26,7 +27,7 @@ func TestFigures(t *testing.T) {
 
 // published is SPARK's request (M 4, N 8, B 2) for the household.
 func published(maxSteps, maxTokens int) *sparkd.Spec {
-	spec := sparkd.DefaultSpec()
+	spec := branching.DefaultSpec()
 	spec.MaxSteps = maxSteps
 	spec.Sampling.MaxTokens = maxTokens
 	return &spec

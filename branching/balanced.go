@@ -14,16 +14,17 @@ func probe(*rand.Rand) (int, string) { return 1, "probe" }
 // when that has ended, it says how many of the other N−1 leaves begin as roots. Then a
 // live leaf forks as in ARPO, but less and less while the tree forks in every round. A
 // given M leaves the pre-monitor out.
-func balanced(p sparkd.Policy) rule {
-	fork := leafwise(balancedFork(p), p.Branch)
+func balanced(p *sparkd.Policy) rule {
+	fork := leafwise(balancedFork(p), *p.Branch)
 	return func(v *view) []wish {
-		if p.Roots > 0 || v.begun() {
+		if *p.Roots > 0 || v.begun() {
 			return fork(v)
 		}
 		if len(v.live) > 0 {
 			return nil
 		}
-		return []wish{{more: premonitor(v.most-1, p.RootSlope, v.probed(p.EntropyAggregate)), reason: "root"}}
+		roots := premonitor(v.most-1, *p.RootSlope, v.probed(*p.EntropyAggregate))
+		return []wish{{more: roots, reason: "root"}}
 	}
 }
 
@@ -65,16 +66,17 @@ func premonitor(k int, slope, difference float64) int {
 }
 
 // balancedFork asks with the balanced probability. The score is that probability.
-func balancedFork(p sparkd.Policy) criterion {
+func balancedFork(p *sparkd.Policy) criterion {
 	return func(v *view, leaf *sparkd.Node) (bool, string, float64) {
 		const reason = "entropy-balanced"
 		u := v.rng.Float64() // drawn always
-		dh, ok := v.rise(leaf, p.EntropyAggregate)
+		dh, ok := v.rise(leaf, *p.EntropyAggregate)
 		if !ok {
 			return false, reason, 0
 		}
-		damping := max(1-p.Penalty*float64(v.streak(reason)), 0)
-		return balancedDraw(u, p.EntropyWeight*dh, damping) >= p.EntropyBase, reason, balancedProbability(p.EntropyBase, p.EntropyWeight*dh, damping)
+		base, lift := *p.EntropyBase, *p.EntropyWeight*dh
+		damping := max(1-*p.Penalty*float64(v.streak(reason)), 0)
+		return balancedDraw(u, lift, damping) >= base, reason, balancedProbability(base, lift, damping)
 	}
 }
 

@@ -1,6 +1,10 @@
 package branching
 
-import "math"
+import (
+	"math"
+
+	"sparkd"
+)
 
 // contrast is TRACE's rule (arXiv 2606.11119): continuations go where they are most
 // likely to make a group of mixed outcomes, one by one, each to the largest marginal
@@ -10,7 +14,7 @@ import "math"
 //
 // TRACE trains a predictor of V; here V comes from the tree, see values. After every
 // `picks` continuations the tree is grown to its end and looked at anew, until N.
-func contrast(picks int) rule {
+func contrast(p *sparkd.Policy) rule {
 	return func(v *view) []wish {
 		if len(v.live) > 0 {
 			return nil
@@ -21,7 +25,7 @@ func contrast(picks int) rule {
 			gains[i] = gain(id, 0)
 		}
 		var wishes []wish
-		for range min(picks, v.places) {
+		for range min(*p.Picks, v.places) {
 			best := 0 // the first of equals
 			for i := range gains {
 				if gains[i] > gains[best] {

@@ -46,7 +46,7 @@ func TestContrastEstimate(t *testing.T) {
 // TestContrast: with four failed chains the continuations go to the prefixes that still
 // look best, not to mixed ones, and the score is the gain.
 func TestContrast(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "contrast", Picks: 1}, 30)
+	p := policy(t, sparkd.Policy{Name: "contrast", Picks: new(1)}, 30)
 	tree := leaves()
 	chain(tree, 2, failure)
 	chain(tree, 2, failure)

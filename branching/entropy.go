@@ -9,7 +9,7 @@ const entropyWindow = 20
 // their sum, as the released code of ARPO has it.
 func stepEntropy(n *sparkd.Node, aggregate string) float64 {
 	h := n.Signals.FirstEntropy
-	if aggregate == sparkd.AggregateMean {
+	if aggregate == aggregateMean {
 		return h
 	}
 	tokens := 0
@@ -32,23 +32,23 @@ func (v *view) rise(leaf *sparkd.Node, aggregate string) (float64, bool) {
 	return stepEntropy(leaf, aggregate) - stepEntropy(first, aggregate), true
 }
 
-// entropyRise is ARPO's criterion (arXiv 2507.19849). Its code forks with probability
+// entropyRise is ARPO's rule (arXiv 2507.19849). Its code forks with probability
 // clamp(p + w·ΔH, 0, 1); the paper writes α + β·ΔH > τ instead. A path without
 // entropies never asks. Full entropies stand for the top-10 logprobs of the code.
-func entropyRise(p sparkd.Policy) criterion {
-	return func(v *view, leaf *sparkd.Node) (bool, string, float64) {
+func entropyRise(p *sparkd.Policy) rule {
+	return leafwise(func(v *view, leaf *sparkd.Node) (bool, string, float64) {
 		draw := v.rng.Float64() // drawn always, so that one leaf's signals never shift another's draw
-		dh, ok := v.rise(leaf, p.EntropyAggregate)
+		dh, ok := v.rise(leaf, *p.EntropyAggregate)
 		if !ok {
 			return false, "entropy", 0
 		}
-		if p.EntropyThreshold > 0 {
-			x := p.EntropyBase + p.EntropyWeight*dh
-			return x > p.EntropyThreshold, "entropy", x
+		if *p.EntropyThreshold > 0 {
+			x := *p.EntropyBase + *p.EntropyWeight*dh
+			return x > *p.EntropyThreshold, "entropy", x
 		}
-		x := forkProbability(p.EntropyBase, p.EntropyWeight, dh)
+		x := forkProbability(*p.EntropyBase, *p.EntropyWeight, dh)
 		return draw < x, "entropy", x
-	}
+	}, *p.Branch)
 }
 
 // forkProbability is P = clamp(p + w·ΔH, 0, 1).

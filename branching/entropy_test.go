@@ -22,7 +22,7 @@ func TestForkProbability(t *testing.T) {
 // TestEntropyChain: ΔH is taken to the first step of the leaf's own path, and the
 // probability is recorded as the score.
 func TestEntropyChain(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "entropy", Roots: 2, Branch: 2, EntropyBase: .5, EntropyWeight: .2, EntropyAggregate: sparkd.AggregateMean}, 30)
+	p := policy(t, sparkd.Policy{Name: "entropy", Roots: new(2), Branch: new(2), EntropyBase: new(.5), EntropyWeight: new(.2), EntropyAggregate: new(aggregateMean)}, 30)
 	tree := leaves("", "")
 	for _, parent := range []int{1, 2, 3, 4} {
 		step(tree, parent, "")
@@ -47,20 +47,20 @@ func TestEntropyChain(t *testing.T) {
 func TestEntropyAggregates(t *testing.T) {
 	n := &sparkd.Node{Signals: sparkd.Signals{HasEntropy: true, FirstEntropy: math.Ln2 / math.Log(4)}}
 	said(n, -.7, -.7)
-	for aggregate, want := range map[string]float64{sparkd.AggregateSum: 1, sparkd.AggregateMean: .5} {
+	for aggregate, want := range map[string]float64{aggregateSum: 1, aggregateMean: .5} {
 		if got := stepEntropy(n, aggregate); math.Abs(got-want) > 1e-12 {
 			t.Errorf("%s: %v, want %v", aggregate, got, want)
 		}
 	}
 	said(n, make([]float32, 50)...)
-	if got := stepEntropy(n, sparkd.AggregateSum); math.Abs(got-10) > 1e-12 {
+	if got := stepEntropy(n, aggregateSum); math.Abs(got-10) > 1e-12 {
 		t.Errorf("50 tokens sum up to %v, want 10", got)
 	}
 }
 
 // TestEntropyThreshold is the paper's form: a fork where α + β·ΔH > τ, whatever is drawn.
 func TestEntropyThreshold(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "entropy", Roots: 2, EntropyBase: .5, EntropyWeight: .2, EntropyThreshold: .55, EntropyAggregate: sparkd.AggregateMean}, 30)
+	p := policy(t, sparkd.Policy{Name: "entropy", Roots: new(2), EntropyBase: new(.5), EntropyWeight: new(.2), EntropyThreshold: new(.55), EntropyAggregate: new(aggregateMean)}, 30)
 	tree := leaves("", "")
 	step(tree, 1, "")
 	step(tree, 2, "")
@@ -103,7 +103,7 @@ func TestPremonitor(t *testing.T) {
 // TestPremonitorFollowsTheTree: one probe alone, then the roots that it asks for, then
 // forks; a given M begins with the roots.
 func TestPremonitorFollowsTheTree(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "entropy-balanced", EntropyAggregate: sparkd.AggregateMean}, 30)
+	p := policy(t, sparkd.Policy{Name: "entropy-balanced", EntropyAggregate: new(aggregateMean)}, 30)
 	budget := sparkd.Budget{Leaves: 17}
 	tree := leaves()
 	next := func() string { return brief(p.Next(tree, budget, PolicyRand(7, tree.Round))) }
@@ -129,7 +129,7 @@ func TestPremonitorFollowsTheTree(t *testing.T) {
 	if got := next(); got != "4×1:linear" {
 		t.Fatalf("after the roots: %s", got)
 	}
-	p = policy(t, sparkd.Policy{Name: "entropy-balanced", Roots: 8}, 30)
+	p = policy(t, sparkd.Policy{Name: "entropy-balanced", Roots: new(8)}, 30)
 	if got := brief(p.Next(leaves(), budget, PolicyRand(7, 1))); got != "0×8:root" {
 		t.Errorf("M 8: %s", got)
 	}

@@ -7,10 +7,10 @@ import "sparkd"
 // replacement among the opening and the nodes that are no leaf, and roll each to the
 // end: M·(1 + L·N) leaves. What is drawn at the opening begins a chain apart, from which
 // later rounds do not draw.
-func expandRandom(p sparkd.Policy) rule {
+func expandRandom(p *sparkd.Policy) rule {
 	return func(v *view) []wish {
 		const reason = "expand-random"
-		if len(v.live) > 0 || v.iterations(reason) >= p.Iterations {
+		if len(v.live) > 0 || v.iterations(reason) >= *p.Iterations {
 			return nil
 		}
 		of := v.trees()
@@ -27,7 +27,7 @@ func expandRandom(p sparkd.Policy) rule {
 		}
 		var wishes []wish
 		for _, tree := range roots {
-			for range p.Picks {
+			for range *p.Picks {
 				wishes = append(wishes, wish{node: inner[tree][v.rng.IntN(len(inner[tree]))], more: 1, reason: reason})
 			}
 		}

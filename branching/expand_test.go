@@ -37,7 +37,7 @@ func TestExpandRandom(t *testing.T) {
 }
 
 func TestExpandRandomRounds(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "expand-random", Iterations: 2}, 30)
+	p := policy(t, sparkd.Policy{Name: "expand-random", Iterations: new(2)}, 30)
 	tree := leaves()
 	chain(tree, 3, failure)
 	chain(tree, 3, failure)

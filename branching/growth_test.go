@@ -32,25 +32,44 @@ func randomWorld(rng *rand.Rand) world {
 	}
 	w.policy = sparkd.Policy{
 		Name:  PolicyNames()[rng.IntN(len(PolicyNames()))],
-		Roots: rng.IntN(1 + n), Branch: rng.IntN(5), Picks: rng.IntN(5), Iterations: rng.IntN(4),
-		Probability: rng.Float64(), EntropyBase: .5, EntropyWeight: 2, Penalty: rng.Float64() * .3,
-		EntropyAggregate: sparkd.AggregateMean, EntropyThreshold: float64(rng.IntN(2)) * .6,
+		Roots: unlessZero(rng.IntN(1 + n)), Branch: unlessZero(rng.IntN(5)),
+		Picks: unlessZero(rng.IntN(5)), Iterations: unlessZero(rng.IntN(4)),
+		Probability: new(rng.Float64()), EntropyBase: new(.5), EntropyWeight: new(2.0), Penalty: new(rng.Float64() * .3),
+		EntropyAggregate: new(aggregateMean), EntropyThreshold: new(float64(rng.IntN(2)) * .6),
 	}
 	some := func() bool { return rng.IntN(4) == 0 }
-	for _, m := range []struct {
-		field *int
-		most  int
-	}{{&w.policy.MaxDepth, 8}, {&w.policy.MaxForksNode, 3}, {&w.policy.MaxForksPath, 3}, {&w.policy.CoolDown, 3},
-		{&w.budget.EnvSteps, 60}, {&w.budget.GeneratedTokens, 200}} {
+	upTo := func(most int) int {
 		if some() {
-			*m.field = 1 + rng.IntN(m.most)
+			return 1 + rng.IntN(most)
 		}
+		return 0
 	}
+	w.policy.MaxDepth, w.policy.MaxForksNode = new(upTo(8)), new(upTo(3))
+	w.policy.MaxForksPath, w.policy.CoolDown = new(upTo(3)), new(upTo(3))
+	w.budget.EnvSteps, w.budget.GeneratedTokens = upTo(60), upTo(200)
 	if some() {
-		w.policy.StopEqual = 2 + rng.IntN(3)
+		w.policy.StopEqual = new(2 + rng.IntN(3))
 	}
-	w.policy.TopUp, w.policy.Fallback = some(), some()
+	w.policy.TopUp, w.policy.Fallback = new(some()), new(some())
 	return w
+}
+
+// unlessZero leaves a parameter out that is zero.
+func unlessZero(x int) *int {
+	if x == 0 {
+		return nil
+	}
+	return &x
+}
+
+// complete returns the policy with all its parameters.
+func (w world) complete(t *testing.T) sparkd.Policy {
+	t.Helper()
+	d, err := describe(w.policy.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.complete(&w.policy)
 }
 
 // next plans a round, and again: the plan is the same.
@@ -204,7 +223,8 @@ func (w world) checkPlan(t *testing.T, tree *sparkd.Tree, plan []Expansion) {
 			t.Errorf("%+v forks inside %+v", x, of)
 		}
 	}
-	if w.policy.StopEqual == 0 {
+	equal := *w.complete(t).StopEqual
+	if equal == 0 {
 		return
 	}
 	returns := map[float64]bool{}
@@ -215,7 +235,7 @@ func (w world) checkPlan(t *testing.T, tree *sparkd.Tree, plan []Expansion) {
 			returns[tree.Return(id)] = true
 		}
 	}
-	if ended < w.policy.StopEqual || len(returns) > 1 {
+	if ended < equal || len(returns) > 1 {
 		return
 	}
 	for _, x := range plan {
@@ -258,7 +278,7 @@ func (w world) checkTree(t *testing.T, tree *sparkd.Tree) {
 			t.Errorf("node %d failed in %d rounds", parent, len(rounds))
 		}
 	}
-	if most := w.policy.WithDefaults().Roots; most > 0 && roots > most {
+	if most := *w.complete(t).Roots; most > 0 && roots > most {
 		t.Errorf("%d roots of %d", roots, most)
 	}
 	w.checkForks(t, tree, kids)
@@ -267,7 +287,7 @@ func (w world) checkTree(t *testing.T, tree *sparkd.Tree) {
 // checkForks looks at the modifiers that limit forks, path by path.
 func (w world) checkForks(t *testing.T, tree *sparkd.Tree, kids []int) {
 	t.Helper()
-	m := w.policy
+	m := w.complete(t)
 	for _, id := range tree.Leaves() {
 		forks, last := 0, -1
 		for _, n := range tree.Path(id)[1:] {
@@ -276,16 +296,16 @@ func (w world) checkForks(t *testing.T, tree *sparkd.Tree, kids []int) {
 			}
 			forks++
 			switch {
-			case m.MaxDepth > 0 && n.Depth >= m.MaxDepth:
+			case *m.MaxDepth > 0 && n.Depth >= *m.MaxDepth:
 				t.Errorf("node %d forked at depth %d", n.ID, n.Depth)
-			case m.MaxForksNode > 0 && kids[n.ID]-1 > m.MaxForksNode:
+			case *m.MaxForksNode > 0 && kids[n.ID]-1 > *m.MaxForksNode:
 				t.Errorf("node %d forked %d times", n.ID, kids[n.ID]-1)
-			case m.CoolDown > 0 && last >= 0 && n.Depth-last <= m.CoolDown:
+			case *m.CoolDown > 0 && last >= 0 && n.Depth-last <= *m.CoolDown:
 				t.Errorf("node %d forked %d steps after another fork", n.ID, n.Depth-last)
 			}
 			last = n.Depth
 		}
-		if m.MaxForksPath > 0 && forks > m.MaxForksPath {
+		if *m.MaxForksPath > 0 && forks > *m.MaxForksPath {
 			t.Errorf("%d forks on the path to %d", forks, id)
 		}
 	}
@@ -316,16 +336,16 @@ func TestPlacesAreNeverLeftUnderDoubt(t *testing.T) {
 // spend all of them, unless all ends are equal and that is to stop them.
 func TestModifiersFillTheBudget(t *testing.T) {
 	for name, edit := range map[string]func(*sparkd.Policy){
-		"top-up":   func(p *sparkd.Policy) { p.TopUp = true },
-		"fallback": func(p *sparkd.Policy) { p.Fallback = true },
+		"top-up":   func(p *sparkd.Policy) { p.TopUp = new(true) },
+		"fallback": func(p *sparkd.Policy) { p.Fallback = new(true) },
 	} {
 		for seed := range uint64(20) {
-			w := world{policy: sparkd.Policy{Name: "spark", Roots: 2}, budget: sparkd.Budget{Leaves: 7}, maxSteps: 5, success: .5}
+			w := world{policy: sparkd.Policy{Name: "spark", Roots: new(2)}, budget: sparkd.Budget{Leaves: 7}, maxSteps: 5, success: .5}
 			edit(&w.policy)
 			if n := len(w.grown(t, seed).Leaves()); n != 7 {
 				t.Errorf("%s, seed %d: %d leaves of 7", name, seed, n)
 			}
-			w.policy.StopEqual, w.success = 2, 0
+			w.policy.StopEqual, w.success = new(2), 0
 			if n := len(w.grown(t, seed).Leaves()); n != 2 {
 				t.Errorf("%s, seed %d: %d leaves after two equal ends", name, seed, n)
 			}

@@ -39,33 +39,39 @@ func shuffle(rng *rand.Rand, w []wish) {
 // never is linear: the M independent chains of GRPO.
 func never(*view) []wish { return nil }
 
-// always is full: every live leaf forks in every round, until N.
-func always(*view, *sparkd.Node) (bool, string, float64) { return true, "full", 0 }
-
-// tagged is SPARK's criterion (arXiv 2601.20209, Eq. 5): the output holds the complete
-// tag, wherever it stands in it. An output of invalid format can still ask, as in the
-// released code.
-func tagged(tag string, fold bool) criterion {
-	reason := "tag:" + tag
-	return func(_ *view, leaf *sparkd.Node) (bool, string, float64) {
-		return leaf.Signals.Has(tag, fold), reason, 0
-	}
+// always asks for a fork in any case.
+func always(reason string) criterion {
+	return func(*view, *sparkd.Node) (bool, string, float64) { return true, reason, 0 }
 }
 
-// bernoulli forks every live leaf with probability p: the "fixed" ablation of SPARK.
-func bernoulli(p float64) criterion {
-	return func(v *view, _ *sparkd.Node) (bool, string, float64) {
-		return v.rng.Float64() < p, "random", p
-	}
+// full forks every live leaf in every round, until N.
+func full(p *sparkd.Policy) rule { return leafwise(always("full"), *p.Branch) }
+
+// tagged is SPARK's rule (arXiv 2601.20209, Eq. 5): a leaf forks whose output holds the
+// complete tag, wherever it stands in it. An output of invalid format can still ask, as in
+// the released code.
+func tagged(p *sparkd.Policy) rule {
+	reason := "tag:" + *p.Tag
+	return leafwise(func(_ *view, leaf *sparkd.Node) (bool, string, float64) {
+		return leaf.Signals.Has(*p.Tag, *p.FoldCase), reason, 0
+	}, *p.Branch)
+}
+
+// bernoulli forks every live leaf with the given probability: the "fixed" ablation of
+// SPARK.
+func bernoulli(p *sparkd.Policy) rule {
+	return leafwise(func(v *view, _ *sparkd.Node) (bool, string, float64) {
+		return v.rng.Float64() < *p.Probability, "random", *p.Probability
+	}, *p.Branch)
 }
 
 // randomK forks k live leaves in every round, drawn without replacement; all of them
 // where there are no more (the shipped "fixed" criterion of SPARK's code, which draws
 // over the whole batch instead).
-func randomK(k, branch int) rule {
-	all := leafwise(func(*view, *sparkd.Node) (bool, string, float64) { return true, "random-k", 0 }, branch)
+func randomK(p *sparkd.Policy) rule {
+	all := leafwise(always("random-k"), *p.Branch)
 	return func(v *view) []wish {
 		w := all(v) // in drawn order
-		return w[:min(k, len(w))]
+		return w[:min(*p.Picks, len(w))]
 	}
 }

@@ -39,7 +39,7 @@ func policy(t *testing.T, p sparkd.Policy, maxSteps int) Policy {
 
 // spark is the published policy (M 4, B 2) with edits.
 func spark(edit func(*sparkd.Policy)) sparkd.Policy {
-	p := sparkd.DefaultPolicy()
+	p := DefaultSpec().Policy
 	if edit != nil {
 		edit(&p)
 	}
@@ -97,7 +97,7 @@ func total(x []Expansion) (k, forks int) {
 }
 
 func TestNext(t *testing.T) {
-	fold := func(p *sparkd.Policy) { p.FoldCase = true }
+	fold := func(p *sparkd.Policy) { p.FoldCase = new(true) }
 	tests := []struct {
 		name   string
 		policy sparkd.Policy
@@ -106,11 +106,11 @@ func TestNext(t *testing.T) {
 		edit   func(*sparkd.Tree)
 		want   string
 	}{
-		{"B 3 with one place left gets one child", spark(func(p *sparkd.Policy) { p.Branch = 3 }), sparkd.Budget{Leaves: 8},
+		{"B 3 with one place left gets one child", spark(func(p *sparkd.Policy) { p.Branch = new(3) }), sparkd.Budget{Leaves: 8},
 			leaves("explore", "", "", "", "", "", ""), nil, "1×2:tag:explore 2×1:linear 3×1:linear 4×1:linear 5×1:linear 6×1:linear 7×1:linear"},
-		{"B 4 takes three places", spark(func(p *sparkd.Policy) { p.Branch = 4 }), sparkd.Budget{Leaves: 8}, leaves("explore"), nil, "1×4:tag:explore"},
-		{"B 1 never forks", spark(func(p *sparkd.Policy) { p.Branch = 1 }), sparkd.Budget{Leaves: 8}, leaves("explore"), nil, "1×1:linear"},
-		{"another tag", spark(func(p *sparkd.Policy) { p.Tag = "doubt" }), sparkd.Budget{Leaves: 8}, leaves("explore", "doubt"), nil, "1×1:linear 2×2:tag:doubt"},
+		{"B 4 takes three places", spark(func(p *sparkd.Policy) { p.Branch = new(4) }), sparkd.Budget{Leaves: 8}, leaves("explore"), nil, "1×4:tag:explore"},
+		{"B 1 never forks", spark(func(p *sparkd.Policy) { p.Branch = new(1) }), sparkd.Budget{Leaves: 8}, leaves("explore"), nil, "1×1:linear"},
+		{"another tag", spark(func(p *sparkd.Policy) { p.Tag = new("doubt") }), sparkd.Budget{Leaves: 8}, leaves("explore", "doubt"), nil, "1×1:linear 2×2:tag:doubt"},
 		{"case counts", spark(nil), sparkd.Budget{Leaves: 8}, leaves("Explore"), nil, "1×1:linear"},
 		{"case folded", spark(fold), sparkd.Budget{Leaves: 8}, leaves("EXPLORE"), nil, "1×2:tag:explore"},
 		{"an invalid format can still branch", spark(nil), sparkd.Budget{Leaves: 8}, leaves("explore"),
@@ -124,7 +124,7 @@ func TestNext(t *testing.T) {
 			func(t *sparkd.Tree) { t.Nodes[1].Depth = 30 }, "2×2:tag:explore"},
 		{"one step before the last can fork", spark(nil), sparkd.Budget{Leaves: 8}, leaves("explore"),
 			func(t *sparkd.Tree) { t.Nodes[1].Depth = 29 }, "1×2:tag:explore"},
-		{"no forks from the depth limit on", spark(func(p *sparkd.Policy) { p.MaxDepth = 2 }), sparkd.Budget{Leaves: 8}, leaves("explore", "explore"),
+		{"no forks from the depth limit on", spark(func(p *sparkd.Policy) { p.MaxDepth = new(2) }), sparkd.Budget{Leaves: 8}, leaves("explore", "explore"),
 			func(t *sparkd.Tree) { t.Nodes[1].Depth = 2 }, "1×1:linear 2×2:tag:explore"},
 		{"a failed branch gives its place back", spark(nil), sparkd.Budget{Leaves: 2}, leaves("explore", "explore"),
 			func(t *sparkd.Tree) { t.Nodes[2].Outcome = sparkd.OutcomeFailed }, "1×2:tag:explore"},
@@ -153,7 +153,7 @@ func TestNext(t *testing.T) {
 			func(t *sparkd.Tree) { t.Stats.EnvSteps = 9 }, ""},
 		{"a time budget is not the policy's", spark(nil), sparkd.Budget{Leaves: 8, Seconds: 1e-9}, leaves(""), nil, "1×1:linear"},
 		{"linear never forks", spark(func(p *sparkd.Policy) { p.Name = "linear" }), sparkd.Budget{Leaves: 8}, leaves("explore"), nil, "1×1:linear"},
-		{"random with p 1 forks all", spark(func(p *sparkd.Policy) { p.Name, p.Probability = "random", 1 }), sparkd.Budget{Leaves: 8}, leaves("", ""), nil, "1×2:random 2×2:random"},
+		{"random with p 1 forks all", spark(func(p *sparkd.Policy) { p.Name, p.Probability = "random", new(1.0) }), sparkd.Budget{Leaves: 8}, leaves("", ""), nil, "1×2:random 2×2:random"},
 		{"full forks all, until N", spark(func(p *sparkd.Policy) { p.Name = "full" }), sparkd.Budget{Leaves: 8}, leaves("", "", "", ""), nil, "1×2:full 2×2:full 3×2:full 4×2:full"},
 		{"linear begins N chains", sparkd.Policy{Name: "linear"}, sparkd.Budget{Leaves: 8}, leaves(), nil, "0×8:root"},
 	}
@@ -205,7 +205,7 @@ func TestScarcityIsFair(t *testing.T) {
 }
 
 func TestRandomRate(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "random", Roots: 1, Branch: 2, Probability: .1}, 30)
+	p := policy(t, sparkd.Policy{Name: "random", Roots: new(1), Branch: new(2), Probability: new(.1)}, 30)
 	tree := leaves(make([]string, 100)...)
 	forks := 0
 	for seed := range uint64(100) {
@@ -219,7 +219,7 @@ func TestRandomRate(t *testing.T) {
 
 // BenchmarkNext is one round of a full tree (N 8, 30 steps).
 func BenchmarkNext(b *testing.B) {
-	p, err := NewPolicy(sparkd.DefaultPolicy(), 31)
+	p, err := NewPolicy(DefaultSpec().Policy, 31)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 // of the tree has the pivots of the tree, and a round draws one for every chain, so that
 // the next can learn from it. The opening is no candidate: from there a continuation is
 // just another root.
-func pivot(p sparkd.Policy) rule {
+func pivot(p *sparkd.Policy) rule {
 	return func(v *view) []wish {
 		const reason = "pivot"
 		if len(v.live) > 0 {
@@ -28,7 +28,7 @@ func pivot(p sparkd.Policy) rule {
 		chance := v.recovery(used, chains)
 		var wishes []wish
 		for _, leaf := range chains {
-			if v.tree.Return(leaf.ID) > p.ReturnThreshold {
+			if v.tree.Return(leaf.ID) > *p.ReturnThreshold {
 				continue
 			}
 			var nodes []int
@@ -42,12 +42,12 @@ func pivot(p sparkd.Policy) rule {
 					positions = append(positions, float64(n.Depth)/float64(leaf.Depth))
 				}
 			}
-			if drawn >= p.Picks || len(nodes) == 0 {
+			if drawn >= *p.Picks || len(nodes) == 0 {
 				continue
 			}
-			weights := pivotWeights(positions, p.PositionExponent, chance)
+			weights := pivotWeights(positions, *p.PositionExponent, chance)
 			i := draw(v.rng.Float64(), weights)
-			wishes = append(wishes, wish{node: nodes[i], more: p.Branch, reason: reason, score: weights[i]})
+			wishes = append(wishes, wish{node: nodes[i], more: *p.Branch, reason: reason, score: weights[i]})
 		}
 		shuffle(v.rng, wishes)
 		return wishes

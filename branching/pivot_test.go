@@ -21,7 +21,7 @@ func TestPivotWeights(t *testing.T) {
 // TestPivot: of a chain of five steps the nodes after one to four are drawn with these
 // weights; chains above the threshold are left alone, and no pivot is drawn twice.
 func TestPivot(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "pivot", Picks: 4}, 30)
+	p := policy(t, sparkd.Policy{Name: "pivot", Picks: new(4)}, 30)
 	budget := sparkd.Budget{Leaves: 100}
 	tree := leaves()
 	chain(tree, 5, failure)

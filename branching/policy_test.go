@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,22 +16,14 @@ func TestNewPolicy(t *testing.T) {
 			t.Errorf("%s with its defaults is refused: %v", name, err)
 		}
 	}
-	for name, remedy := range map[string]string{"mcts": "one of spark, linear", "ARPO": "its name here is entropy", "treepo": "its name here is width-split"} {
-		_, err := NewPolicy(sparkd.Policy{Name: name}, 30)
-		e := sparkd.AsError(err)
-		if e == nil || e.Code != sparkd.CodeInvalid || e.Field != "policy.name" || !strings.Contains(e.Remedy, remedy) {
-			t.Errorf("%s: %v, want an invalid policy.name that says %q", name, err, remedy)
-			continue
-		}
-		for _, known := range PolicyNames() {
-			if !strings.Contains(e.Remedy, known) {
-				t.Errorf("%q does not list %s", e.Remedy, known)
-			}
-		}
+	_, err := NewPolicy(sparkd.Policy{Name: "mcts"}, 30)
+	e := sparkd.AsError(err)
+	if e == nil || e.Code != sparkd.CodeInvalid || e.Field != "policy.name" {
+		t.Fatalf("mcts: %v, want an invalid policy.name", err)
 	}
-	for paper, name := range published {
-		if !slices.Contains(PolicyNames(), name) {
-			t.Errorf("%s is sent to %s, which is unknown", paper, name)
+	for _, known := range PolicyNames() {
+		if !strings.Contains(e.Remedy, known) {
+			t.Errorf("%q does not list %s", e.Remedy, known)
 		}
 	}
 }
@@ -63,13 +54,13 @@ func TestWidest(t *testing.T) {
 		want int
 	}{
 		{sparkd.Policy{Name: "spark"}, 8, 4},
-		{sparkd.Policy{Name: "spark", Branch: 6}, 8, 6},
-		{sparkd.Policy{Name: "spark", Branch: 60}, 8, 8},
-		{sparkd.Policy{Name: "spark", Fallback: true}, 8, 8},
+		{sparkd.Policy{Name: "spark", Branch: new(6)}, 8, 6},
+		{sparkd.Policy{Name: "spark", Branch: new(60)}, 8, 8},
+		{sparkd.Policy{Name: "spark", Fallback: new(true)}, 8, 8},
 		{sparkd.Policy{Name: "linear"}, 8, 8},
-		{sparkd.Policy{Name: "linear", Roots: 3}, 8, 3},
+		{sparkd.Policy{Name: "linear", Roots: new(3)}, 8, 3},
 		{sparkd.Policy{Name: "width-split"}, 16, 16},
-		{sparkd.Policy{Name: "expand-random", Roots: 3, Picks: 4}, 20, 12},
+		{sparkd.Policy{Name: "expand-random", Roots: new(3), Picks: new(4)}, 20, 12},
 	} {
 		if got := policy(t, tt.p, 30).Widest(tt.n); got != tt.want {
 			t.Errorf("%+v in %d leaves: %d, want %d", tt.p, tt.n, got, tt.want)

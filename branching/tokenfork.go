@@ -19,11 +19,11 @@ import (
 // expansion, nor at the last; steps cut off at their length are left out, as there.
 // A round expands a node once, so that forks in the steps of one parent follow each
 // other.
-func tokenFork(p sparkd.Policy) rule {
+func tokenFork(p *sparkd.Policy) rule {
 	return func(v *view) []wish {
 		iteration := v.iteration()
 		wishes := v.pending(iteration, p)
-		if len(wishes) == 0 && len(v.live) == 0 && iteration < p.Iterations {
+		if len(wishes) == 0 && len(v.live) == 0 && iteration < *p.Iterations {
 			wishes = v.pending(iteration+1, p)
 		}
 		return wishes
@@ -57,7 +57,7 @@ func (v *view) iteration() int {
 type place struct{ node, token int }
 
 // pending returns the forks of an iteration that can be made and are not made yet.
-func (v *view) pending(iteration int, p sparkd.Policy) []wish {
+func (v *view) pending(iteration int, p *sparkd.Policy) []wish {
 	if iteration == 0 {
 		return nil
 	}
@@ -72,10 +72,10 @@ func (v *view) pending(iteration int, p sparkd.Policy) []wish {
 		}
 	}
 	var wishes []wish
-	for _, s := range v.surprising(begun, p.Picks) {
+	for _, s := range v.surprising(begun, *p.Picks) {
 		parent := v.tree.Nodes[s.node].Parent
 		if !made[s.place] && v.room(parent) > 0 {
-			wishes = append(wishes, wish{node: parent, more: p.Branch, score: s.score,
+			wishes = append(wishes, wish{node: parent, more: *p.Branch, score: s.score,
 				reason: tokenForkReason + strconv.Itoa(iteration), of: s.node, shared: s.token})
 		}
 	}

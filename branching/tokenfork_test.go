@@ -61,7 +61,7 @@ func apply(t *sparkd.Tree, x []Expansion) {
 // TestTokenForksOfOneParentFollowEachOther: a node is expanded once a round, so that the
 // second token of a step waits, also while the forks of the first are growing.
 func TestTokenForksOfOneParentFollowEachOther(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "token-fork", Roots: 1, Iterations: 2}, 30)
+	p := policy(t, sparkd.Policy{Name: "token-fork", Roots: new(1), Iterations: new(2)}, 30)
 	budget := sparkd.Budget{Leaves: 30}
 	tree := leaves()
 	said(chain(tree, 1, failure), -1, -3, -5, -4, -1)
@@ -83,7 +83,7 @@ func TestTokenForksOfOneParentFollowEachOther(t *testing.T) {
 // TestTokenForkLeavesOut: no fork at the first or last token, in cut-off steps, nor
 // without logprobs.
 func TestTokenForkLeavesOut(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "token-fork", Roots: 1}, 30)
+	p := policy(t, sparkd.Policy{Name: "token-fork", Roots: new(1)}, 30)
 	for name, edit := range map[string]func(*sparkd.Node){
 		"two tokens":  func(n *sparkd.Node) { said(n, -5, -5) },
 		"cut off":     func(n *sparkd.Node) { n.Finish = sparkd.FinishLength },

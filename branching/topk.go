@@ -12,10 +12,10 @@ import (
 // step's score is the mean of −logprob over its sampled tokens, a Monte Carlo estimate
 // of the entropy, less a penalty for every sibling it has; where there are fewer steps
 // than K the list is gone through again.
-func topK(p sparkd.Policy) rule {
+func topK(p *sparkd.Policy) rule {
 	return func(v *view) []wish {
 		const reason = "topk-entropy"
-		if len(v.live) > 0 || v.iterations(reason) >= p.Iterations {
+		if len(v.live) > 0 || v.iterations(reason) >= *p.Iterations {
 			return nil
 		}
 		type step struct {
@@ -25,14 +25,14 @@ func topK(p sparkd.Policy) rule {
 		var steps []step
 		for _, n := range v.tree.Nodes[1:] {
 			if h, ok := surprise(n); ok && v.room(n.Parent) > 0 {
-				steps = append(steps, step{n.Parent, crowded(h, v.kids[n.Parent], p.Penalty)})
+				steps = append(steps, step{n.Parent, crowded(h, v.kids[n.Parent], *p.Penalty)})
 			}
 		}
 		if len(steps) == 0 {
 			return nil
 		}
 		slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(b.score, a.score) })
-		wishes := make([]wish, p.Picks)
+		wishes := make([]wish, *p.Picks)
 		for i := range wishes {
 			s := steps[i%len(steps)]
 			wishes[i] = wish{node: s.parent, more: 1, reason: reason, score: s.score}

@@ -51,7 +51,7 @@ func TestTopK(t *testing.T) {
 
 // TestTopKWrapsAround: where there are fewer steps than K, the list is gone through again.
 func TestTopKWrapsAround(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "topk-entropy", Roots: 1, Picks: 5}, 30)
+	p := policy(t, sparkd.Policy{Name: "topk-entropy", Roots: new(1), Picks: new(5)}, 30)
 	tree := leaves()
 	leaf := chain(tree, 2, failure)
 	said(tree.Nodes[1], -.2)

@@ -14,7 +14,7 @@ func firstDivergence(rng *rand.Rand) (int, string) { return 2 + rng.IntN(7), "ro
 // round the live paths share the width that the finished ones leave, equally, at least
 // one each and the remainder to the last. The round's width is at most B for every live
 // path and, passed on, for every path that finished in the round before.
-func widthSplit(branch int) rule {
+func widthSplit(p *sparkd.Policy) rule {
 	return func(v *view) []wish {
 		var live []*sparkd.Node
 		for _, n := range v.live {
@@ -32,7 +32,7 @@ func widthSplit(branch int) rule {
 				finished++
 			}
 		}
-		width := min(len(live)+v.places, branch*(len(live)+finished))
+		width := min(len(live)+v.places, *p.Branch*(len(live)+finished))
 		var wishes []wish
 		for i, k := range split(width, len(live)) {
 			wishes = append(wishes, wish{node: live[i].ID, more: k - 1, reason: "width-split"})

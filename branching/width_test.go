@@ -21,7 +21,7 @@ func TestSplit(t *testing.T) {
 
 // TestWidthSplit: a path that finished in the last round passes its share on.
 func TestWidthSplit(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "width-split", Roots: 4}, 30)
+	p := policy(t, sparkd.Policy{Name: "width-split", Roots: new(4)}, 30)
 	tree := leaves("", "", "", "")
 	if got := brief(p.Next(tree, sparkd.Budget{Leaves: 16}, PolicyRand(1, 1))); got != "1×2:width-split 2×2:width-split 3×2:width-split 4×2:width-split" {
 		t.Errorf("B 2 for every path: %s", got)

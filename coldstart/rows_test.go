@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/branching"
 	"sparkd/env/alfworld"
 	"sparkd/sampler"
 )
@@ -103,8 +104,9 @@ func (p *player) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sam
 // grow grows the tree of a player who gives the answers of rows.
 func grow(t *testing.T, tr *Trajectory, rows []Row, style sampler.Style, window int) *sparkd.Tree {
 	t.Helper()
-	spec := sparkd.DefaultSpec()
-	spec.Policy.Name, spec.Policy.Roots, spec.Budget.Leaves = "linear", 1, 1
+	spec := branching.DefaultSpec()
+	spec.Policy = sparkd.Policy{Name: "linear", Roots: new(1)}
+	spec.Budget.Leaves = 1
 	if window > 0 {
 		spec.Context = sparkd.Context{Mode: sparkd.ContextWindow, Window: window}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"sparkd"
 	"sparkd/api/client"
+	"sparkd/branching"
 	"sparkd/daemon"
 	"sparkd/daemon/daemontest"
 )
@@ -70,7 +71,7 @@ func start(t *testing.T, c daemon.Config, p daemon.Parts) *running {
 
 // spec is a request that takes a moment.
 func spec(tasks int) sparkd.Spec {
-	s := sparkd.DefaultSpec()
+	s := branching.DefaultSpec()
 	s.Tasks.Count = tasks
 	s.MaxSteps = 8
 	s.Seed = 7

@@ -29,7 +29,7 @@ func tinyModel(t *testing.T) daemon.Config {
 func tinySpec() sparkd.Spec {
 	s := spec(2)
 	s.ID = "tiny"
-	s.Policy.Name, s.Policy.Roots, s.Policy.Probability = "random", 2, 1
+	s.Policy = sparkd.Policy{Name: "random", Roots: new(2), Probability: new(1.0)}
 	s.MaxSteps, s.Budget.Leaves, s.Sampling.MaxTokens = 3, 4, 8
 	return s
 }

@@ -106,7 +106,8 @@ func TestCompactConversation(t *testing.T) {
 	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{Engine: &speaker{e, []string{
 		"<explore>pencil: desk, shelf, drawer?</explore><action>go to desk 1</action>", "<think>found it</think><action>take pencil 3 from desk 1</action>"}}})
 	s := spec(1)
-	s.Policy.Name, s.Policy.Roots, s.Budget.Leaves, s.MaxSteps = "linear", 1, 1, 2
+	s.Policy = sparkd.Policy{Name: "linear", Roots: new(1)}
+	s.Budget.Leaves, s.MaxSteps = 1, 2
 	tree, err := r.Client.Tree(t.Context(), r.wait(r.submit(s).ID).Trees[0])
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sparkd"
+	"sparkd/branching"
 	"sparkd/env"
 	"sparkd/store"
 )
@@ -60,8 +61,7 @@ func (p *rollouts) Submit(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout
 }
 
 func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error) {
-	spec = spec.WithDefaults()
-	if err := spec.Validate(); err != nil {
+	if spec, err = branching.Resolve(spec); err != nil {
 		return sparkd.Rollout{}, false, err
 	}
 	if err := p.queue.status().refused; err != nil {
@@ -78,8 +78,11 @@ func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollo
 		return sparkd.Rollout{}, false, err
 	}
 	defer release()
-	switch _, err := p.store.Rollout(ctx, spec.ID); sparkd.CodeOf(err) {
+	switch stored, err := p.store.Rollout(ctx, spec.ID); sparkd.CodeOf(err) {
 	case "":
+		if branching.Same(stored.Spec.Policy, spec.Policy) {
+			spec.Policy = stored.Spec.Policy // as an earlier version may have written it
+		}
 		r, err := p.repeat(ctx, spec)
 		return r, false, err
 	case sparkd.CodeNotFound:

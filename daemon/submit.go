@@ -46,7 +46,7 @@ func resolve(envs *env.Catalog, spec *sparkd.Spec) error {
 func checkCells(spec *sparkd.Spec, k int, about *sparkd.EngineInfo) error {
 	field := "policy.branch"
 	switch k {
-	case spec.Policy.Roots:
+	case *spec.Policy.Roots:
 		field = "policy.roots"
 	case spec.Budget.Leaves:
 		field = "budget.leaves"

@@ -28,12 +28,12 @@ func TestSubmitRefuses(t *testing.T) {
 		{"number of tasks", func(s *sparkd.Spec) { s.Tasks.From, s.Tasks.Count = 9999, 2 }, "tasks.count", "there are 1 tasks from 9999 on, not 2"},
 		{"index", func(s *sparkd.Spec) { s.Tasks.Indices = []int{0, 1 << 30} }, "tasks.indices[1]", "there is no task"},
 		{"policy", func(s *sparkd.Spec) { s.Policy.Name = "mcts" }, "policy.name", "spark, linear, random, random-k"},
-		{"policy without its signal", func(s *sparkd.Spec) { s.Policy.Name = "entropy" }, "policy.name", "no entropies"},
+		{"policy without its signal", func(s *sparkd.Spec) { s.Policy = sparkd.Policy{Name: "entropy", Roots: new(4)} }, "policy.name", "no entropies"},
 		{"answer longer than the context", func(s *sparkd.Spec) { s.MaxSteps = 1; s.Sampling.MaxTokens = sparkd.MaxMaxTokens }, "", ""},
 		{"stop token", func(s *sparkd.Spec) { s.Sampling.StopTokenIDs = []sparkd.Token{1, 70000} }, "sampling.stop_token_ids[1]", "no token 70000"},
 		{"capability", func(s *sparkd.Spec) { s.Require = []string{"token_exact", "entropy", "abort"} }, "require", "lacks entropy, abort"},
 		{"capability that is none", func(s *sparkd.Spec) { s.Require = []string{"speed"} }, "require[0]", "token_exact, logprobs"},
-		{"M over N", func(s *sparkd.Spec) { s.Policy.Roots = 9 }, "policy.roots", "do not fit"},
+		{"M over N", func(s *sparkd.Spec) { s.Policy.Roots = new(9) }, "policy.roots", "do not fit"},
 		{"temperature", func(s *sparkd.Spec) { s.Sampling.Temperature = -1 }, "sampling.temperature", "not a temperature"},
 	}
 	for _, tt := range tests {

@@ -99,7 +99,8 @@ func TestWindowOutlivesAppend(t *testing.T) {
 // neither sampled nor counted again.
 func TestGrowForkInsideAStep(t *testing.T) {
 	b := newBench()
-	b.world.goal, b.spec.Policy.Name = 100, "linear"
+	b.world.goal = 100
+	b.spec.Policy.Name = "linear"
 	tree := b.tree()
 	g, err := newGrower(t.Context(), b.Deps, &b.spec, tree)
 	if err != nil {

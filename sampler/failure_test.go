@@ -84,7 +84,7 @@ func TestGrowWithoutAnEngine(t *testing.T) {
 			if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != c.code {
 				t.Errorf("state %s, error %v", tree.State, tree.Error)
 			}
-			if want := branching.MaxTries * b.spec.Policy.Roots; tree.Stats.Failed != want ||
+			if want := branching.MaxTries * *b.spec.Policy.Roots; tree.Stats.Failed != want ||
 				len(tree.Nodes) != want+1 || tree.Stats.Leaves != 0 {
 				t.Errorf("stats %+v, want %d failed", tree.Stats, want)
 			}
@@ -177,7 +177,7 @@ func TestGrowDiverging(t *testing.T) {
 		b := newBench()
 		b.world.forks, b.world.diverges = how, true
 		b.world.goal = 100
-		b.spec.Policy.Roots, b.spec.Policy.Name, b.spec.Policy.Probability = 1, "random", 1
+		b.spec.Policy = sparkd.Policy{Name: "random", Roots: new(1), Probability: new(1.0)}
 		b.spec.Budget.Leaves = 4
 		tree := b.grow(t)
 		if tree.State != sparkd.TreeDone || tree.Stats.Diverged == 0 || tree.Stats.Failed != tree.Stats.Diverged {

@@ -134,7 +134,9 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 			return nil, err
 		}
 	}
-	d.Prompt.Tag = spec.Policy.Tag
+	if tag := spec.Policy.Tag; tag != nil {
+		d.Prompt.Tag = *tag
+	}
 	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, leaves: map[int]*leaf{},
 		begun: d.Clock(), spent: growingTime(t)}
 	g.envs = newEnvs(d)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/branching"
 )
 
 // BenchmarkGrow measures the sampler alone: engine and environment answer at once and
@@ -19,7 +20,7 @@ func BenchmarkGrow(b *testing.B) {
 		texts[i], _ = answer(uint64(i))
 	}
 	engine.answer = func(seed uint64) (string, sparkd.FinishReason) { return texts[seed%64], sparkd.FinishStop }
-	spec := sparkd.DefaultSpec()
+	spec := branching.DefaultSpec()
 	d := Deps{Engine: engine, Template: chatML, OpenEnv: w.open,
 		Commit: func(context.Context, *sparkd.Tree, int) error { return nil }}
 	b.ReportAllocs()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/branching"
 )
 
 // bench is a world, an engine and a request, and what was committed.
@@ -25,7 +26,7 @@ type bench struct {
 }
 
 func newBench() *bench {
-	b := &bench{engine: newFakeEngine(), world: &world{goal: 3}, spec: sparkd.DefaultSpec()}
+	b := &bench{engine: newFakeEngine(), world: &world{goal: 3}, spec: branching.DefaultSpec()}
 	b.spec.MaxSteps, b.spec.Seed = 8, 7
 	b.Deps = Deps{Engine: b.engine, Template: chatML, OpenEnv: b.world.open,
 		Commit: func(_ context.Context, t *sparkd.Tree, first int) error {
@@ -248,7 +249,7 @@ func TestGrowPolicies(t *testing.T) {
 	for name, leaves := range map[string]int{"linear": 4, "random": 8, "entropy": 8, "spark": 8} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench()
-			b.spec.Policy.Name, b.spec.Policy.Probability = name, 1
+			b.spec.Policy.Name, b.spec.Policy.Probability = name, new(1.0)
 			if tree := b.grow(t); tree.Stats.Leaves != leaves {
 				t.Errorf("%d leaves, want %d", tree.Stats.Leaves, leaves)
 			}

@@ -24,8 +24,8 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	c.stats.ReplaySteps += p.replay
 	c.stats.GeneratedTokens = len(s.Tokens) - x.Shared
 
-	policy := &g.spec.Policy
-	answer := ParseAnswer(s.Text, g.Prompt.tag(), policy.FoldCase)
+	fold := g.spec.Policy.FoldCase
+	answer := ParseAnswer(s.Text, g.Prompt.tag(), fold != nil && *fold)
 	n.Action, n.Valid = answer.Action, answer.Valid
 	n.Admissible = slices.Contains(x.parent.admissible, answer.Action)
 	n.Signals = signals(s, g.chat.info.Vocabulary)

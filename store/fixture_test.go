@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/branching"
 )
 
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 123456789, time.UTC)
@@ -39,7 +40,7 @@ func reopen(t testing.TB, s *Store) *Store {
 }
 
 func testRollout(id string, trees ...string) sparkd.Rollout {
-	spec := sparkd.DefaultSpec()
+	spec := branching.DefaultSpec()
 	spec.Tasks.Count = max(1, len(trees))
 	return sparkd.Rollout{ID: id, Spec: spec, State: sparkd.RolloutQueued, Trees: trees, Created: epoch}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/branching"
 )
 
 // scripted is a client of a server that answers the n-th request with the n-th
@@ -96,7 +97,7 @@ func TestErrorsComeBack(t *testing.T) {
 		w.WriteHeader(429)
 		fmt.Fprint(w, `{"code":"queue_full","message":"full","field":"f","remedy":"wait"}`)
 	})
-	_, _, err := c.Submit(t.Context(), sparkd.DefaultSpec())
+	_, _, err := c.Submit(t.Context(), branching.DefaultSpec())
 	if e := sparkd.AsError(err); *e != (sparkd.Error{Code: sparkd.CodeQueueFull, Message: "full", Field: "f", Remedy: "wait"}) {
 		t.Errorf("%#v", e)
 	}

@@ -384,8 +384,8 @@ func TestSpecFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := got.Rollout.Spec
-	if spec.ID != "from-file" || spec.MaxSteps != 2 || spec.Budget.Leaves != 2 || spec.Policy.Roots != 1 ||
-		len(spec.Tasks.Indices) != 2 || spec.Policy.Branch != 2 {
+	if spec.ID != "from-file" || spec.MaxSteps != 2 || spec.Budget.Leaves != 2 || *spec.Policy.Roots != 1 ||
+		len(spec.Tasks.Indices) != 2 || *spec.Policy.Branch != 2 {
 		t.Errorf("%+v", spec)
 	}
 }

@@ -50,7 +50,7 @@ func coldstartCommand(c *cli) *cobra.Command {
 }
 
 func (o *coldstartFlags) addPlanner(f *flag.FlagSet) {
-	tasks := sparkd.DefaultSpec().Tasks
+	tasks := sparkd.RequestSpec().Tasks
 	f.StringVar(&o.Env, "env", tasks.Env, "`environment`")
 	f.StringVar(&o.Split, "split", tasks.Split, "`split` of the tasks")
 	f.IntVar(&o.From, "from", 0, "`index` of the first task")

@@ -45,7 +45,7 @@ func compareCommand(c *cli) *cobra.Command {
 			return err
 		}
 		if base.Budget.Leaves == 0 {
-			base.Budget.Leaves = sparkd.DefaultSpec().Budget.Leaves // one N for all
+			base.Budget.Leaves = branching.DefaultSpec().Budget.Leaves // one N for all
 		}
 		variants, err := o.variants(base)
 		if err != nil {
@@ -79,10 +79,10 @@ func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
 			if strings.Contains(o.contexts, ",") {
 				label += "/" + mode
 			}
-			if s = s.WithDefaults(); base.ID != "" {
+			if base.ID != "" {
 				s.ID = base.ID + "-" + strings.NewReplacer("/", "-", "=", "-").Replace(label)
 			}
-			if err := s.Validate(); err != nil {
+			if s, err = branching.Resolve(s); err != nil {
 				return nil, fmt.Errorf("%s: %w", label, err)
 			}
 			if slices.ContainsFunc(out, func(v variant) bool { return v.label == label }) {

@@ -39,11 +39,11 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: saved %v, by formula %v", r.Label, sum.Saved.Value, sum.SavedByFormula)
 		}
 	}
-	if linear := got.Rows[1]; linear.Policy.Roots != 6 || len(linear.Summary.ForkDepths) != 0 ||
+	if linear := got.Rows[1]; *linear.Policy.Roots != 6 || len(linear.Summary.ForkDepths) != 0 ||
 		linear.Summary.Saved.Value != 0 {
 		t.Errorf("chains: %+v", linear)
 	}
-	if p := got.Rows[2].Policy; p.Probability != .5 || p.Branch != 3 {
+	if p := got.Rows[2].Policy; *p.Probability != .5 || *p.Branch != 3 {
 		t.Errorf("parameters: %+v", p)
 	}
 	html, err := os.ReadFile(page)

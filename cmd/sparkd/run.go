@@ -11,6 +11,7 @@ import (
 
 	"sparkd"
 	"sparkd/api/client"
+	"sparkd/branching"
 	"sparkd/daemon"
 )
 
@@ -37,8 +38,8 @@ func runCommand(c *cli) *cobra.Command {
 		if err == nil {
 			err = policy(&s)
 		}
-		if s = s.WithDefaults(); err == nil {
-			err = s.Validate()
+		if err == nil {
+			s, err = branching.Resolve(s)
 		}
 		if err != nil {
 			return err

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	flag "github.com/spf13/pflag"
@@ -16,8 +16,7 @@ import (
 )
 
 // addSpec declares the flags of a rollout request and returns what reads it: a request
-// file, then the flags. What neither gives is zero where it depends on the policy; see
-// sparkd.Spec.WithDefaults.
+// file, then the flags. What depends on the policy is branching.Resolve's.
 func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	s, f := sparkd.RequestSpec(), flag.NewFlagSet("", flag.ContinueOnError)
 	f.StringVar(&s.ID, "id", s.ID, "`id` of the rollout; the same id again goes on with it")
@@ -26,11 +25,11 @@ func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.IntVar(&s.Tasks.From, "from", s.Tasks.From, "first `task`")
 	f.IntVar(&s.Tasks.Count, "tasks", s.Tasks.Count, "`number` of tasks")
 	f.Var((*commas)(&s.Tasks.Names), "names", "tasks by `name`, with commas, where the environment names them")
-	f.IntVar(&s.Policy.Roots, "roots", s.Policy.Roots, "`M`: trajectories begun (default: the policy's)")
+	f.Var(optional[int]{&s.Policy.Roots, strconv.Atoi}, "roots", "`M`: trajectories begun (default: the policy's)")
 	f.IntVar(&s.Budget.Leaves, "leaves", s.Budget.Leaves, "`N`: trajectories in all (default: the policy's)")
-	f.IntVar(&s.Policy.Branch, "branch", s.Policy.Branch,
+	f.Var(optional[int]{&s.Policy.Branch, strconv.Atoi}, "branch",
 		"`B`: continuations at a critical state (default: the policy's)")
-	f.StringVar(&s.Policy.Tag, "tag", s.Policy.Tag, "`tag` that asks for a branch (default explore)")
+	f.Var(optional[string]{&s.Policy.Tag, asText}, "tag", "`tag` that asks for a branch (default explore)")
 	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens,
 		"most `tokens` that one task may generate; 0 for no limit")
 	f.StringVar(&s.Context.Mode, "context", s.Context.Mode,
@@ -53,67 +52,71 @@ func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	}
 }
 
-// addPolicy declares the flag of the policy and returns what sets it in a request.
+// addPolicy declares the flag of the policy and returns what sets it in a request. --branch
+// is refused beside a policy that takes none; from a file it is dropped.
 func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
-	var text *string // nil: not given
-	about := "branching policy `name`, its parameters behind colons: random:probability=0.3:branch=3 (default spark)"
-	f.Func("policy", about, func(value string) error {
-		text = &value
-		return nil
-	})
-	return func(s *sparkd.Spec) error {
+	var text *string
+	f.Var(optional[string]{&text, asText}, "policy",
+		"branching policy `name`, its parameters behind colons: random:probability=0.3:branch=3 (default spark)")
+	return func(s *sparkd.Spec) (err error) {
 		if text == nil {
 			return nil
 		}
-		p, err := parsePolicy(*text, s.Policy)
-		if err == nil {
-			s.Policy = p
+		if s.Policy, err = parsePolicy(*text, s.Policy); err == nil && f.Changed("branch") {
+			err = branching.Takes(s.Policy.Name, "branch")
 		}
 		return err
 	}
 }
 
 // parsePolicy reads "name" or "name:parameter=value:…"; parameters are the fields of
-// policy in a request. M, B and the tag are those of given where the text has none.
+// policy in a request. M, B and the tag are those of given where the text has none and the
+// policy takes them.
 func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
-	p := sparkd.Policy{Roots: given.Roots, Branch: given.Branch, Tag: given.Tag}
-	if known := branching.PolicyNames(); !slices.Contains(known, name) {
-		return p, sparkd.Invalid("policy.name", "one of "+strings.Join(known, ", "), "unknown policy %q", name)
-	}
-	fields := map[string]any{"name": name}
+	p := sparkd.Policy{Name: name}
 	for rest != "" {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, ":")
 		key, value, ok := strings.Cut(pair, "=")
-		if !slices.Contains(branching.Parameters(name), key) && !slices.Contains(branching.Modifiers(), key) {
-			return p, sparkd.Invalid("policy", parametersOf(name), "%q is no parameter of %s", key, name)
-		}
-		if !ok {
-			return p, sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3",
+		err := branching.Takes(name, key)
+		if err == nil && !ok {
+			err = sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3",
 				"%q gives no value", pair)
 		}
-		fields[key] = value
-		if json.Valid([]byte(value)) {
-			fields[key] = json.RawMessage(value)
+		if err == nil {
+			err = branching.Set(&p, key, value)
+		}
+		if err != nil {
+			return p, err
 		}
 	}
-	body, err := json.Marshal(fields)
-	if err != nil {
-		return p, err
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		why := strings.TrimPrefix(err.Error(), "json: ")
-		return p, sparkd.Invalid("policy", parametersOf(name), "%s: %s", text, why)
+	p.Roots, p.Tag = cmp.Or(p.Roots, given.Roots), cmp.Or(p.Tag, given.Tag)
+	if branching.Takes(name, "branch") == nil {
+		p.Branch = cmp.Or(p.Branch, given.Branch)
 	}
 	return p, nil
 }
 
-func parametersOf(policy string) string {
-	return fmt.Sprintf("%s takes %s; every policy %s", policy,
-		strings.Join(branching.Parameters(policy), ", "), strings.Join(branching.Modifiers(), ", "))
+// optional is a flag that keeps apart whether it is given and its zero value.
+type optional[T any] struct {
+	to    **T
+	parse func(string) (T, error)
+}
+
+func asText(text string) (string, error) { return text, nil }
+
+func (o optional[T]) String() string {
+	if o.to == nil || *o.to == nil {
+		return ""
+	}
+	return fmt.Sprint(**o.to)
+}
+func (o optional[T]) Type() string { return "value" }
+func (o optional[T]) Set(text string) error {
+	value, err := o.parse(text)
+	*o.to = &value
+	return err
 }
 
 // commas is a list that a flag writes with commas.
@@ -133,17 +136,13 @@ func overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
 	if err != nil {
 		return usage("cannot read the request: %v", err)
 	}
-	if _, err = api.ParseSpec(body); err != nil {
-		return err
-	}
 	given := map[*flag.Flag]string{}
 	f.VisitAll(func(fl *flag.Flag) {
 		if fl.Changed {
 			given[fl] = fl.Value.String()
 		}
 	})
-	*s = sparkd.RequestSpec() // without the defaults of a policy that a flag may replace
-	if err := json.Unmarshal(body, s); err != nil {
+	if *s, err = api.ParseSpec(body); err != nil {
 		return err
 	}
 	for fl, value := range given {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/branching"
 	"sparkd/env/worker"
 	"sparkd/sampler"
 )
@@ -95,9 +96,9 @@ func TestScienceWorldTrees(t *testing.T) {
 // growScience grows a tree of 4 leaves and 8 steps; its 2 roots fork now and then.
 func growScience(t *testing.T, s *worker.Source, index int) *sparkd.Tree {
 	t.Helper()
-	spec := sparkd.DefaultSpec()
+	spec := branching.DefaultSpec()
 	spec.Tasks.Env, spec.Seed, spec.MaxSteps, spec.Budget.Leaves = "scienceworld", 1, 8, 4
-	spec.Policy.Name, spec.Policy.Roots, spec.Policy.Probability = "random", 2, 0.3
+	spec.Policy = sparkd.Policy{Name: "random", Roots: new(2), Probability: new(0.3)}
 	tree := sampler.NewTree("rollout", &spec, scienceTask(index), "tree", time.Now())
 	deps := sampler.Deps{
 		Engine: visitor{[]string{"look around", "go to kitchen", "go to hallway", "go to outside",
