@@ -142,7 +142,7 @@ def evaluate(run: Run, daemon: Daemon, o) -> None:
 def train_step(run: Run, daemon: Daemon, o, model, tokenizer, reference, optimizer, reload_seconds: float) -> None:
     """One step: rollout, update, the next policy."""
     drawn = random.Random(f"{o.seed}/{run.step}").sample(daemon.tasks(o.env, o.split, o.tasks), o.tasks)
-    branching = {"name": o.policy, "roots": o.roots, "branch": o.branch} | dict(o.parameter)
+    branching = {"name": o.policy, "roots": o.roots or None, "branch": o.branch} | dict(o.parameter)
     spec = {
         "tasks": {"env": o.env, "split": o.split, "indices": drawn},
         "policy": branching,
@@ -248,7 +248,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     rollouts.add_argument("--policy", default="spark", help="branching policy (%(default)s)")
     rollouts.add_argument("--roots", type=whole(0), default=4, help="M; 0: by the policy's own rule (%(default)s)")
     rollouts.add_argument("--leaves", type=whole(1), default=8, help="N (%(default)s)")
-    rollouts.add_argument("--branch", type=whole(1), default=2, help="B (%(default)s)")
+    rollouts.add_argument("--branch", type=whole(1), default=None, help="B (the policy's own)")
     rollouts.add_argument(
         "--parameter",
         type=parameter,
