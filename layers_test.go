@@ -69,8 +69,8 @@ daemon: . api branching branching/advantage bundled daemon/schedule engine engin
 daemon/schedule:
 daemon/daemontest: .
 bench:
-cmd/sparkd: . api api/client branching branching/measure cmd/sparkd/report coldstart daemon env
-	export export/reward internal/suggest sampler store
+cmd/sparkd: . api api/client branching branching/advantage branching/measure cmd/sparkd/report coldstart daemon
+	env export export/reward internal/suggest sampler store
 cmd/sparkd/report: . branching/measure
 `)
 

@@ -5,7 +5,7 @@ import (
 
 	"sparkd"
 	"sparkd/api/client"
-	"sparkd/daemon"
+	"sparkd/branching/advantage"
 )
 
 // conclude writes the lines and shows what was grown.
@@ -59,7 +59,7 @@ func (c *cli) present(o *runOptions, r sparkd.Rollout, trees []*sparkd.Tree) err
 	if t := mostForked(trees); t != nil {
 		fmt.Fprintln(c.stdout)
 		estimator := o.export.options.Advantage
-		if _, err := daemon.Advantages(t, estimator); err != nil {
+		if _, err := advantage.Alone(t, estimator); err != nil {
 			estimator = "none" // it is not defined on this tree
 		}
 		if err := c.drawTree(t, estimator, false); err != nil {

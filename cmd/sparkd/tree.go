@@ -8,7 +8,7 @@ import (
 
 	"sparkd"
 	"sparkd/api/client"
-	"sparkd/daemon"
+	"sparkd/branching/advantage"
 )
 
 func treeCommand(c *cli) *cobra.Command {
@@ -18,15 +18,15 @@ func treeCommand(c *cli) *cobra.Command {
 	}
 	n := c.addReading(cmd.Flags())
 	all := cmd.Flags().Bool("all", false, "draw every step of long chains")
-	advantage := cmd.Flags().String("advantage", "spark-rows", "advantage `estimator`; none leaves the column out")
+	estimator := cmd.Flags().String("advantage", "spark-rows", "advantage `estimator`; none leaves the column out")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		return c.read(n, func(cl *client.Client) error { return c.showTree(cl, args[0], *advantage, *all) })
+		return c.read(n, func(cl *client.Client) error { return c.showTree(cl, args[0], *estimator, *all) })
 	}
 	return cmd
 }
 
 // showTree draws the tree id, or the trees of the rollout id.
-func (c *cli) showTree(cl *client.Client, id, advantage string, all bool) error {
+func (c *cli) showTree(cl *client.Client, id, estimator string, all bool) error {
 	r, trees, err := c.grown(cl, id)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (c *cli) showTree(cl *client.Client, id, advantage string, all bool) error 
 		if i > 0 && !c.json {
 			fmt.Fprintln(c.stdout)
 		}
-		if err := c.drawTree(t, advantage, all); err != nil {
+		if err := c.drawTree(t, estimator, all); err != nil {
 			return err
 		}
 		if c.json {
@@ -68,14 +68,14 @@ func (c *cli) grown(cl *client.Client, id string) (sparkd.Rollout, []*sparkd.Tre
 }
 
 // drawTree draws a tree, or writes it as JSON.
-func (c *cli) drawTree(t *sparkd.Tree, advantage string, all bool) error {
+func (c *cli) drawTree(t *sparkd.Tree, estimator string, all bool) error {
 	if c.json {
 		return writeJSON(c.stdout, t)
 	}
 	d := drawing{width: c.width, color: c.color, all: all}
-	if advantage != "none" {
+	if estimator != "none" {
 		var err error
-		if d.advantage, err = daemon.Advantages(t, advantage); err != nil {
+		if d.advantage, err = advantage.Alone(t, estimator); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(d.advantage, func(a float64) bool { return a != 0 }) {
