@@ -41,14 +41,14 @@ env: . env/agentgym env/alfworld env/mcp env/openenv env/session env/worker
 env/alfworld: . internal/suggest
 env/worker: . internal/excerpt internal/jsonlines internal/suggest
 env/openenv: . env/connector
-env/agentgym: . env/connector
+env/agentgym: . env/connector internal/httpclient
 env/mcp: . env/connector internal/jsonlines internal/procgroup
 env/session: . env/connector
-env/connector: . internal/excerpt
+env/connector: . internal/excerpt internal/httpclient
 env/envtest: .
 
 internal/excerpt:
-internal/httpclient: .
+internal/httpclient: . internal/excerpt
 internal/jsonlines: internal/excerpt internal/procgroup
 internal/loopback:
 internal/procgroup:

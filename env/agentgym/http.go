@@ -12,6 +12,7 @@ import (
 
 	"sparkd"
 	"sparkd/env/connector"
+	"sparkd/internal/httpclient"
 )
 
 // ServerError is a refusal of the server. It is the cause of a sparkd.Error.
@@ -99,7 +100,7 @@ func (s *Source) lost(ctx, limit context.Context, route string, err error) error
 		e.Code, e.Field, e.Remedy = sparkd.CodeDeadline, s.settings.read.Field("timeout"), "raise it, or look at "+
 			"the server"
 		e.Message = fmt.Sprintf("the AgentGym server gave no answer to %s within %v", route, s.settings.timeout)
-	case errors.Is(err, connector.ErrTooLarge):
+	case errors.Is(err, httpclient.ErrTooLarge):
 		e.Field, e.Remedy = s.settings.read.Field("max_message"), "raise it"
 		e.Message = "the AgentGym server's answer to " + route + " is too large"
 	default:

@@ -85,7 +85,7 @@ func Open(_ context.Context, name string, o Options) (*Source, error) {
 		return nil, err
 	}
 	return &Source{settings: s, Server: connector.Server{Name: name, About: "AgentGym server at " + s.url.Redacted(),
-		Splits: s.splits, MaxSteps: steps, Places: places, HTTP: connector.Client(s.url, token, most)}}, nil
+		Splits: s.splits, MaxSteps: steps, Places: places, HTTP: connector.HTTP(s.url, token, most)}}, nil
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -303,45 +300,6 @@ func TestEpisode(t *testing.T) {
 	check("after Close", "closed")
 	if err := begin(); sparkd.CodeOf(err) != sparkd.CodeEnv {
 		t.Errorf("after Close: %v", err)
-	}
-}
-
-// The token goes to its server alone, and no answer is read beyond the limit.
-func TestClient(t *testing.T) {
-	seen := map[string]string{}
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen["other"] = r.Header.Get("Authorization")
-	}))
-	defer other.Close()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen[r.URL.Path] = r.Header.Get("Authorization")
-		switch r.URL.Path {
-		case "/away":
-			http.Redirect(w, r, other.URL, http.StatusFound)
-		default:
-			_, _ = io.WriteString(w, strings.Repeat("x", len(r.URL.Path)))
-		}
-	}))
-	defer server.Close()
-	u, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := Client(u, "secret", 4)
-	defer c.CloseIdleConnections()
-	for path, want := range map[string]error{"/abc": nil, "/abcd": ErrTooLarge, "/away": nil} {
-		answer, err := c.Get(server.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if !errors.Is(err, want) || want == nil && path == "/abc" && len(text) != 4 {
-			t.Errorf("%s: %d bytes, %v", path, len(text), err)
-		}
-	}
-	if seen["/abc"] != "Bearer secret" || seen["other"] != "" {
-		t.Errorf("tokens seen: %v", seen)
 	}
 }
 

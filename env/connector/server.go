@@ -2,8 +2,10 @@ package connector
 
 import (
 	"net/http"
+	"net/url"
 
 	"sparkd"
+	"sparkd/internal/httpclient"
 )
 
 // Server is what the sources of environments on servers have in common: their copies are
@@ -14,6 +16,12 @@ type Server struct {
 	MaxSteps    int // of an episode
 	Places      *Places
 	HTTP        *http.Client // nil: no connections of its own
+}
+
+// HTTP returns a client of one server with connections of its own, a bearer token where
+// there is one, and answers of so many bytes at most ([httpclient.ErrTooLarge]).
+func HTTP(server *url.URL, token string, most int64) *http.Client {
+	return &http.Client{Transport: httpclient.Bounded(server.Host, token, most, nil)}
 }
 
 // Info describes the environment.

@@ -119,7 +119,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	s.client = mcp.NewClient(&mcp.Implementation{Name: "sparkd", Version: "1"},
 		&mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}})
 	if s.settings.url != nil {
-		s.HTTP = connector.Client(s.settings.url, token, maxMessage)
+		s.HTTP = connector.HTTP(s.settings.url, token, maxMessage)
 		s.About = "MCP server at " + s.settings.url.Redacted()
 		return s, nil
 	}

@@ -90,7 +90,7 @@ func Open(_ context.Context, name string, o Options) (*Source, error) {
 		s.url = s.url.JoinPath("ws")
 	}
 	return &Source{settings: s, Server: connector.Server{Name: name, About: "OpenEnv server at " + s.url.Redacted(),
-		Splits: s.splits, MaxSteps: steps, Places: places, HTTP: connector.Client(s.url, token, s.maxMessage)}}, nil
+		Splits: s.splits, MaxSteps: steps, Places: places, HTTP: connector.HTTP(s.url, token, s.maxMessage)}}, nil
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.

@@ -39,7 +39,6 @@ type Options struct {
 type Client struct {
 	base  *url.URL
 	http  *http.Client
-	token string
 	limit time.Duration
 	most  int64
 }
@@ -55,22 +54,14 @@ func New(o Options) (*Client, error) {
 		return nil, sparkd.Invalid("engine.api_key_file", "put one key into the file, in one line",
 			"the key holds a line break")
 	}
-	c := &Client{base: u, token: o.Token, limit: o.Timeout, most: o.MaxBody}
+	c := &Client{base: u, limit: o.Timeout, most: o.MaxBody}
 	if c.limit <= 0 {
 		c.limit = 10 * time.Minute
 	}
 	if c.most <= 0 {
 		c.most = 64 << 20
 	}
-	transport := o.Transport
-	if transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		// uvicorn and llama-server close after 5, maybe while a request is on its way
-		t.IdleConnTimeout = 2 * time.Second
-		t.MaxIdleConnsPerHost = 64
-		transport = t
-	}
-	c.http = &http.Client{Transport: transport,
+	c.http = &http.Client{Transport: Bounded(u.Host, o.Token, c.most, o.Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c, nil
 }
@@ -137,16 +128,13 @@ func (c *Client) Open(ctx context.Context, method, path string, body io.Reader) 
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
 	w, err := c.http.Do(r)
 	if err != nil {
 		err = c.transportError(ctx, limited, err)
 		cancel()
 		return nil, err
 	}
-	a := &answer{c: c, path: path, ctx: ctx, limited: limited, cancel: cancel, body: w.Body, left: c.most}
+	a := &answer{c: c, path: path, ctx: ctx, limited: limited, cancel: cancel, body: w.Body}
 	if w.StatusCode >= 200 && w.StatusCode <= 299 {
 		return a, nil
 	}
@@ -165,17 +153,15 @@ type answer struct {
 	ctx, limited context.Context
 	cancel       context.CancelFunc
 	body         io.ReadCloser
-	left         int64 // bytes that it may still have
 }
 
 // Read implements io.Reader.
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p)
-	if a.left -= int64(n); a.left < 0 {
-		return 0, sparkd.Errorf(sparkd.CodeEngine, "the answer of %s is larger than %d bytes",
-			a.c.Base(a.path), a.c.most)
-	}
-	if err != nil && err != io.EOF {
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		err = sparkd.Errorf(sparkd.CodeEngine, "the answer of %s is larger than %d bytes", a.c.Base(a.path), a.c.most)
+	case err != nil && err != io.EOF:
 		err = a.c.transportError(a.ctx, a.limited, err)
 	}
 	return n, err

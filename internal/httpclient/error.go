@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 )
 
 // Retry is the cause of a failure that may pass.
@@ -139,14 +141,4 @@ func retryAfter(value string, now time.Time) time.Duration {
 }
 
 // Excerpt returns the start of what a server sent, fit for a message.
-func Excerpt(body []byte) string {
-	const most = 300
-	text := strings.ToValidUTF8(strings.TrimSpace(string(body[:min(len(body), 4*most)])), "\uFFFD")
-	if text == "" {
-		return "(nothing)"
-	}
-	if r := []rune(text); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return text
-}
+func Excerpt(body []byte) string { return cmp.Or(excerpt.Text(string(body), 300), "(nothing)") }
