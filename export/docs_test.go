@@ -30,21 +30,21 @@ func TestDocumented(t *testing.T) {
 			t.Errorf("docs/export.md has no row of %s, which is %s", f.name, f.about)
 		}
 	}
-	for _, name := range []string{"Manifest", "LeftOut"} {
-		tables[commentTable(t, name)] = true
-	}
+	tables[tableHead+commentRows(t, "Recipe")+commentRows(t, "Manifest")] = true
+	tables[tableHead+commentRows(t, "LeftOut")] = true
 	for table := range tables {
 		if !strings.Contains(page, table+"\n") {
 			t.Errorf("docs/export.md lacks this table, or it has other rows:\n\n%s", table)
 		}
 	}
-	for _, name := range filterKeys {
+	for _, name := range filterNames() {
 		if !strings.Contains(page, "| `"+name+"` |") {
 			t.Errorf("docs/export.md has no row of %s", name)
 		}
 	}
 	for _, p := range Parameters() {
-		if row := fmt.Sprintf("| `%s` | %s |", p.Name, strings.ReplaceAll(p.About, "`", "")); !strings.Contains(page, row) {
+		row := fmt.Sprintf("| `%s` | %s |", p.Name, strings.ReplaceAll(p.About, "`", ""))
+		if !strings.Contains(page, row) {
 			t.Errorf("docs/export.md has no row of the parameter %s, which is: %s", p.Name, row)
 		}
 	}
@@ -99,29 +99,33 @@ func jsonType(t reflect.Type) string {
 	return "integer"
 }
 
-// commentTable is the table of a struct type of manifest.go, whose fields' comments say
-// what they mean.
-func commentTable(t *testing.T, name string) string {
+// commentRows is the table of a struct type of manifest.go, whose fields' comments say what
+// they mean.
+func commentRows(t *testing.T, name string) string {
 	file, err := parser.ParseFile(token.NewFileSet(), "manifest.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := tableHead
-	types := map[string]reflect.Type{"Manifest": reflect.TypeFor[Manifest](), "LeftOut": reflect.TypeFor[LeftOut]()}
+	types := map[string]reflect.Type{"Recipe": reflect.TypeFor[Recipe](),
+		"Manifest": reflect.TypeFor[Manifest](), "LeftOut": reflect.TypeFor[LeftOut]()}
+	rows := ""
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok || spec.Name.Name != name {
 			return true
 		}
 		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			if len(f.Names) == 0 { // the fields of Recipe
+				continue
+			}
 			field, _ := types[name].FieldByName(f.Names[0].Name)
 			about := strings.TrimSpace(f.Comment.Text())
 			if about == "" {
 				t.Errorf("%s.%s has no comment", name, field.Name)
 			}
-			table += fmt.Sprintf("| `%s` | %s | %s |\n", jsonName(field.Tag), jsonType(field.Type), about)
+			rows += fmt.Sprintf("| `%s` | %s | %s |\n", jsonName(field.Tag), jsonType(field.Type), about)
 		}
 		return false
 	})
-	return table
+	return rows
 }

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,10 +22,35 @@ type Filter struct {
 	MinReward     *float64       // of trajectories: least return, in the environment's unit
 }
 
-var filterKeys = []string{"rollout", "env", "split", "task", "policy_version", "mixed", "outcome", "success", "min_reward"}
+// filterKey is a key of a condition and where its value is kept: *string, *sparkd.Outcome,
+// **bool or **float64.
+type filterKey struct {
+	name string
+	at   func(*Filter) any
+}
 
-var outcomes = []string{string(sparkd.OutcomeSuccess), string(sparkd.OutcomeFailure), string(sparkd.OutcomeStepLimit),
-	string(sparkd.OutcomeContext), string(sparkd.OutcomeBudget)}
+var filterKeys = []filterKey{
+	{"rollout", func(f *Filter) any { return &f.Rollout }},
+	{"env", func(f *Filter) any { return &f.Env }},
+	{"split", func(f *Filter) any { return &f.Split }},
+	{"task", func(f *Filter) any { return &f.Task }},
+	{"policy_version", func(f *Filter) any { return &f.PolicyVersion }},
+	{"mixed", func(f *Filter) any { return &f.Mixed }},
+	{"outcome", func(f *Filter) any { return &f.Outcome }},
+	{"success", func(f *Filter) any { return &f.Success }},
+	{"min_reward", func(f *Filter) any { return &f.MinReward }},
+}
+
+func filterNames() []string {
+	names := make([]string, len(filterKeys))
+	for i := range filterKeys {
+		names[i] = filterKeys[i].name
+	}
+	return names
+}
+
+var outcomes = []string{string(sparkd.OutcomeSuccess), string(sparkd.OutcomeFailure),
+	string(sparkd.OutcomeStepLimit), string(sparkd.OutcomeContext), string(sparkd.OutcomeBudget)}
 
 // ParseFilter reads conditions, key=value with commas between them, all of which must
 // hold: "split=train,success=true".
@@ -37,7 +63,8 @@ func ParseFilter(text string) (Filter, error) {
 	for _, condition := range strings.Split(text, ",") {
 		key, value, ok := strings.Cut(condition, "=")
 		if !ok || value == "" {
-			return f, sparkd.Invalid("filter", "write key=value, with commas between conditions", "cannot read %q", condition)
+			return f, sparkd.Invalid("filter", "write key=value, with commas between conditions",
+				"cannot read %q", condition)
 		}
 		if seen[key] {
 			return f, sparkd.Invalid("filter."+key, "give it once", "given twice")
@@ -52,67 +79,63 @@ func ParseFilter(text string) (Filter, error) {
 
 func (f *Filter) set(key, value string) (err error) {
 	field := "filter." + key
-	switch key {
-	case "rollout":
-		f.Rollout = value
-	case "env":
-		f.Env = value
-	case "split":
-		f.Split = value
-	case "task":
-		if _, err := sparkd.ParseTask(value); err != nil {
-			e := *sparkd.AsError(err)
-			e.Field = field
-			return &e
+	i := slices.IndexFunc(filterKeys, func(k filterKey) bool { return k.name == key })
+	if i < 0 {
+		return sparkd.Invalid(field, "filters are "+strings.Join(filterNames(), ", "), "unknown filter")
+	}
+	switch at := filterKeys[i].at(f).(type) {
+	case *string:
+		*at = value
+		if key == "task" {
+			err = checkTask(field, value)
 		}
-		f.Task = value
-	case "policy_version":
-		f.PolicyVersion = value
-	case "mixed":
-		var b bool
-		b, err = readBool(field, value)
-		f.Mixed = &b
-	case "outcome":
-		f.Outcome = sparkd.Outcome(value)
+	case *sparkd.Outcome:
+		*at = sparkd.Outcome(value)
 		err = oneOf(field, value, outcomes)
-	case "success":
-		var b bool
-		b, err = readBool(field, value)
-		f.Success = &b
-	case "min_reward":
-		var x float64
-		x, err = readFloat(field, value)
-		f.MinReward = &x
-	default:
-		return sparkd.Invalid(field, "filters are "+strings.Join(filterKeys, ", "), "unknown filter")
+	case **bool:
+		*at = new(bool)
+		**at, err = readBool(field, value)
+	case **float64:
+		*at = new(float64)
+		**at, err = readFloat(field, value)
 	}
 	return err
 }
 
+func checkTask(field, value string) error {
+	_, err := sparkd.ParseTask(value)
+	if err == nil {
+		return nil
+	}
+	e := *sparkd.AsError(err)
+	e.Field = field
+	return &e
+}
+
 // String is what ParseFilter reads.
 func (f *Filter) String() string {
-	var text []string
-	add := func(key, value string) {
+	var conditions []string
+	for _, k := range filterKeys {
+		value := ""
+		switch at := k.at(f).(type) {
+		case *string:
+			value = *at
+		case *sparkd.Outcome:
+			value = string(*at)
+		case **bool:
+			if *at != nil {
+				value = strconv.FormatBool(**at)
+			}
+		case **float64:
+			if *at != nil {
+				value = strconv.FormatFloat(**at, 'g', -1, 64)
+			}
+		}
 		if value != "" {
-			text = append(text, key+"="+value)
+			conditions = append(conditions, k.name+"="+value)
 		}
 	}
-	add("rollout", f.Rollout)
-	add("env", f.Env)
-	add("split", f.Split)
-	add("task", f.Task)
-	add("policy_version", f.PolicyVersion)
-	if f.Mixed != nil {
-		add("mixed", strconv.FormatBool(*f.Mixed))
-	}
-	add("outcome", string(f.Outcome))
-	if f.Success != nil {
-		add("success", strconv.FormatBool(*f.Success))
-	}
-	if f.MinReward != nil {
-		add("min_reward", strconv.FormatFloat(*f.MinReward, 'g', -1, 64))
-	}
-	return strings.Join(text, ",")
+	return strings.Join(conditions, ",")
 }
 
 // tree returns the condition that a tree does not meet, "" where it meets all.

@@ -10,29 +10,34 @@ import (
 
 // Manifest says how an export was made, what is in it and what is not.
 type Manifest struct {
-	Format         string            `json:"format"`          // of the lines
-	Dedupe         string            `json:"dedupe"`          // what became of shared steps
-	Advantage      string            `json:"advantage"`       // the estimator
-	Estimator      advantage.Options `json:"estimator"`       // its options
-	Pairs          Pairs             `json:"pairs"`           // of format trl-dpo
-	Filter         string            `json:"filter"`          // what was kept; "" for all
-	Rescored       bool              `json:"rescored"`        // a command gave the rewards
-	Entropies      bool              `json:"entropies"`       // option
-	Text           bool              `json:"text"`            // option
-	Groups         int               `json:"groups"`          // tasks, each with all its trees in a rollout
-	Trees          int               `json:"trees"`           // with a trajectory in the export
-	Trajectories   int               `json:"trajectories"`    // that ended and were kept
-	Steps          int               `json:"steps"`           // of them, each counted once
-	Lines          int               `json:"lines"`           // written
-	Idle           int               `json:"idle"`            // sequences without a line, because others train all of their steps
-	Tokens         int               `json:"tokens"`          // in all lines
-	TrainedTokens  int               `json:"trained_tokens"`  // of them, with a loss
-	Weight         float64           `json:"weight"`          // sum of the trained tokens' weights
-	Inexact        int               `json:"inexact"`         // steps whose ids an engine did not report: they were made from text
-	PolicyVersions map[string]int    `json:"policy_versions"` // steps by the weights that sampled them
-	LeftOut        []LeftOut         `json:"left_out"`        // what has no line, and why
-	Bytes          int64             `json:"bytes"`           // of the lines
-	SHA256         string            `json:"sha256"`          // of the lines; "" where it was not wanted
+	Recipe
+	Groups         int            `json:"groups"`          // tasks, each with all its trees in a rollout
+	Trees          int            `json:"trees"`           // with a trajectory in the export
+	Trajectories   int            `json:"trajectories"`    // that ended and were kept
+	Steps          int            `json:"steps"`           // of them, each counted once
+	Lines          int            `json:"lines"`           // written
+	Idle           int            `json:"idle"`            // sequences without a line, because others train all of their steps
+	Tokens         int            `json:"tokens"`          // in all lines
+	TrainedTokens  int            `json:"trained_tokens"`  // of them, with a loss
+	Weight         float64        `json:"weight"`          // sum of the trained tokens' weights
+	Inexact        int            `json:"inexact"`         // steps whose ids an engine did not report: they were made from text
+	PolicyVersions map[string]int `json:"policy_versions"` // steps by the weights that sampled them
+	LeftOut        []LeftOut      `json:"left_out"`        // what has no line, and why
+	Bytes          int64          `json:"bytes"`           // of the lines
+	SHA256         string         `json:"sha256"`          // of the lines; "" where it was not wanted
+}
+
+// Recipe is how an export was made: the options that say what its lines are.
+type Recipe struct {
+	Format    string            `json:"format"`    // of the lines
+	Dedupe    string            `json:"dedupe"`    // what became of shared steps
+	Advantage string            `json:"advantage"` // the estimator
+	Estimator advantage.Options `json:"estimator"` // its options
+	Pairs     Pairs             `json:"pairs"`     // of format trl-dpo
+	Filter    string            `json:"filter"`    // what was kept; "" for all
+	Rescored  bool              `json:"rescored"`  // a command gave the rewards
+	Entropies bool              `json:"entropies"` // option
+	Text      bool              `json:"text"`      // option
 }
 
 // LeftOut counts what an export leaves out for one reason.
@@ -69,8 +74,7 @@ func (m *Manifest) leaveOut(l LeftOut) {
 // is left to whoever has all lines.
 func (m *Manifest) Add(o *Manifest) {
 	if m.Format == "" {
-		m.Format, m.Dedupe, m.Advantage, m.Estimator, m.Pairs = o.Format, o.Dedupe, o.Advantage, o.Estimator, o.Pairs
-		m.Filter, m.Rescored, m.Entropies, m.Text = o.Filter, o.Rescored, o.Entropies, o.Text
+		m.Recipe = o.Recipe
 	}
 	m.Groups += o.Groups
 	m.Trees += o.Trees
@@ -131,11 +135,12 @@ func (m *Manifest) Refused() error {
 	if m.Lines > 0 || most.Count == 0 {
 		return nil
 	}
-	return &sparkd.Error{Code: sparkd.CodeInvalid, Field: "format", Remedy: most.Remedy,
-		Message: fmt.Sprintf("nothing was exported: %s (%d times left out: %s, first in tree %s)", most.Reason, most.Count, most.What, most.Tree)}
+	return sparkd.Invalid("format", most.Remedy, "nothing was exported: %s (%d times left out: %s, first in tree %s)",
+		most.Reason, most.Count, most.What, most.Tree)
 }
 
 // String is the manifest in a line, for people.
 func (m *Manifest) String() string {
-	return fmt.Sprintf("%s: lines %d, trees %d, trajectories %d, trained tokens %d", m.Format, m.Lines, m.Trees, m.Trajectories, m.TrainedTokens)
+	return fmt.Sprintf("%s: lines %d, trees %d, trajectories %d, trained tokens %d",
+		m.Format, m.Lines, m.Trees, m.Trajectories, m.TrainedTokens)
 }

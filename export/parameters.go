@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -14,48 +15,53 @@ type Parameter struct {
 	Name   string // with underscores
 	About  string // with a word for the value in back quotes
 	Switch bool   // true or false
-	set    func(o *Options, value string) error
+	set    func(o *Options, name, value string) error
 }
 
 // Set sets the parameter from text; the error names it.
-func (p *Parameter) Set(o *Options, value string) error { return p.set(o, value) }
+func (p *Parameter) Set(o *Options, value string) error { return p.set(o, p.Name, value) }
 
 // Parameters lists the options that have a name: those of exports, then those of
 // estimators.
 func Parameters() []Parameter {
 	d := DefaultOptions()
 	list := []Parameter{
-		{"format", "`form` of the lines: " + choice(Formats(), d.Format), false, func(o *Options, v string) error { o.Format = v; return nil }},
-		{"dedupe", "`what` becomes of shared steps: " + choice(Dedupes(), d.Dedupe), false, func(o *Options, v string) error { o.Dedupe = v; return nil }},
-		{"advantage", "advantage `estimator`: " + choice(advantage.Names(), d.Advantage), false, func(o *Options, v string) error { o.Advantage = v; return nil }},
-		{"filter", "only trees and trajectories with this `key=value`; keys: " + strings.Join(filterKeys, ", "), false, func(o *Options, v string) (err error) {
-			o.Filter, err = ParseFilter(v)
-			return err
-		}},
-		{"pairs", "trl-dpo: `source` of pairs: " + choice(PairSources(), d.Pairs.By), false, func(o *Options, v string) error { o.Pairs.By = v; return nil }},
-		{"pairs_margin", "trl-dpo: least `difference` of two returns", false, func(o *Options, v string) (err error) {
-			o.Pairs.Margin, err = readFloat("pairs_margin", v)
-			return err
-		}},
-		{"pairs_most", "trl-dpo: most `pairs` of a fork or group; 0 for all (default " + strconv.Itoa(d.Pairs.Most) + ")", false, func(o *Options, v string) (err error) {
-			o.Pairs.Most, err = readInt("pairs_most", v)
-			return err
-		}},
-		{"entropies", "add per-token entropies (tree, rows)", true, func(o *Options, v string) (err error) {
-			o.Entropies, err = readBool("entropies", v)
-			return err
-		}},
-		{"text", "add texts, where the format has a place for them", true, func(o *Options, v string) (err error) {
-			o.Text, err = readBool("text", v)
-			return err
-		}},
+		{"format", "`form` of the lines: " + choice(Formats(), d.Format), false,
+			into(readText, func(o *Options) *string { return &o.Format })},
+		{"dedupe", "`what` becomes of shared steps: " + choice(Dedupes(), d.Dedupe), false,
+			into(readText, func(o *Options) *string { return &o.Dedupe })},
+		{"advantage", "advantage `estimator`: " + choice(advantage.Names(), d.Advantage), false,
+			into(readText, func(o *Options) *string { return &o.Advantage })},
+		{"filter", "only trees and trajectories with this `key=value`; keys: " + strings.Join(filterNames(), ", "), false,
+			into(func(_, value string) (Filter, error) { return ParseFilter(value) },
+				func(o *Options) *Filter { return &o.Filter })},
+		{"pairs", "trl-dpo: `source` of pairs: " + choice(PairSources(), d.Pairs.By), false,
+			into(readText, func(o *Options) *string { return &o.Pairs.By })},
+		{"pairs_margin", "trl-dpo: least `difference` of two returns", false,
+			into(readFloat, func(o *Options) *float64 { return &o.Pairs.Margin })},
+		{"pairs_most", fmt.Sprintf("trl-dpo: most `pairs` of a fork or group; 0 for all (default %d)", d.Pairs.Most), false,
+			into(readInt, func(o *Options) *int { return &o.Pairs.Most })},
+		{"entropies", "add per-token entropies (tree, rows)", true,
+			into(readBool, func(o *Options) *bool { return &o.Entropies })},
+		{"text", "add texts, where the format has a place for them", true,
+			into(readBool, func(o *Options) *bool { return &o.Text })},
 	}
 	for _, name := range advantage.OptionNames() {
 		list = append(list, Parameter{name, estimatorOptions[name], name == "process_rewards",
-			func(o *Options, v string) error { return o.Estimator.Set(name, v) }})
+			func(o *Options, name, value string) error { return o.Estimator.Set(name, value) }})
 	}
 	return list
 }
+
+// into returns what reads a value into an option.
+func into[T any](read func(field, value string) (T, error), at func(*Options) *T) func(*Options, string, string) error {
+	return func(o *Options, name, value string) (err error) {
+		*at(o), err = read(name, value)
+		return err
+	}
+}
+
+func readText(_, value string) (string, error) { return value, nil }
 
 func choice(known []string, usual string) string {
 	return strings.Join(known, ", ") + " (default " + usual + ")"

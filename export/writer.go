@@ -47,10 +47,9 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Writer{w: w, rescore: o.Rescore, manifest: Manifest{
+	out := &Writer{w: w, rescore: o.Rescore, manifest: Manifest{PolicyVersions: map[string]int{}, Recipe: Recipe{
 		Format: o.Format, Dedupe: o.Dedupe, Advantage: o.Advantage, Estimator: estimator.Options(), Pairs: o.Pairs,
-		Filter: o.Filter.String(), Rescored: o.Rescore != nil, Entropies: o.Entropies, Text: o.Text,
-		PolicyVersions: map[string]int{}}}
+		Filter: o.Filter.String(), Rescored: o.Rescore != nil, Entropies: o.Entropies, Text: o.Text}}}
 	if o.Checksum {
 		out.sum = sha256.New()
 	}
@@ -114,14 +113,15 @@ func (w *Writer) rescored(group []*sparkd.Tree) ([]*sparkd.Tree, error) {
 	var out []*sparkd.Tree
 	for _, t := range group {
 		again, err := w.rescore(t)
+		canceled := sparkd.CodeOf(err) == sparkd.CodeCanceled || errors.Is(err, context.DeadlineExceeded)
 		switch {
 		case err == nil:
 			out = append(out, again)
-		case sparkd.CodeOf(err) == sparkd.CodeCanceled || errors.Is(err, context.DeadlineExceeded): // the export's, not the rule's
+		case canceled: // the export, not the rule
 			return nil, err
 		default:
 			e := sparkd.AsError(err)
-			reason := strings.TrimPrefix(e.Message, "tree "+t.ID+": ") // which is told apart
+			reason := strings.TrimPrefix(e.Message, "tree "+t.ID+": ") // which is a field of its own
 			w.manifest.leave("tree", "it was not re-scored: "+reason, e.Remedy, t.ID)
 		}
 	}
