@@ -75,16 +75,19 @@ func benchmark(b *testing.B, format, dedupe string) {
 // former save is why they are there.
 func BenchmarkNumbers(b *testing.B) {
 	span := randomTokens(rand.New(rand.NewPCG(1, 1)), sparkd.SourceModel, 1024)
-	for name, write := range map[string]func([]byte) []byte{
-		"tokens":         func(out []byte) []byte { return appendTokens(out, span.Tokens) },
-		"floats":         func(out []byte) []byte { return appendFloats(out, span.Logprobs) },
-		"tokens/strconv": func(out []byte) []byte { return appendInts(out, span.Tokens) },
-		"floats/strconv": func(out []byte) []byte { return appendShortest(out, span.Logprobs) },
+	for _, c := range []struct {
+		name  string
+		write func([]byte) []byte
+	}{
+		{"tokens", func(out []byte) []byte { return appendTokens(out, span.Tokens) }},
+		{"tokens/strconv", func(out []byte) []byte { return appendInts(out, span.Tokens) }},
+		{"floats", func(out []byte) []byte { return appendFloats(out, span.Logprobs) }},
+		{"floats/strconv", func(out []byte) []byte { return appendShortest(out, span.Logprobs) }},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			var out []byte
 			for b.Loop() {
-				out = write(out[:0])
+				out = c.write(out[:0])
 			}
 			b.SetBytes(int64(len(out)))
 		})

@@ -25,12 +25,12 @@ type Pairs struct {
 var trlDPOFormat = format{
 	name: "trl-dpo", about: "preference pairs of TRL's DPOTrainer", messages: true,
 	lines: preferences(fields[*pair]{
-		{"prompt", messages((*pair).before), "system, user and assistant turns before the fork"},
-		{"chosen", messages((*pair).better), "the output with the higher return; with pairs group all that follows"},
-		{"rejected", messages((*pair).worse), "the other one"},
-		{"prompt_ids", ids((*pair).before), "all tokens before the fork"},
-		{"chosen_ids", ids((*pair).better), "tokens of chosen"},
-		{"rejected_ids", ids((*pair).worse), "tokens of rejected"},
+		{"prompt", messages((*pair).contextPieces), "system, user and assistant turns before the fork"},
+		{"chosen", messages((*pair).chosenPieces), "the output with the higher return; with pairs group all that follows"},
+		{"rejected", messages((*pair).rejectedPieces), "the other one"},
+		{"prompt_ids", ids((*pair).contextPieces), "all tokens before the fork"},
+		{"chosen_ids", ids((*pair).chosenPieces), "tokens of chosen"},
+		{"rejected_ids", ids((*pair).rejectedPieces), "tokens of rejected"},
 		{"chosen_return", number(func(p *pair) float64 { return p.chosen.value }),
 			"mean return of the trajectories through it, in the environment's unit"},
 		{"rejected_return", number(func(p *pair) float64 { return p.rejected.value }), "the same of the other one"},
@@ -46,10 +46,10 @@ var trlDPOFormat = format{
 
 // pair is what a line is made of.
 type pair struct {
-	chosen, rejected         *candidate
-	fork                     int     // node of chosen's tree that both follow
-	prompt                   []piece // up to the fork
-	chosenSaid, rejectedSaid []piece // behind it
+	chosen, rejected        *candidate
+	fork                    int     // node of chosen's tree that both follow
+	context                 []piece // up to the fork
+	preferred, dispreferred []piece // behind it
 }
 
 // candidate is one side of a pair.
@@ -61,9 +61,9 @@ type candidate struct {
 
 func (c *candidate) names() (*sparkd.Tree, int) { return c.tree.Tree, c.node }
 
-func (p *pair) before() []piece { return p.prompt }
-func (p *pair) better() []piece { return p.chosenSaid }
-func (p *pair) worse() []piece  { return p.rejectedSaid }
+func (p *pair) contextPieces() []piece  { return p.context }
+func (p *pair) chosenPieces() []piece   { return p.preferred }
+func (p *pair) rejectedPieces() []piece { return p.dispreferred }
 
 // preferences are lines of one pair each: of the forks of a tree, or of the trajectories of
 // a group.
@@ -73,27 +73,27 @@ func preferences(line fields[*pair]) lines {
 		typ: line.typ,
 		tree: func(e *encoder, t *creditedTree) {
 			if e.o.Pairs.By == "group" {
-				e.compete(t)
+				e.addCandidates(t)
 			} else {
 				e.forks(t, write)
 			}
 		},
 		group: func(e *encoder) {
-			switch n := len(e.rivals); {
+			switch n := len(e.candidates); {
 			case n > 1:
-				e.pairs("group", e.rivals, e.part, write)
+				e.pairs("group", e.candidates, e.part, write)
 			case n == 1:
-				e.m.leave("group", advantage.ReasonOneTrajectory, "", e.rivals[0].tree.ID)
+				e.m.omit("group", advantage.ReasonOneTrajectory, "", e.candidates[0].tree.ID)
 			}
 		},
 	}
 }
 
-// compete enters the trajectories of a tree for the pairs of its group.
-func (e *encoder) compete(t *creditedTree) {
+// addCandidates adds the trajectories of a tree for the pairs of its group.
+func (e *encoder) addCandidates(t *creditedTree) {
 	for i := range t.copies {
 		if leaf := t.copies[i].Leaf; i == 0 || leaf != t.copies[i-1].Leaf {
-			e.rivals = append(e.rivals, candidate{t, leaf, t.Return(leaf)})
+			e.candidates = append(e.candidates, candidate{t, leaf, t.Return(leaf)})
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (e *encoder) forks(t *creditedTree, write func(*buffer, *pair)) {
 		}
 	}
 	if forks == 0 && len(t.copies) > 0 { // two trajectories of a tree part somewhere
-		e.m.leave("tree", advantage.ReasonOneTrajectory, "", t.ID)
+		e.m.omit("tree", advantage.ReasonOneTrajectory, "", t.ID)
 	}
 }
 
@@ -122,21 +122,21 @@ func (e *encoder) forks(t *creditedTree, write func(*buffer, *pair)) {
 func (e *encoder) pairs(what string, c []candidate, find func(*pair) bool, write func(*buffer, *pair)) {
 	all := widest(c, e.o.Pairs.Margin)
 	if len(all) == 0 {
-		e.m.leave(what, "no two returns differ by the margin", "", c[0].tree.ID)
+		e.m.omit(what, "no two returns differ by the margin", "", c[0].tree.ID)
 	}
 	made := 0
 	for i := range all {
 		p := &all[i]
 		if e.o.Pairs.Most > 0 && made == e.o.Pairs.Most {
-			e.m.leave("pair", "more pairs than are wanted of a fork or group", "pairs_most", p.chosen.tree.ID)
+			e.m.omit("pair", "more pairs than are wanted of a fork or group", "pairs_most", p.chosen.tree.ID)
 			continue
 		}
 		if !find(p) || !e.sound(p) {
 			continue
 		}
 		write(&e.out, p)
-		trained := tokens(p.chosenSaid) + tokens(p.rejectedSaid)
-		e.m.Tokens += 2*tokens(p.prompt) + trained
+		trained := tokens(p.preferred) + tokens(p.dispreferred)
+		e.m.Tokens += 2*tokens(p.context) + trained
 		e.m.TrainedTokens += trained
 		e.m.Weight += float64(trained)
 		e.end()
@@ -165,7 +165,7 @@ func widest(c []candidate, margin float64) []pair {
 // fork finds the fork of two children of one node.
 func (e *encoder) fork(p *pair) bool {
 	a, b := p.chosen.tree.Nodes[p.chosen.node], p.rejected.tree.Nodes[p.rejected.node]
-	p.fork, p.chosenSaid, p.rejectedSaid = a.Parent, continuation(a), continuation(b)
+	p.fork, p.preferred, p.dispreferred = a.Parent, continuation(a), continuation(b)
 	return true
 }
 
@@ -180,29 +180,29 @@ func (e *encoder) part(p *pair) bool {
 	}
 	p.fork = a[shared-1].ID
 	if !slices.Equal(chosen.tree.Tokens(p.fork), rejected.tree.Tokens(b[shared-1].ID)) {
-		e.m.leave("pair", "its trajectories do not begin with the same tokens", "", chosen.tree.ID)
+		e.m.omit("pair", "its trajectories do not begin with the same tokens", "", chosen.tree.ID)
 		return false
 	}
-	p.chosenSaid, p.rejectedSaid = continuation(a[shared:]...), continuation(b[shared:]...)
+	p.preferred, p.dispreferred = continuation(a[shared:]...), continuation(b[shared:]...)
 	return true
 }
 
-// sound gives a pair its prompt, and counts it as left out where there is a reason to.
+// sound gives a pair its context, and counts it as left out where there is a reason to.
 func (e *encoder) sound(p *pair) bool {
 	t := p.chosen.tree.Tree
-	p.prompt = e.context(t, p.fork)
-	if !e.spoken("pair", t, p.prompt) {
+	p.context = preceding(t, p.fork)
+	if !e.hasMessages("pair", t, p.context) {
 		return false
 	}
 	again := func(p piece) bool { return p.span.Source == sparkd.SourcePrompt }
 	same := func(x, y piece) bool { return slices.Equal(x.tokens, y.tokens) }
 	switch {
-	case slices.ContainsFunc(p.chosenSaid, again) || slices.ContainsFunc(p.rejectedSaid, again):
+	case slices.ContainsFunc(p.preferred, again) || slices.ContainsFunc(p.dispreferred, again):
 		reason := "its trajectories are no single sequences in the window context"
-		e.m.leave("pair", reason, "pairs=sibling", t.ID)
+		e.m.omit("pair", reason, "pairs=sibling", t.ID)
 		return false
-	case slices.EqualFunc(p.chosenSaid, p.rejectedSaid, same):
-		e.m.leave("pair", "both outputs are the same", "", t.ID)
+	case slices.EqualFunc(p.preferred, p.dispreferred, same):
+		e.m.omit("pair", "both outputs are the same", "", t.ID)
 		return false
 	}
 	return true

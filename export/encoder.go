@@ -18,8 +18,7 @@ type encoder struct {
 	trajectories int         // of the group that were written before
 	path         path        // of steps
 	walk         walk        // of sequences
-	before       []piece     // the prompt of a preference
-	rivals       []candidate // for the pairs of the group
+	candidates   []candidate // for the pairs of the group
 	gathered     []sample    // for the line of the group
 }
 
@@ -38,7 +37,7 @@ type creditedTree struct {
 func (e *encoder) encode(group []*sparkd.Tree) {
 	e.out = buffer{b: e.out.b[:0], o: &e.o}
 	e.m.reset()
-	e.err, e.trajectories, e.rivals, e.gathered = nil, 0, e.rivals[:0], e.gathered[:0]
+	e.err, e.trajectories, e.candidates, e.gathered = nil, 0, e.candidates[:0], e.gathered[:0]
 	for _, t := range group {
 		if e.err = intact(t); e.err != nil {
 			return
@@ -51,7 +50,7 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 	credits, err := e.estimator.Estimate(group)
 	if advantage.Undefined(err) {
 		reason := e.o.Advantage + ": " + advantage.Reason(err)
-		e.m.leave("group", reason, sparkd.AsError(err).Remedy, group[0].ID)
+		e.m.omit("group", reason, sparkd.AsError(err).Remedy, group[0].ID)
 		return
 	}
 	if e.err = err; err != nil {
@@ -76,13 +75,13 @@ func (e *encoder) selected(group []*sparkd.Tree) []*sparkd.Tree {
 	var kept []*sparkd.Tree
 	for _, t := range group {
 		if condition := f.tree(t); condition != "" {
-			e.m.leave("tree", "filter "+condition, "", t.ID)
+			e.m.omit("tree", "filter "+condition, "", t.ID)
 			continue
 		}
 		kept = append(kept, t)
 	}
 	if f.Mixed != nil && len(kept) > 0 && mixed(kept) != *f.Mixed {
-		e.m.leave("group", "filter mixed", "", kept[0].ID)
+		e.m.omit("group", "filter mixed", "", kept[0].ID)
 		return nil
 	}
 	return kept
@@ -119,20 +118,20 @@ func (e *encoder) credited(t *sparkd.Tree, credit advantage.Credit) *creditedTre
 func (e *encoder) ended(t *sparkd.Tree) []bool {
 	keep := make([]bool, len(t.Nodes))
 	if len(t.Nodes) == 0 {
-		e.m.leave("tree", "it failed before its opening: "+code(t.Error), "", t.ID)
+		e.m.omit("tree", "it failed before its opening: "+code(t.Error), "", t.ID)
 	}
 	for _, n := range t.Nodes {
 		if n.Failed() {
-			e.m.leave("branch", "it broke: "+code(n.Error), "", t.ID)
+			e.m.omit("branch", "it broke: "+code(n.Error), "", t.ID)
 		}
 	}
 	kept := 0
 	for _, id := range t.Leaves() {
 		n := t.Nodes[id]
 		if n.Outcome == sparkd.OutcomeNone {
-			e.m.leave("trajectory", "it did not end", "", t.ID)
+			e.m.omit("trajectory", "it did not end", "", t.ID)
 		} else if condition := e.o.Filter.trajectory(n.Outcome, t.Return(id)); condition != "" {
-			e.m.leave("trajectory", "filter "+condition, "", t.ID)
+			e.m.omit("trajectory", "filter "+condition, "", t.ID)
 		} else {
 			keep[id] = true
 			kept++

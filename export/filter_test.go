@@ -72,7 +72,8 @@ func TestFilterKeepsAdvantages(t *testing.T) {
 			return r.TrajUID == k.TrajUID && r.NodeUID == k.NodeUID
 		})
 		if all[i].Advantage != k.Advantage {
-			t.Errorf("%s of %s: advantage %v, without the filter %v", k.NodeUID, k.TrajUID, k.Advantage, all[i].Advantage)
+			t.Errorf("%s of %s: advantage %v, without the filter %v",
+				k.NodeUID, k.TrajUID, k.Advantage, all[i].Advantage)
 		}
 	}
 }
@@ -93,7 +94,8 @@ func TestBadFilters(t *testing.T) {
 
 func FuzzParseFilter(f *testing.F) {
 	f.Add("")
-	f.Add("rollout=a,env=b,split=c,task=a/b/1,policy_version=w,mixed=true,outcome=success,success=false,min_reward=-1e3")
+	f.Add("rollout=a,env=b,split=c,task=a/b/1,policy_version=w," +
+		"mixed=true,outcome=success,success=false,min_reward=-1e3")
 	f.Add("=,=")
 	f.Add("success=maybe")
 	f.Fuzz(func(t *testing.T, text string) {

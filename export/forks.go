@@ -1,7 +1,6 @@
 package export
 
 import (
-	"cmp"
 	"slices"
 
 	"sparkd"
@@ -31,7 +30,7 @@ func once(t *sparkd.Tree, merged []step) []step {
 	if len(f.cuts) == 0 {
 		return merged
 	}
-	slices.SortFunc(merged, func(a, b step) int { return cmp.Or(cmp.Compare(a.Leaf, b.Leaf), cmp.Compare(a.Node, b.Node)) })
+	slices.SortFunc(merged, alongPaths)
 	var out []step
 	first := map[drawn]int{} // index in out of the step that trains the tokens
 	for _, whole := range merged {

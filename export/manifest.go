@@ -16,11 +16,11 @@ type Manifest struct {
 	Trajectories   int            `json:"trajectories"`    // that ended and were kept
 	Steps          int            `json:"steps"`           // of them, each counted once
 	Lines          int            `json:"lines"`           // written
-	Idle           int            `json:"idle"`            // sequences without a line, because others train all of their steps
+	Idle           int            `json:"idle"`            // sequences without a line: others train all of their steps
 	Tokens         int            `json:"tokens"`          // in all lines
 	TrainedTokens  int            `json:"trained_tokens"`  // of them, with a loss
 	Weight         float64        `json:"weight"`          // sum of the trained tokens' weights
-	Inexact        int            `json:"inexact"`         // steps whose ids an engine did not report: they were made from text
+	Inexact        int            `json:"inexact"`         // steps whose ids were made from text: the engine gave none
 	PolicyVersions map[string]int `json:"policy_versions"` // steps by the weights that sampled them
 	LeftOut        []LeftOut      `json:"left_out"`        // what has no line, and why
 	Bytes          int64          `json:"bytes"`           // of the lines
@@ -42,7 +42,7 @@ type Recipe struct {
 
 // LeftOut counts what an export leaves out for one reason.
 type LeftOut struct {
-	What   string `json:"what"`             // "group", "tree", "trajectory", "branch", "sequence", "step", "fork" or "pair"
+	What   string `json:"what"`             // group, tree, trajectory, branch, sequence, step, fork or pair
 	Reason string `json:"reason"`           // why
 	Remedy string `json:"remedy,omitempty"` // what would keep it in
 	Count  int    `json:"count"`            // so many
@@ -52,12 +52,12 @@ type LeftOut struct {
 // mostReasons bounds a manifest; what is left out for yet other reasons is counted as one.
 const mostReasons = 64
 
-// leave counts something as left out.
-func (m *Manifest) leave(what, reason, remedy, tree string) {
-	m.leaveOut(LeftOut{what, reason, remedy, 1, tree})
+// omit counts something as left out.
+func (m *Manifest) omit(what, reason, remedy, tree string) {
+	m.addLeftOut(LeftOut{what, reason, remedy, 1, tree})
 }
 
-func (m *Manifest) leaveOut(l LeftOut) {
+func (m *Manifest) addLeftOut(l LeftOut) {
 	if len(m.LeftOut) >= mostReasons {
 		l.Reason, l.Remedy = "other reasons", ""
 	}
@@ -91,7 +91,7 @@ func (m *Manifest) Add(o *Manifest) {
 		m.sampled(version, n)
 	}
 	for _, l := range o.LeftOut {
-		m.leaveOut(l)
+		m.addLeftOut(l)
 	}
 }
 

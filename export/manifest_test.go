@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,19 +35,21 @@ func written(t *testing.T, o Options, groups ...[]*sparkd.Tree) (Manifest, []byt
 func TestManifestCounts(t *testing.T) {
 	variants(func(name string, o Options) {
 		m, lines := written(t, o, exporttest.Groups()...)
-		if m.Format != o.Format || m.Dedupe != o.Dedupe || m.Advantage != "spark-rows" || m.Estimator.RewardScale != 10 {
+		if m.Format != o.Format || m.Dedupe != o.Dedupe ||
+			m.Advantage != "spark-rows" || m.Estimator.RewardScale != 10 {
 			t.Errorf("%s: made by %+v", name, m)
 		}
 		if m.Groups != 3 || m.Trees != 3 || m.Trajectories != 9 || m.Steps != 18 || m.PolicyVersions["7"] != 18 {
 			t.Errorf("%s: %+v", name, m)
 		}
-		if m.Lines != bytes.Count(lines, []byte("\n")) || m.Bytes != int64(len(lines)) || m.SHA256 != fmt.Sprintf("%x", sha256.Sum256(lines)) {
+		sum := fmt.Sprintf("%x", sha256.Sum256(lines))
+		if m.Lines != bytes.Count(lines, []byte("\n")) || m.Bytes != int64(len(lines)) || m.SHA256 != sum {
 			t.Errorf("%s: %d lines, %d bytes, sum %s", name, m.Lines, m.Bytes, m.SHA256)
 		}
 		if m.Refused() != nil {
 			t.Errorf("%s: %v", name, m.Refused())
 		}
-		if o.Format == "tree" || o.Format == "openai-messages" || strings.HasPrefix(o.Format, "trl-dpo") || o.Format == "trl-kto" {
+		if !slices.Contains(sequenceFormats, o.Format) {
 			return
 		}
 		tokens, trained, weight := 0, 0, 0.0
@@ -65,7 +68,8 @@ func TestManifestCounts(t *testing.T) {
 			}
 		}
 		if m.Tokens != tokens || m.TrainedTokens != trained || m.Weight != weight {
-			t.Errorf("%s: %d tokens, %d trained, weight %v, in the lines %d, %d, %v", name, m.Tokens, m.TrainedTokens, m.Weight, tokens, trained, weight)
+			t.Errorf("%s: %d tokens, %d trained, weight %v, in the lines %d, %d, %v",
+				name, m.Tokens, m.TrainedTokens, m.Weight, tokens, trained, weight)
 		}
 	})
 }
@@ -87,72 +91,74 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-func TestLeftOut(t *testing.T) {
-	without := func(change func(*sparkd.Tree)) []*sparkd.Tree {
-		tree := exporttest.Star()
-		change(tree)
-		return []*sparkd.Tree{tree}
+// leftOut are exports of T*, as change leaves it, that leave something out.
+var leftOut = []struct {
+	name         string
+	set          func(*Options)
+	change       func(*sparkd.Tree)
+	what, reason string
+	count, lines int
+}{
+	{"no logprobs", withFormat("trl-grpo"), withoutLogprobs, "sequence", "trl-grpo needs logprobs", 3, 0},
+	{"logprobs of one step missing", withFormat("atropos"),
+		func(t *sparkd.Tree) { t.Nodes[8].Spans[0].Logprobs = nil },
+		"sequence", "atropos needs logprobs", 1, 1},
+	{"only sampled logprobs", withFormat("areal"), func(t *sparkd.Tree) {
+		m := t.Nodes[8].Model()
+		m.Logprobs, m.SampledLogprobs = nil, m.Logprobs
+	}, "branch", "it broke: env", 1, 3},
+	{"undefined estimator", func(o *Options) { o.Advantage = "treerl" }, withOneTrajectory,
+		"group", "treerl: only one trajectory ended", 1, 0},
+	{"no logprobs to estimate with", func(o *Options) { o.Advantage = "at2po" }, withoutLogprobs,
+		"group", "at2po: no entropy is known", 1, 0},
+	{"unfinished", func(*Options) {}, func(t *sparkd.Tree) { t.Nodes[5].Outcome = "" },
+		"trajectory", "it did not end", 1, 7},
+	{"no messages", withFormat("openai-messages"), withoutTurns, "sequence", "its prompt does not say", 3, 0},
+	{"no messages of pairs", withFormat("trl-dpo"), withoutTurns, "pair", "its prompt does not say", 2, 0},
+	{"no nodes", func(*Options) {}, func(t *sparkd.Tree) {
+		t.Nodes, t.Error = nil, sparkd.Errorf(sparkd.CodeEngine, "no")
+	}, "tree", "it failed before its opening: engine", 1, 0},
+	{"no pair", withFormat("trl-dpo"), withOneTrajectory, "tree", "only one trajectory ended", 1, 0},
+	{"no pair in the group", func(o *Options) { o.Format, o.Pairs.By = "trl-dpo", "group" }, withOneTrajectory,
+		"group", "only one trajectory ended", 1, 0},
+	{"ties", func(o *Options) { o.Format, o.Dedupe = "trl-kto", "unique" }, func(*sparkd.Tree) {},
+		"step", "as many of its trajectories", 2, 5},
+	{"filter", func(o *Options) { o.Filter.Outcome = sparkd.OutcomeFailure }, func(*sparkd.Tree) {},
+		"trajectory", "filter outcome", 2, 2},
+}
+
+func withFormat(name string) func(*Options) { return func(o *Options) { o.Format = name } }
+
+func withoutLogprobs(t *sparkd.Tree) {
+	for _, n := range t.Nodes[1:] {
+		if m := n.Model(); m != nil {
+			m.Logprobs = nil
+		}
 	}
-	for _, c := range []struct {
-		name              string
-		set               func(*Options)
-		group             []*sparkd.Tree
-		what, reason      string
-		count, linesAtEnd int
-	}{
-		{"no logprobs", func(o *Options) { o.Format = "trl-grpo" }, without(func(t *sparkd.Tree) {
-			for _, n := range t.Nodes[1:] {
-				if m := n.Model(); m != nil {
-					m.Logprobs = nil
-				}
-			}
-		}), "sequence", "trl-grpo needs logprobs", 3, 0},
-		{"logprobs of one step missing", func(o *Options) { o.Format = "atropos" }, without(func(t *sparkd.Tree) { t.Nodes[8].Spans[0].Logprobs = nil }),
-			"sequence", "atropos needs logprobs", 1, 1},
-		{"only sampled logprobs", func(o *Options) { o.Format = "areal" }, without(func(t *sparkd.Tree) {
-			m := t.Nodes[8].Model()
-			m.Logprobs, m.SampledLogprobs = nil, m.Logprobs
-		}), "branch", "it broke: env", 1, 3},
-		{"undefined estimator", func(o *Options) { o.Advantage = "treerl" }, without(func(t *sparkd.Tree) {
-			t.Nodes[5].Outcome, t.Nodes[7].Outcome = "", ""
-		}), "group", "treerl: only one trajectory ended", 1, 0},
-		{"no logprobs to estimate with", func(o *Options) { o.Advantage = "at2po" }, without(func(t *sparkd.Tree) {
-			for _, n := range t.Nodes[1:] {
-				if m := n.Model(); m != nil {
-					m.Logprobs = nil
-				}
-			}
-		}),
-			"group", "at2po: no entropy is known", 1, 0},
-		{"unfinished", func(*Options) {}, without(func(t *sparkd.Tree) { t.Nodes[5].Outcome = "" }), "trajectory", "it did not end", 1, 7},
-		{"no messages", func(o *Options) { o.Format = "openai-messages" }, without(func(t *sparkd.Tree) { t.Nodes[0].Spans[0].Turns = nil }),
-			"sequence", "its prompt does not say", 3, 0},
-		{"no messages of pairs", func(o *Options) { o.Format = "trl-dpo" }, without(func(t *sparkd.Tree) { t.Nodes[0].Spans[0].Turns = nil }),
-			"pair", "its prompt does not say", 2, 0},
-		{"no nodes", func(*Options) {}, without(func(t *sparkd.Tree) {
-			t.Nodes, t.Error = nil, sparkd.Errorf(sparkd.CodeEngine, "no")
-		}), "tree", "it failed before its opening: engine", 1, 0},
-		{"no pair", func(o *Options) { o.Format = "trl-dpo" }, without(func(t *sparkd.Tree) { t.Nodes[5].Outcome, t.Nodes[7].Outcome = "", "" }),
-			"tree", "only one trajectory ended", 1, 0},
-		{"no pair in the group", func(o *Options) { o.Format, o.Pairs.By = "trl-dpo", "group" }, without(func(t *sparkd.Tree) {
-			t.Nodes[5].Outcome, t.Nodes[7].Outcome = "", ""
-		}), "group", "only one trajectory ended", 1, 0},
-		{"ties", func(o *Options) { o.Format, o.Dedupe = "trl-kto", "unique" }, without(func(*sparkd.Tree) {}), "step", "as many of its trajectories", 2, 5},
-		{"filter", func(o *Options) { o.Filter.Outcome = sparkd.OutcomeFailure }, without(func(*sparkd.Tree) {}), "trajectory", "filter outcome", 2, 2},
-	} {
-		o := DefaultOptions()
+}
+
+func withoutTurns(t *sparkd.Tree) { t.Nodes[0].Spans[0].Turns = nil }
+
+func withOneTrajectory(t *sparkd.Tree) { t.Nodes[5].Outcome, t.Nodes[7].Outcome = "", "" }
+
+func TestLeftOut(t *testing.T) {
+	for _, c := range leftOut {
+		o, tree := DefaultOptions(), exporttest.Star()
 		c.set(&o)
-		m, _ := written(t, o, c.group)
+		c.change(tree)
+		m, _ := written(t, o, []*sparkd.Tree{tree})
 		found := LeftOut{}
 		for _, l := range m.LeftOut {
 			if l.What == c.what && strings.HasPrefix(l.Reason, c.reason) {
 				found = l
 			}
 		}
-		if found.Count != c.count || m.Lines != c.linesAtEnd {
-			t.Errorf("%s: %d lines, want %d; left out %+v, want %d times %q", c.name, m.Lines, c.linesAtEnd, m.LeftOut, c.count, c.reason)
+		if found.Count != c.count || m.Lines != c.lines {
+			t.Errorf("%s: %d lines, want %d; left out %+v, want %d times %q",
+				c.name, m.Lines, c.lines, m.LeftOut, c.count, c.reason)
 		}
-		if refused := sparkd.AsError(m.Refused()); (refused != nil) != (m.Lines == 0 && found.Remedy != "") || refused != nil && refused.Remedy == "" {
+		refused := sparkd.AsError(m.Refused())
+		if (refused != nil) != (m.Lines == 0 && found.Remedy != "") || refused != nil && refused.Remedy == "" {
 			t.Errorf("%s: refused with %+v", c.name, refused)
 		}
 	}
@@ -163,7 +169,7 @@ func TestLeftOut(t *testing.T) {
 func TestManifestIsBounded(t *testing.T) {
 	var m, half Manifest
 	for i := range 500 {
-		(map[bool]*Manifest{true: &m, false: &half})[i%2 == 0].leave("tree", fmt.Sprint("reason ", i), "remedy", "t")
+		(map[bool]*Manifest{true: &m, false: &half})[i%2 == 0].omit("tree", fmt.Sprint("reason ", i), "remedy", "t")
 		m.sampled(fmt.Sprint("w", i), 1)
 	}
 	m.Add(&half)
@@ -175,7 +181,8 @@ func TestManifestIsBounded(t *testing.T) {
 		steps += n
 	}
 	if left != 500 || steps != 500 || len(m.LeftOut) > mostReasons+1 || len(m.PolicyVersions) > 101 {
-		t.Errorf("%d left out for %d reasons, %d steps of %d versions", left, len(m.LeftOut), steps, len(m.PolicyVersions))
+		t.Errorf("%d left out for %d reasons, %d steps of %d versions",
+			left, len(m.LeftOut), steps, len(m.PolicyVersions))
 	}
 }
 
@@ -190,7 +197,7 @@ func TestRescore(t *testing.T) {
 			again.Nodes[5].Reward = 3
 			return again, nil
 		case 18: // late, as a rule that hangs
-			return nil, &sparkd.Error{Code: sparkd.CodeDeadline, Message: "no answer", Remedy: "mend the rule"}
+			return nil, &sparkd.Error{Code: sparkd.CodeDeadline, Message: "no answer", Remedy: "repair the rule"}
 		}
 		return nil, t.Context().Err()
 	}
@@ -203,7 +210,8 @@ func TestRescore(t *testing.T) {
 	if len(rows) != 9 || rows[0].EpisodeReward != 3 || rows[0].Advantage < 0 || !m.Rescored {
 		t.Errorf("%d rows, the first %+v", len(rows), rows[0])
 	}
-	if l := m.LeftOut[len(m.LeftOut)-1]; len(m.LeftOut) != 2 || m.LeftOut[0].Reason != "it was not re-scored: no answer" || l.Count != 1 {
+	l := m.LeftOut[len(m.LeftOut)-1]
+	if len(m.LeftOut) != 2 || m.LeftOut[0].Reason != "it was not re-scored: no answer" || l.Count != 1 {
 		t.Errorf("left out %+v", m.LeftOut)
 	}
 	for _, end := range []error{context.Canceled, context.DeadlineExceeded} { // of the export

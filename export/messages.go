@@ -20,7 +20,7 @@ func messages[T any](of func(T) []piece) value[T] {
 
 // turns returns the messages that pieces say.
 func turns(pieces []piece) []turn {
-	said := make([]turn, 0, len(pieces)+1)
+	all := make([]turn, 0, len(pieces)+1)
 	for i := range pieces {
 		span := pieces[i].span
 		if span == nil {
@@ -29,15 +29,15 @@ func turns(pieces []piece) []turn {
 		switch span.Source {
 		case sparkd.SourcePrompt:
 			for _, t := range span.Turns {
-				said = append(said, turn{role: t.Role, content: span.Text[t.From:t.To]})
+				all = append(all, turn{role: t.Role, content: span.Text[t.From:t.To]})
 			}
 		case sparkd.SourceModel:
-			said = append(said, turn{"assistant", span.Text, trains(pieces[i:])})
+			all = append(all, turn{"assistant", span.Text, trains(pieces[i:])})
 		case sparkd.SourceEnv:
-			said = append(said, turn{role: "user", content: span.Text})
+			all = append(all, turn{role: "user", content: span.Text})
 		}
 	}
-	return said
+	return all
 }
 
 // trains reports whether a piece of the span that pieces begin with is trained.
@@ -53,15 +53,17 @@ func trains(pieces []piece) bool {
 	return false
 }
 
-// spoken reports whether prompts say which of their text is whose message, and counts
+// hasMessages reports whether prompts say which of their text is whose message, and counts
 // what follows them, a sequence, step or pair, as left out where they do not.
-func (e *encoder) spoken(what string, t *sparkd.Tree, pieces []piece) bool {
+func (e *encoder) hasMessages(what string, t *sparkd.Tree, pieces []piece) bool {
 	for i := range pieces {
 		if s := pieces[i].span; s != nil && s.Source == sparkd.SourcePrompt && len(s.Turns) == 0 {
-			e.m.leave(what, "its prompt does not say where its messages stand",
-				"trees of earlier versions of sparkd have no messages; grow new ones, or use a format of token ids", t.ID)
+			e.m.omit(what, "its prompt does not say where its messages stand", noTurns, t.ID)
 			return false
 		}
 	}
 	return true
 }
+
+const noTurns = "trees of earlier versions of sparkd have no messages; " +
+	"grow new ones, or use a format of token ids"

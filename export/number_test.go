@@ -28,8 +28,9 @@ func exact(t testing.TB, x float32) {
 }
 
 func TestFloat32(t *testing.T) {
-	for x, want := range map[float32]string{0: "0", .5: "0.5", -.5: "-0.5", .1: "0.1", -1: "-1", 100: "100", 1234567: "1234567",
-		3.25: "3.25", 1e-5: "0.00001", 1e-6: "1e-6", -1.5e-7: "-1.5e-7", 16777216: "16777216", .3: "0.3", 99999.99: "99999.99"} {
+	for x, want := range map[float32]string{0: "0", .5: "0.5", -.5: "-0.5", .1: "0.1", -1: "-1", 100: "100",
+		1234567: "1234567", 3.25: "3.25", 1e-5: "0.00001", 1e-6: "1e-6", -1.5e-7: "-1.5e-7",
+		16777216: "16777216", .3: "0.3", 99999.99: "99999.99"} {
 		if got := string(appendFloat32(nil, x)); got != want {
 			t.Errorf("%v is written %s, want %s", x, got, want)
 		}
@@ -98,7 +99,8 @@ func TestTokens(t *testing.T) {
 }
 
 func TestString(t *testing.T) {
-	for _, s := range []string{"", "mug", "\"\\/\b\f\n\r\t", "\x00\x1f\x7f", "é水🙂", "\u2028\u2029", "\xff\xc0\xaf", "a\xe6\xb0", "�", "<&>"} {
+	for _, s := range []string{"", "mug", "\"\\/\b\f\n\r\t", "\x00\x1f\x7f", "é水🙂",
+		"\u2028\u2029", "\xff\xc0\xaf", "a\xe6\xb0", "�", "<&>"} {
 		like(t, s)
 	}
 	for r := rune(0); r < 0x3000; r++ {

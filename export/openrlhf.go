@@ -5,7 +5,7 @@ package export
 var openRLHFFormat = format{
 	name: "openrlhf", about: "what an AgentExecutor of OpenRLHF returns",
 	lines: sequences(fields[*sample]{
-		{"prompt", rendered(asked((*sample).before)), "text of the prompt as rendered; option Text"},
+		{"prompt", rendered(ifText((*sample).before)), "text of the prompt as rendered; option Text"},
 		{"label", text((*sample).taskOf), `the task, "env/split/index"`},
 		{"reward", number((*sample).ret), aboutReturn},
 		{"scores", indicator((*sample).won), aboutSuccess + "; for dynamic filtering"},

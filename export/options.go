@@ -55,7 +55,8 @@ func (o *Options) Validate() error {
 	}
 	switch {
 	case !(o.Pairs.Margin >= 0 && o.Pairs.Margin <= 1e300):
-		return sparkd.Invalid("pairs_margin", "use 0 or the least difference of returns", "%v is no margin", o.Pairs.Margin)
+		return sparkd.Invalid("pairs_margin", "use 0 or the least difference of returns",
+			"%v is no margin", o.Pairs.Margin)
 	case o.Pairs.Most < 0:
 		return sparkd.Invalid("pairs_most", "use 0 for all", "%d is negative", o.Pairs.Most)
 	}

@@ -45,7 +45,8 @@ func TestParameters(t *testing.T) {
 				continue
 			}
 			o := DefaultOptions()
-			if e := sparkd.AsError(p.Set(&o, bad)); e == nil || e.Code != sparkd.CodeInvalid || !strings.HasPrefix(e.Field, name) {
+			e := sparkd.AsError(p.Set(&o, bad))
+			if e == nil || e.Code != sparkd.CodeInvalid || !strings.HasPrefix(e.Field, name) {
 				t.Errorf("%s=%s: %+v", name, bad, e)
 			}
 		}

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ func (p *Parameter) Set(o *Options, value string) error { return p.set(o, p.Name
 // estimators.
 func Parameters() []Parameter {
 	d := DefaultOptions()
+	keys, most := strings.Join(filterNames(), ", "), strconv.Itoa(d.Pairs.Most)
 	list := []Parameter{
 		{"format", "`form` of the lines: " + choice(Formats(), d.Format), false,
 			into(readText, func(o *Options) *string { return &o.Format })},
@@ -32,14 +32,14 @@ func Parameters() []Parameter {
 			into(readText, func(o *Options) *string { return &o.Dedupe })},
 		{"advantage", "advantage `estimator`: " + choice(advantage.Names(), d.Advantage), false,
 			into(readText, func(o *Options) *string { return &o.Advantage })},
-		{"filter", "only trees and trajectories with this `key=value`; keys: " + strings.Join(filterNames(), ", "), false,
+		{"filter", "only trees and trajectories with this `key=value`; keys: " + keys, false,
 			into(func(_, value string) (Filter, error) { return ParseFilter(value) },
 				func(o *Options) *Filter { return &o.Filter })},
 		{"pairs", "trl-dpo: `source` of pairs: " + choice(PairSources(), d.Pairs.By), false,
 			into(readText, func(o *Options) *string { return &o.Pairs.By })},
 		{"pairs_margin", "trl-dpo: least `difference` of two returns", false,
 			into(readFloat, func(o *Options) *float64 { return &o.Pairs.Margin })},
-		{"pairs_most", fmt.Sprintf("trl-dpo: most `pairs` of a fork or group; 0 for all (default %d)", d.Pairs.Most), false,
+		{"pairs_most", "trl-dpo: most `pairs` of a fork or group; 0 for all (default " + most + ")", false,
 			into(readInt, func(o *Options) *int { return &o.Pairs.Most })},
 		{"entropies", "add per-token entropies (tree, rows)", true,
 			into(readBool, func(o *Options) *bool { return &o.Entropies })},
@@ -68,7 +68,7 @@ func choice(known []string, usual string) string {
 }
 
 // estimatorOptions words the options of estimators; see advantage.Options. Where no
-// default is told it is the estimator's own.
+// default is stated it is the estimator's own.
 var estimatorOptions = map[string]string{
 	"reward_scale":    "estimator: `factor` of every reward",
 	"invalid_penalty": "spark-*, gigpo: `amount` off the score of a step of invalid format (default 0.1)",

@@ -34,6 +34,32 @@ func tokens(pieces []piece) int {
 	return n
 }
 
+// preceding returns the sequence that stands before the children of a node.
+func preceding(t *sparkd.Tree, node int) []piece {
+	var pieces []piece
+	for _, s := range t.Context(node) {
+		pieces = append(pieces, piece{tokens: s.Tokens, span: s})
+	}
+	return pieces
+}
+
+// continuation returns the outputs of nodes that follow each other and what stands
+// between them.
+func continuation(nodes ...*sparkd.Node) []piece {
+	var pieces []piece
+	end := 0
+	for _, n := range nodes {
+		for i := range n.Spans {
+			s := &n.Spans[i]
+			pieces = append(pieces, piece{tokens: s.Tokens, span: s})
+			if s.Trained() {
+				end = len(pieces)
+			}
+		}
+	}
+	return pieces[:end]
+}
+
 // ids are the token ids of pieces.
 func ids[T any](of func(T) []piece) value[T] {
 	return items[int32](func(from T, b []byte) []byte {

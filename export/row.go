@@ -13,7 +13,7 @@ type row struct {
 
 	prompt, response int // where the response's ids begin and end, in ids
 
-	before, said []piece // of a labelled step: its prompt and its output
+	context, completion []piece // of a labelled step: its prompt and its output
 }
 
 // steps are lines of one row each: by trajectory, then along its path, each step after the

@@ -48,9 +48,11 @@ var rowsFormat = format{
 var playedFields = fields[*sparkd.Node]{
 	{"action", text(func(n *sparkd.Node) string { return n.Action }), `as parsed; "" when nothing could be`},
 	{"valid", boolean(func(n *sparkd.Node) bool { return n.Valid }), "the output has the required format"},
-	{"admissible", boolean(func(n *sparkd.Node) bool { return n.Admissible }), "the action was in the environment's list"},
+	{"admissible", boolean(func(n *sparkd.Node) bool { return n.Admissible }),
+		"the action was in the environment's list"},
 	{"done", boolean(func(n *sparkd.Node) bool { return n.Done }), "the trajectory ends with this step"},
-	{"outcome", text(func(n *sparkd.Node) sparkd.Outcome { return n.Outcome }), `how it ended; "" before its last step`},
+	{"outcome", text(func(n *sparkd.Node) sparkd.Outcome { return n.Outcome }),
+		`how it ended; "" before its last step`},
 	{"tag", text(mode), "reasoning mode: " + aboutMode},
 	{"tags", list(func(n *sparkd.Node) []string { return n.Signals.Tags }, text(itself[string])),
 		"all reasoning tags found complete"},
@@ -65,13 +67,14 @@ var sampledFields = fields[*sparkd.Node]{
 
 // textFields are what the option Text adds.
 var textFields = fields[*sparkd.Node]{
-	{"text", only(withText, text(func(n *sparkd.Node) string { return said(n, true) })), "the model's output; option Text"},
-	{"observation", only(withText, text(func(n *sparkd.Node) string { return said(n, false) })),
+	{"text", only(withText, text(func(n *sparkd.Node) string { return textOf(n, true) })),
+		"the model's output; option Text"},
+	{"observation", only(withText, text(func(n *sparkd.Node) string { return textOf(n, false) })),
 		"the environment's answer; of node 0 the prompt; option Text"},
 }
 
-// said returns the text of a node's output, or all other.
-func said(n *sparkd.Node, output bool) string {
+// textOf returns the text of a node's output, or all other.
+func textOf(n *sparkd.Node, output bool) string {
 	s := ""
 	for i := range n.Spans {
 		if n.Spans[i].Trained() == output {

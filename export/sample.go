@@ -77,8 +77,8 @@ func (s *sample) all() []piece      { return s.pieces }
 func (s *sample) before() []piece   { return s.pieces[:s.prompt] }
 func (s *sample) response() []piece { return s.pieces[s.prompt:] }
 
-// asked returns pieces of the option Text alone.
-func asked(pieces func(*sample) []piece) func(*sample) []piece {
+// ifText returns no pieces without the option Text.
+func ifText(pieces func(*sample) []piece) func(*sample) []piece {
 	return func(s *sample) []piece {
 		if s.o.Text {
 			return pieces(s)

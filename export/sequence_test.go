@@ -49,7 +49,8 @@ func readLine(t testing.TB, format string, line []byte) sequence {
 	case "slime":
 		tokens := at[[]int32](r, "tokens")
 		n := len(tokens) - at[int](r, "response_length")
-		return joined(tokens[:n], tokens[n:], at[[]int](r, "loss_mask"), at[[]float32](r, "rollout_log_probs"), r.metadata())
+		logprobs := at[[]float32](r, "rollout_log_probs")
+		return joined(tokens[:n], tokens[n:], at[[]int](r, "loss_mask"), logprobs, r.metadata())
 	case "areal":
 		return readTensors(r)
 	case "openrlhf":

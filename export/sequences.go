@@ -85,11 +85,11 @@ func (e *encoder) sequences(t *creditedTree, emit func(*sample)) {
 // where it does not.
 func (e *encoder) complete(s *sample) bool {
 	if e.format.logprobs && !s.known {
-		e.m.leave("sequence", e.format.name+" needs logprobs and the engine gave none",
+		e.m.omit("sequence", e.format.name+" needs logprobs and the engine gave none",
 			"use an engine that reports them, or another format: rows, verl, trl-sft …", s.ID)
 		return false
 	}
-	return !e.format.messages || e.spoken("sequence", s.Tree, s.pieces)
+	return !e.format.messages || e.hasMessages("sequence", s.Tree, s.pieces)
 }
 
 // samples calls emit with every sequence of the trajectory that ends at leaf in which

@@ -42,13 +42,23 @@ func (o *Options) dedupe(t *sparkd.Tree, copies []step, whole bool) []step {
 	if !whole {
 		steps = once(t, steps)
 	}
+	o.weigh(steps)
+	slices.SortStableFunc(steps, alongPaths)
+	return steps
+}
+
+// weigh gives merged steps their weight in the loss of dedupe tree.
+func (o *Options) weigh(steps []step) {
 	if o.Dedupe == "tree" {
 		for i := range steps {
 			steps[i].Weight = 1
 		}
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Or(cmp.Compare(a.Leaf, b.Leaf), cmp.Compare(a.Node, b.Node)) })
-	return steps
+}
+
+// alongPaths orders steps by trajectory, then along its path.
+func alongPaths(a, b step) int {
+	return cmp.Or(cmp.Compare(a.Leaf, b.Leaf), cmp.Compare(a.Node, b.Node))
 }
 
 var noOutput sparkd.Span
@@ -61,7 +71,7 @@ func output(n *sparkd.Node) *sparkd.Span {
 	return &noOutput
 }
 
-// merge returns one step per node, by node id. What the steps of a node tell of their
+// merge returns one step per node, by node id. What the steps of a node say of their
 // trajectories becomes their mean, the advantage as their weights have it.
 func merge(copies []step, nodes int) []step {
 	byNode := make([]step, nodes)

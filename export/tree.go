@@ -20,8 +20,10 @@ var treeFormat = format{
 		{"estimator", text(func(t *creditedTree) string { return t.o.Advantage }), "that computed the advantages"},
 		{"dedupe", text(func(t *creditedTree) string { return t.o.Dedupe }),
 			`"copies": leaves carry advantages; else only nodes do`},
-		{"nodes", list((*creditedTree).nodes, object(nodeFields)), "by id, which is the index; 0 is the opening context"},
-		{"leaves", list((*creditedTree).trajectories, object(leafFields)), "the trajectories that ended, by leaf id"},
+		{"nodes", list((*creditedTree).nodes, object(nodeFields)),
+			"by id, which is the index; 0 is the opening context"},
+		{"leaves", list((*creditedTree).trajectories, object(leafFields)),
+			"the trajectories that ended, by leaf id"},
 	})),
 }
 
@@ -34,11 +36,7 @@ func wholeTrees(line fields[*creditedTree]) lines {
 	write := line.writer()
 	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
 		t.merged = merge(t.copies, len(t.Nodes))
-		if e.o.Dedupe == "tree" {
-			for i := range t.merged {
-				t.merged[i].Weight = 1
-			}
-		}
+		e.o.weigh(t.merged)
 		for i := range t.merged {
 			e.trained(&t.merged[i])
 		}
@@ -103,7 +101,8 @@ var nodeFields = join(
 	fields[treeNode]{
 		{"error", text(func(n treeNode) string { return code(n.Error) }),
 			`code of why the branch failed: "env_diverged", "engine" …; "" otherwise`},
-		{"obs_hash", text(func(n treeNode) string { return n.ObsHash }), "identifies the observation that ends the node"},
+		{"obs_hash", text(func(n treeNode) string { return n.ObsHash }),
+			"identifies the observation that ends the node"},
 	},
 	on(treeNode.node, sampledFields),
 	fields[treeNode]{

@@ -15,7 +15,8 @@ func toy() *sparkd.Tree { return exporttest.Star() }
 // randomTree has odd shapes: nodes with several or no environment spans, spans without
 // logprobs, failed and unfinished branches, texts that need escaping.
 func randomTree(rng *rand.Rand) *sparkd.Tree {
-	t := &sparkd.Tree{ID: sparkd.NewID(sparkd.Tree{}.Created), Rollout: "r\\1", Task: sparkd.Task{Env: "e", Split: "s", Index: rng.IntN(9)},
+	t := &sparkd.Tree{ID: sparkd.NewID(sparkd.Tree{}.Created), Rollout: "r\\1",
+		Task: sparkd.Task{Env: "e", Split: "s", Index: rng.IntN(9)},
 		Goal: randomText(rng), Seed: rng.Uint64(), State: sparkd.TreeDone}
 	t.Nodes = []*sparkd.Node{{Parent: -1, Spans: []sparkd.Span{randomSpan(rng, sparkd.SourcePrompt)}}}
 	for id := 1; id <= 2+rng.IntN(20); id++ {
@@ -38,9 +39,10 @@ func randomTree(rng *rand.Rand) *sparkd.Tree {
 		}
 		t.Nodes = append(t.Nodes, n)
 	}
+	ends := []sparkd.Outcome{sparkd.OutcomeSuccess, sparkd.OutcomeFailure, sparkd.OutcomeBudget}
 	for _, id := range t.Leaves() {
 		if n := t.Nodes[id]; rng.IntN(5) > 0 {
-			n.Done, n.Outcome = true, []sparkd.Outcome{sparkd.OutcomeSuccess, sparkd.OutcomeFailure, sparkd.OutcomeBudget}[rng.IntN(3)]
+			n.Done, n.Outcome = true, ends[rng.IntN(3)]
 		}
 	}
 	return t

@@ -22,8 +22,8 @@ var trlGRPOFormat = format{
 var trlAsyncFormat = format{
 	name: "trl-async", about: "RolloutSample of TRL's AsyncGRPOTrainer", logprobs: true,
 	lines: uniformSequences(fields[*sample]{
-		{"prompt", messages(asked((*sample).before)), "option Text; TRL only logs it"},
-		{"completion", messages(asked((*sample).response)), "option Text"},
+		{"prompt", messages(ifText((*sample).before)), "option Text; TRL only logs it"},
+		{"completion", messages(ifText((*sample).response)), "option Text"},
 		{"input_ids", ids((*sample).all), "up to the last trained token"},
 		{"completion_mask", mask((*sample).all), "1 where the token is trained"},
 		{"old_log_probs", logprobs((*sample).all, "0.0"), "nats, 0.0 where the mask is 0"},

@@ -122,7 +122,7 @@ func (w *Writer) rescored(group []*sparkd.Tree) ([]*sparkd.Tree, error) {
 		default:
 			e := sparkd.AsError(err)
 			reason := strings.TrimPrefix(e.Message, "tree "+t.ID+": ") // which is a field of its own
-			w.manifest.leave("tree", "it was not re-scored: "+reason, e.Remedy, t.ID)
+			w.manifest.omit("tree", "it was not re-scored: "+reason, e.Remedy, t.ID)
 		}
 	}
 	return out, nil

@@ -69,10 +69,11 @@ func Window() *sparkd.Tree {
 }
 
 func opened(id string, index int) *sparkd.Tree {
+	opening := prompt("You are in a room.", 1, 20, 300, 4000, 50000)
 	return &sparkd.Tree{
 		ID: id, Rollout: "toy", Task: sparkd.Task{Env: "household", Split: "train", Index: index},
 		Goal: "put a \"mug\" in the sink", Seed: 1<<63 + 5, State: sparkd.TreeDone, Round: 4,
-		Nodes: []*sparkd.Node{{Parent: -1, ObsHash: "h0", Spans: []sparkd.Span{prompt("You are in a room.", 1, 20, 300, 4000, 50000)}}},
+		Nodes: []*sparkd.Node{{Parent: -1, ObsHash: "h0", Spans: []sparkd.Span{opening}}},
 	}
 }
 
@@ -82,7 +83,8 @@ func prompt(user string, tokens ...sparkd.Token) sparkd.Span {
 	text := system + between + user + after
 	from := len(system) + len(between)
 	return sparkd.Span{Source: sparkd.SourcePrompt, Tokens: tokens, TokenExact: true, Text: text,
-		Turns: []sparkd.Turn{{Role: "system", From: len("<system>"), To: len(system)}, {Role: "user", From: from, To: from + len(user)}}}
+		Turns: []sparkd.Turn{{Role: "system", From: len("<system>"), To: len(system)},
+			{Role: "user", From: from, To: from + len(user)}}}
 }
 
 func step(t *sparkd.Tree, parent int, name string) *sparkd.Node {
@@ -90,7 +92,8 @@ func step(t *sparkd.Tree, parent int, name string) *sparkd.Node {
 	k := sparkd.Token(10 * id)
 	n := &sparkd.Node{ID: id, Parent: parent, Depth: t.Nodes[parent].Depth + 1, Round: t.Nodes[parent].Depth + 1,
 		Action: "do " + name, Valid: true, Admissible: true, ObsHash: fmt.Sprint("h", id), Finish: sparkd.FinishStop,
-		PolicyVersion: "7", Signals: sparkd.Signals{Tags: []string{"think"}}, Decision: sparkd.Decision{K: 1, Reason: "linear"},
+		PolicyVersion: "7", Signals: sparkd.Signals{Tags: []string{"think"}},
+		Decision: sparkd.Decision{K: 1, Reason: "linear"},
 		Spans: []sparkd.Span{
 			{Source: sparkd.SourceModel, Tokens: []sparkd.Token{k, k + 1}, Logprobs: []float32{-.5, -float32(id) / 7},
 				Entropies: []float32{.25, 0}, TokenExact: true, Text: "<think>" + name + "</think>"},
