@@ -26,7 +26,8 @@ var trlDPOFormat = format{
 	name: "trl-dpo", about: "preference pairs of TRL's DPOTrainer", messages: true,
 	lines: preferences(fields[*pair]{
 		{"prompt", messages((*pair).contextPieces), "system, user and assistant turns before the fork"},
-		{"chosen", messages((*pair).chosenPieces), "the output with the higher return; with pairs group all that follows"},
+		{"chosen", messages((*pair).chosenPieces),
+			"the output with the higher return; with pairs group all that follows"},
 		{"rejected", messages((*pair).rejectedPieces), "the other one"},
 		{"prompt_ids", ids((*pair).contextPieces), "all tokens before the fork"},
 		{"chosen_ids", ids((*pair).chosenPieces), "tokens of chosen"},

@@ -59,12 +59,17 @@ func ended(t *sparkd.Tree) []int {
 
 func trajectoryOf(t *sparkd.Tree, leaf int) trajectory {
 	end := t.Nodes[leaf]
-	line := trajectory{ID: uid(t, leaf), Rollout: t.Rollout, Tree: t.ID, Task: t.Task.String(), Leaf: leaf, Goal: t.Goal,
-		Opening: text(t.Nodes[0], sparkd.SourcePrompt), Return: t.Return(leaf), Length: end.Depth,
-		Outcome: end.Outcome, Success: end.Outcome == sparkd.OutcomeSuccess}
+	line := trajectory{
+		ID: uid(t, leaf), Rollout: t.Rollout, Tree: t.ID, Task: t.Task.String(), Leaf: leaf,
+		Goal: t.Goal, Opening: text(t.Nodes[0], sparkd.SourcePrompt), Return: t.Return(leaf), Length: end.Depth,
+		Outcome: end.Outcome, Success: end.Outcome == sparkd.OutcomeSuccess,
+	}
 	for _, n := range t.Path(leaf)[1:] {
-		line.Steps = append(line.Steps, step{Node: n.ID, Output: text(n, sparkd.SourceModel), Action: n.Action,
-			Observation: text(n, sparkd.SourceEnv), Reward: n.Reward, Valid: n.Valid, Admissible: n.Admissible, Outcome: n.Outcome})
+		line.Steps = append(line.Steps, step{
+			Node: n.ID, Output: text(n, sparkd.SourceModel), Action: n.Action,
+			Observation: text(n, sparkd.SourceEnv), Reward: n.Reward,
+			Valid: n.Valid, Admissible: n.Admissible, Outcome: n.Outcome,
+		})
 	}
 	return line
 }
@@ -88,12 +93,14 @@ func parse(line []byte, t *sparkd.Tree, leaf int) (answer, error) {
 		return a, invalid(protocol, "the rule wrote a line of more than %d bytes", maxLine)
 	}
 	if err := json.Unmarshal(line, &a); err != nil {
-		return a, invalid(protocol+"; numbers must be finite", "the rule wrote what cannot be read (%v): %s", err, quote(line))
+		return a, invalid(protocol+"; numbers must be finite",
+			"the rule wrote what cannot be read (%v): %s", err, quote(line))
 	}
 	id := uid(t, leaf)
 	switch {
 	case a.ID != id:
-		return a, invalid(protocol+", in the same order", "the rule answered %s where %q is next", quote([]byte(a.ID)), id)
+		return a, invalid(protocol+", in the same order",
+			"the rule answered %s where %q is next", quote([]byte(a.ID)), id)
 	case a.Reward == nil && a.Rewards == nil:
 		return a, invalid(protocol, "the rule gave %q neither reward nor rewards", id)
 	case a.Rewards != nil:
@@ -106,7 +113,8 @@ func parse(line []byte, t *sparkd.Tree, leaf int) (answer, error) {
 // that of the trajectory.
 func (a *answer) checkRewards(id string, steps int) error {
 	if len(a.Rewards) != steps || slices.Contains(a.Rewards, nil) {
-		return invalid("answer one reward for each of its steps, or reward alone", "the rule gave %q %d rewards for %d steps, or null", id, len(a.Rewards), steps)
+		return invalid("answer one reward for each of its steps, or reward alone",
+			"the rule gave %q %d rewards for %d steps, or null", id, len(a.Rewards), steps)
 	}
 	sum, size := 0.0, 0.0
 	for _, r := range a.Rewards {
@@ -117,10 +125,14 @@ func (a *answer) checkRewards(id string, steps int) error {
 		return invalid("answer smaller numbers", "the rule gave %q rewards whose sum is too large", id)
 	}
 	if a.Reward != nil && math.Abs(*a.Reward-sum) > 1e-9*size {
-		return invalid("leave reward out, or make it the sum of rewards", "the rule gave %q a reward of %v, and rewards whose sum is %v", id, *a.Reward, sum)
+		return invalid("leave reward out, or make it the sum of rewards",
+			"the rule gave %q a reward of %v, and rewards whose sum is %v", id, *a.Reward, sum)
 	}
 	return nil
 }
+
+const oneReward = "let the reward of a step depend on the steps up to it alone, " +
+	"or answer reward instead of rewards"
 
 // apply returns t with the rewards of the answers, one for each of the leaves. A step that
 // trajectories share has one reward, on which they must agree.
@@ -145,8 +157,8 @@ func apply(t *sparkd.Tree, leaves []int, answers []answer) (*sparkd.Tree, error)
 				r = *a.Reward
 			}
 			if given[n.ID] && r != n.Reward {
-				return nil, invalid("let the reward of a step depend on the steps up to it alone, or answer reward instead of rewards",
-					"tree %s: the rule gave step %d, which trajectories share, rewards of %v and %v", t.ID, n.ID, n.Reward, r)
+				return nil, invalid(oneReward, "tree %s: the rule gave step %d, which trajectories share, rewards of %v and %v",
+					t.ID, n.ID, n.Reward, r)
 			}
 			n.Reward, given[n.ID] = r, true
 		}

@@ -49,7 +49,8 @@ func FuzzWords(f *testing.F) {
 
 // FuzzAnswer: whatever a rule writes is refused or gives every trajectory finite rewards.
 func FuzzAnswer(f *testing.F) {
-	for _, line := range []string{`{"id":"T1:2","reward":1}`, `{"id":"T1:2","rewards":[0.5,0.5],"reward":1}`, `{"id":"T1:2","rewards":[1e308,1e308]}`,
+	for _, line := range []string{`{"id":"T1:2","reward":1}`,
+		`{"id":"T1:2","rewards":[0.5,0.5],"reward":1}`, `{"id":"T1:2","rewards":[1e308,1e308]}`,
 		`{"id":"T1:2","reward":NaN}`, `[]`, `null`, `{"id":2}`, `{"id":"T1:2","rewards":[null,1]}`} {
 		f.Add([]byte(line))
 	}
@@ -61,7 +62,8 @@ func FuzzAnswer(f *testing.F) {
 			out, err = apply(in, []int{2}, []answer{a})
 		}
 		if err != nil {
-			if e := sparkd.AsError(err); e.Code != sparkd.CodeInvalid || e.Field != "reward_cmd" || len(e.Message) > 4096 {
+			e := sparkd.AsError(err)
+			if e.Code != sparkd.CodeInvalid || e.Field != "reward_cmd" || len(e.Message) > 4096 {
 				t.Fatal(err)
 			}
 			return

@@ -21,7 +21,8 @@ const (
 	maxLine    = 1 << 20     // bytes of an answer
 	maxLogLine = 4096        // bytes of a line of stderr; the rest is cut
 	drain      = time.Second // for the output of a rule that was killed
-	protocol   = `let it write {"id":…,"reward":…} for every line it reads, flush it, and write everything else to stderr`
+	protocol   = `let it write {"id":…,"reward":…} for every line it reads, flush it, ` +
+		`and write everything else to stderr`
 )
 
 // process is one run of the rule.
@@ -59,7 +60,8 @@ func launch(ctx context.Context, o *Options) (*process, error) {
 	}
 	if err != nil {
 		cancel()
-		e := invalid("name a program that can be run; no shell reads the command", "cannot start %q: %v", o.Command[0], err)
+		e := invalid("name a program that can be run; no shell reads the command",
+			"cannot start %q: %v", o.Command[0], err)
 		e.Err = err
 		return nil, e
 	}
@@ -155,8 +157,9 @@ func (p *process) ask(ctx context.Context, t *sparkd.Tree, leaves []int) ([]answ
 			answers = append(answers, a)
 			deadline.Reset(p.o.Timeout)
 		case <-deadline.C:
-			return nil, &sparkd.Error{Code: sparkd.CodeDeadline, Field: "reward_cmd", Remedy: "let it flush every answer, and answer sooner",
-				Message: fmt.Sprintf("the rule gave no answer to a trajectory within %v", p.o.Timeout)}
+			return nil, &sparkd.Error{Code: sparkd.CodeDeadline, Field: "reward_cmd",
+				Message: fmt.Sprintf("the rule gave no answer to a trajectory within %v", p.o.Timeout),
+				Remedy:  "let it flush every answer, and answer sooner"}
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -222,7 +225,8 @@ func (p *process) close() error {
 			}
 		case <-p.gone:
 			if err == nil && !p.cmd.ProcessState.Success() {
-				err = invalid("see what it wrote to stderr", "the rule failed at its end: %v%s", p.cmd.ProcessState, p.said())
+				err = invalid("see what it wrote to stderr",
+					"the rule failed at its end: %v%s", p.cmd.ProcessState, p.said())
 			}
 			return err
 		case <-timer.C:

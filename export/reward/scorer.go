@@ -39,7 +39,8 @@ func Start(ctx context.Context, o Options) (*Scorer, error) {
 	case len(o.Command) == 0 || o.Command[0] == "":
 		return nil, invalid("name a program, for example python3 rule.py", "no program is named")
 	case o.Timeout < 0:
-		return nil, sparkd.Invalid("reward_timeout", "use a positive duration, for example 30s", "%v is negative", o.Timeout)
+		return nil, sparkd.Invalid("reward_timeout", "use a positive duration, for example 30s",
+			"%v is negative", o.Timeout)
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -74,7 +75,8 @@ func (s *Scorer) Rescore(ctx context.Context, t *sparkd.Tree) (*sparkd.Tree, err
 		return apply(t, nil, nil)
 	}
 	if s.failed > max(s.o.Restarts, 0) {
-		return nil, invalid("see the errors before, and mend the rule", "tree %s: the rule failed for %d trees in a row and is not started any more", t.ID, s.failed)
+		return nil, invalid("see the errors before, and repair the rule",
+			"tree %s: the rule failed for %d trees in a row and is not started any more", t.ID, s.failed)
 	}
 	answers, err := s.insist(ctx, t, asked)
 	if err != nil {

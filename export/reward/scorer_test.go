@@ -19,11 +19,14 @@ import (
 // tree has three trajectories that ended, two of which share their first step, a failed
 // branch and one that never ended.
 func tree() *sparkd.Tree {
-	t := &sparkd.Tree{ID: "T1", Rollout: "r", Goal: `put a "mug" on the desk <now>`, Task: sparkd.Task{Env: "household", Split: "train", Index: 17},
-		Nodes: []*sparkd.Node{{Parent: -1, Reward: .25, Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Text: "You are in a room."}}}}}
+	opening := []sparkd.Span{{Source: sparkd.SourcePrompt, Text: "You are in a room."}}
+	t := &sparkd.Tree{ID: "T1", Rollout: "r", Goal: `put a "mug" on the desk <now>`,
+		Task:  sparkd.Task{Env: "household", Split: "train", Index: 17},
+		Nodes: []*sparkd.Node{{Parent: -1, Reward: .25, Spans: opening}}}
 	grow := func(parent int, action, observation string, o sparkd.Outcome, reward float64) {
 		id := len(t.Nodes)
-		t.Nodes = append(t.Nodes, &sparkd.Node{ID: id, Parent: parent, Depth: t.Nodes[parent].Depth + 1, Action: action, Valid: true,
+		t.Nodes = append(t.Nodes, &sparkd.Node{
+			ID: id, Parent: parent, Depth: t.Nodes[parent].Depth + 1, Action: action, Valid: true,
 			Outcome: o, Done: o != sparkd.OutcomeNone, Reward: reward, Spans: []sparkd.Span{
 				{Source: sparkd.SourceModel, Text: "<action>" + action + "</action>"},
 				{Source: sparkd.SourceEnv, Text: observation}, {Source: sparkd.SourcePrompt, Text: "the next prompt"}}})
@@ -117,9 +120,12 @@ func TestWhatTheRuleReads(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":"T1:2","rollout":"r","tree":"T1","task":"household/train/17","leaf":2,"goal":"put a \"mug\" on the desk <now>","opening":"You are in a room.",` +
-		`"steps":[{"node":1,"output":"<action>go</action>","action":"go","observation":"A desk.","reward":0,"valid":true,"admissible":false,"outcome":""},` +
-		`{"node":2,"output":"<action>put</action>","action":"put","observation":"Done.","reward":1,"valid":true,"admissible":false,"outcome":"success"}],` +
+	want := `{"id":"T1:2","rollout":"r","tree":"T1","task":"household/train/17","leaf":2,` +
+		`"goal":"put a \"mug\" on the desk <now>","opening":"You are in a room.",` +
+		`"steps":[{"node":1,"output":"<action>go</action>","action":"go","observation":"A desk.",` +
+		`"reward":0,"valid":true,"admissible":false,"outcome":""},` +
+		`{"node":2,"output":"<action>put</action>","action":"put","observation":"Done.",` +
+		`"reward":1,"valid":true,"admissible":false,"outcome":"success"}],` +
 		`"return":1.25,"length":2,"outcome":"success","success":true}`
 	if len(lines) != 3 || lines[0] != want {
 		t.Errorf("%d lines, the first\n%s\nwant\n%s", len(lines), lines[0], want)
@@ -226,7 +232,8 @@ func TestFaults(t *testing.T) {
 			s := rule(t, o, tt.mode)
 			_, err := s.Rescore(t.Context(), tree())
 			e := sparkd.AsError(err)
-			if e == nil || e.Code != tt.code || e.Field != "reward_cmd" || e.Remedy == "" || !strings.Contains(e.Message, tt.says) || !strings.Contains(e.Message, "T1") {
+			if e == nil || e.Code != tt.code || e.Field != "reward_cmd" || e.Remedy == "" ||
+				!strings.Contains(e.Message, tt.says) || !strings.Contains(e.Message, "T1") {
 				t.Fatalf("%+v, want %s about reward_cmd that says %q", e, tt.code, tt.says)
 			}
 			if err := s.Close(); err != nil && tt.mode != "quarrel" && tt.mode != "mixed" {
@@ -237,7 +244,8 @@ func TestFaults(t *testing.T) {
 }
 
 func TestFaultsAtTheEnd(t *testing.T) {
-	for mode, says := range map[string]string{"crash-at-end": "exit status 7", "stay": "did not end", "twice-at-end": "more lines"} {
+	for mode, says := range map[string]string{"crash-at-end": "exit status 7", "stay": "did not end",
+		"twice-at-end": "more lines"} {
 		s := rule(t, Options{}, mode)
 		if _, err := s.Rescore(t.Context(), tree()); err != nil {
 			t.Fatalf("%s: %v", mode, err)
@@ -274,12 +282,13 @@ func TestCancel(t *testing.T) {
 	s := rule(t, Options{}, "silent", mark)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := s.Rescore(ctx, tree()); sparkd.CodeOf(err) != sparkd.CodeDeadline || !errors.Is(err, context.DeadlineExceeded) {
+	_, err := s.Rescore(ctx, tree())
+	if sparkd.CodeOf(err) != sparkd.CodeDeadline || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
 
 	life, end := context.WithCancel(t.Context())
-	s, err := Start(life, Options{Command: []string{"sh", "-c", "sleep 600 & wait"}})
+	s, err = Start(life, Options{Command: []string{"sh", "-c", "sleep 600 & wait"}})
 	if err != nil {
 		t.Fatal(err)
 	}

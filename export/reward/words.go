@@ -32,7 +32,8 @@ func Words(command string) ([]string, error) {
 		}
 	}
 	if quote != 0 || escaped {
-		return nil, invalid("close the quote, or write \\ before it", "%q ends inside a quote or behind a backslash", command)
+		return nil, invalid("close the quote, or write \\ before it",
+			"%q ends inside a quote or behind a backslash", command)
 	}
 	if inside {
 		words = append(words, word.String())
