@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"sparkd"
 	"sparkd/env"
@@ -16,64 +17,75 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	rollouts  *prometheus.CounterVec // ended, by state
-	trees     *prometheus.CounterVec // ended, by state
-	nodes     prometheus.Counter
-	failed    prometheus.Counter
-	diverged  prometheus.Counter // of failed
-	forks     prometheus.Counter
-	generated prometheus.Counter
-	prompt    prometheus.Counter
-	computed  prometheus.Counter
-	cached    prometheus.Counter
-	envSteps  prometheus.Counter
-	replayed  prometheus.Counter
+	rollouts *prometheus.CounterVec // ended, by state
+	trees    *prometheus.CounterVec // ended, by state
+	rounds   []roundCounter
 
 	commit prometheus.Histogram
 	sample prometheus.Histogram
 	env    *prometheus.HistogramVec
 }
 
+// roundCounter counts what committed rounds add to one of the totals of their trees.
+type roundCounter struct {
+	prometheus.Counter
+	read func(*sparkd.Stats) int
+}
+
 func newMetrics(p *Parts, envs *env.Catalog, e sparkd.Engine) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-		m.registry.MustRegister(c)
-		return c
+	in := promauto.With(m.registry)
+	ended := func(name, help string) *prometheus.CounterVec {
+		return in.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"state"})
 	}
-	m.nodes = counter("sparkd_nodes_total", "Agent steps committed.")
-	m.failed = counter("sparkd_failed_branches_total", "Branches that an engine or environment broke.")
-	m.diverged = counter("sparkd_diverged_branches_total", "Of them, by an environment that did not repeat itself.")
-	m.forks = counter("sparkd_forks_total", "Leaves created beyond the roots.")
-	m.generated = counter("sparkd_generated_tokens_total", "Tokens sampled, in committed rounds.")
-	m.prompt = counter("sparkd_prompt_tokens_total", "Prompt tokens asked for, in committed rounds.")
-	m.computed = counter("sparkd_computed_prompt_tokens_total", "Prompt tokens run through the model, in committed rounds.")
-	m.cached = counter("sparkd_cached_prompt_tokens_total", "Prompt tokens reused, in committed rounds.")
-	m.envSteps = counter("sparkd_env_steps_total", "Environment steps, replays not counted.")
-	m.replayed = counter("sparkd_env_replayed_steps_total", "Environment steps repeated to fork.")
-	m.rollouts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sparkd_rollouts_total", Help: "Rollouts ended, by last state."}, []string{"state"})
-	m.trees = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sparkd_trees_total", Help: "Trees ended, by last state."}, []string{"state"})
-	m.commit = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sparkd_store_commit_seconds", Help: "Time to commit a round.",
-		Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9)})
-	m.sample = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sparkd_sample_seconds", Help: "Time to sample an expansion, waiting included.",
-		Buckets: prometheus.ExponentialBuckets(0.01, 3, 9)})
-	m.env = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sparkd_env_step_seconds", Help: "Time of an environment step.",
-		Buckets: prometheus.ExponentialBuckets(0.000001, 10, 9)}, []string{"env"})
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sparkd_build_info", Help: "Always 1; the labels describe the build."},
-		[]string{"version", "commit", "goversion"})
-	build.WithLabelValues(p.Version, p.Commit, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.rollouts, m.trees, m.commit, m.sample, m.env, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(newEnvMetrics(envs))
+	m.rollouts = ended("sparkd_rollouts_total", "Rollouts ended, by last state.")
+	m.trees = ended("sparkd_trees_total", "Trees ended, by last state.")
+	m.registerRounds()
+	buckets := func(name, help string, first, factor float64) prometheus.HistogramOpts {
+		b := prometheus.ExponentialBuckets(first, factor, 9)
+		return prometheus.HistogramOpts{Name: name, Help: help, Buckets: b}
+	}
+	m.commit = in.NewHistogram(buckets("sparkd_store_commit_seconds", "Time to commit a round.", 1e-4, 4))
+	m.sample = in.NewHistogram(buckets("sparkd_sample_seconds",
+		"Time to sample an expansion, waiting included.", 0.01, 3))
+	m.env = in.NewHistogramVec(buckets("sparkd_env_step_seconds",
+		"Time of an environment step.", 1e-6, 10), []string{"env"})
+	build := prometheus.GaugeOpts{Name: "sparkd_build_info", Help: "Always 1; the labels describe the build."}
+	in.NewGaugeVec(build, []string{"version", "commit", "goversion"}).
+		WithLabelValues(p.Version, p.Commit, runtime.Version()).Set(1)
+	m.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newEnvMetrics(envs))
 	m.registerEngine(e)
 	return m
+}
+
+func (m *metrics) registerRounds() {
+	type stats = *sparkd.Stats
+	total := func(name, help string, read func(stats) int) {
+		c := promauto.With(m.registry).NewCounter(prometheus.CounterOpts{Name: "sparkd_" + name + "_total", Help: help})
+		m.rounds = append(m.rounds, roundCounter{c, read})
+	}
+	total("nodes", "Agent steps committed.", func(s stats) int { return s.Nodes })
+	total("failed_branches", "Branches that an engine or environment broke.", func(s stats) int { return s.Failed })
+	total("diverged_branches", "Of them, by an environment that did not repeat itself.",
+		func(s stats) int { return s.Diverged })
+	total("forks", "Leaves created beyond the roots.", func(s stats) int { return s.Forks })
+	total("generated_tokens", "Tokens sampled, in committed rounds.", func(s stats) int { return s.GeneratedTokens })
+	total("prompt_tokens", "Prompt tokens asked for, in committed rounds.",
+		func(s stats) int { return s.PromptTokens })
+	total("computed_prompt_tokens", "Prompt tokens run through the model, in committed rounds.",
+		func(s stats) int { return s.ComputedTokens })
+	total("cached_prompt_tokens", "Prompt tokens reused, in committed rounds.",
+		func(s stats) int { return s.CachedTokens })
+	total("env_steps", "Environment steps, replays not counted.", func(s stats) int { return s.EnvSteps })
+	total("env_replayed_steps", "Environment steps repeated to fork.", func(s stats) int { return s.ReplaySteps })
 }
 
 // registerQueue registers what is read from the queue when it is asked for.
 func (m *metrics) registerQueue(q *queue, limits *DaemonConfig) {
 	gauge := func(name, help string, labels prometheus.Labels, read func(status) int) {
 		opts := prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}
-		m.registry.MustRegister(prometheus.NewGaugeFunc(opts, func() float64 { return float64(read(q.status())) }))
+		promauto.With(m.registry).NewGaugeFunc(opts, func() float64 { return float64(read(q.status())) })
 	}
 	const left = "Rollouts that have not ended, by state."
 	state := func(name string) prometheus.Labels { return prometheus.Labels{"state": name} }
@@ -93,17 +105,9 @@ func (m *metrics) registerQueue(q *queue, limits *DaemonConfig) {
 // committed counts a round of a tree: its new nodes, and its totals beyond before.
 func (m *metrics) committed(took time.Duration, t *sparkd.Tree, first int, before sparkd.Stats) {
 	m.commit.Observe(took.Seconds())
-	s := t.Stats
-	m.forks.Add(float64(max(0, s.Forks-before.Forks)))
-	m.nodes.Add(float64(max(0, s.Nodes-before.Nodes)))
-	m.failed.Add(float64(max(0, s.Failed-before.Failed)))
-	m.diverged.Add(float64(max(0, s.Diverged-before.Diverged)))
-	m.generated.Add(float64(max(0, s.GeneratedTokens-before.GeneratedTokens)))
-	m.prompt.Add(float64(max(0, s.PromptTokens-before.PromptTokens)))
-	m.computed.Add(float64(max(0, s.ComputedTokens-before.ComputedTokens)))
-	m.cached.Add(float64(max(0, s.CachedTokens-before.CachedTokens)))
-	m.envSteps.Add(float64(max(0, s.EnvSteps-before.EnvSteps)))
-	m.replayed.Add(float64(max(0, s.ReplaySteps-before.ReplaySteps)))
+	for _, c := range m.rounds {
+		c.Add(float64(max(0, c.read(&t.Stats)-c.read(&before))))
+	}
 	env := m.env.WithLabelValues(t.Task.Env)
 	for _, n := range t.Nodes[first:] {
 		if n.ID == 0 || n.Failed() {

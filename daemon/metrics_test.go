@@ -50,9 +50,11 @@ func TestMetrics(t *testing.T) {
 	}
 	s, have := got.Stats, values(t, r.Gatherer())
 	for name, want := range map[string]int{
-		"sparkd_rollouts_total/done": 1, "sparkd_trees_total/done": 2, "sparkd_rollouts": 0, "sparkd_trees_growing": 0, "sparkd_ready": 1,
-		"sparkd_nodes_total": s.Nodes, "sparkd_forks_total": s.Forks, "sparkd_generated_tokens_total": s.GeneratedTokens,
-		"sparkd_prompt_tokens_total": s.PromptTokens, "sparkd_computed_prompt_tokens_total": s.ComputedTokens,
+		"sparkd_rollouts_total/done": 1, "sparkd_trees_total/done": 2,
+		"sparkd_rollouts": 0, "sparkd_trees_growing": 0, "sparkd_ready": 1,
+		"sparkd_nodes_total": s.Nodes, "sparkd_forks_total": s.Forks,
+		"sparkd_generated_tokens_total": s.GeneratedTokens,
+		"sparkd_prompt_tokens_total":    s.PromptTokens, "sparkd_computed_prompt_tokens_total": s.ComputedTokens,
 		"sparkd_cached_prompt_tokens_total": s.CachedTokens, "sparkd_env_steps_total": s.EnvSteps,
 		"sparkd_env_step_seconds/household": s.Nodes, "sparkd_build_info/v1.2.3": 1,
 	} {
