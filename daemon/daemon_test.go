@@ -130,7 +130,8 @@ func (r *running) waitFor(id string) sparkd.Rollout {
 func TestRolloutEndToEnd(t *testing.T) {
 	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{})
 	got := r.wait(r.submit(spec(3)).ID)
-	if got.State != sparkd.RolloutDone || got.Done != 3 || got.Failed != 0 || got.Stats.Forks == 0 || got.Stats.Leaves > 24 {
+	if got.State != sparkd.RolloutDone || got.Done != 3 || got.Failed != 0 ||
+		got.Stats.Forks == 0 || got.Stats.Leaves > 24 {
 		t.Errorf("%+v", got)
 	}
 	var sum sparkd.Stats

@@ -35,10 +35,12 @@ func TestDiskFillsUp(t *testing.T) {
 	filler := fill(t, filepath.Join(dir, "filler"), 2*margin)
 	close(g.opened)
 	got := r.waitFor("full")
-	if got.State != sparkd.RolloutFailed || got.Error == nil || got.Error.Code != sparkd.CodeStore || !strings.Contains(got.Error.Message, "must stay free") {
+	if got.State != sparkd.RolloutFailed || got.Error == nil || got.Error.Code != sparkd.CodeStore ||
+		!strings.Contains(got.Error.Message, "must stay free") {
 		t.Fatalf("%+v, error %+v", got, got.Error)
 	}
-	if err := r.Ready(); sparkd.CodeOf(err) != sparkd.CodeUnavailable || !strings.Contains(err.Error(), "must stay free") {
+	err := r.Ready()
+	if sparkd.CodeOf(err) != sparkd.CodeUnavailable || !strings.Contains(err.Error(), "must stay free") {
 		t.Errorf("Ready: %v", err)
 	}
 	if tree, err := r.Client.Tree(t.Context(), id); err != nil || len(tree.Nodes) != 1 {

@@ -44,12 +44,14 @@ func TestEmbeddedEngine(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	if s.ComputedTokens+s.CachedTokens != s.PromptTokens || s.ComputedTokens > s.UniqueTokens {
-		t.Errorf("computed %d + cached %d of %d prompt tokens, of which %d are distinct", s.ComputedTokens, s.CachedTokens, s.PromptTokens, s.UniqueTokens)
+		t.Errorf("computed %d + cached %d of %d prompt tokens, of which %d are distinct",
+			s.ComputedTokens, s.CachedTokens, s.PromptTokens, s.UniqueTokens)
 	}
 	have := values(t, r.Gatherer())
 	for name, want := range map[string]int{
-		"sparkd_engine_decoded_tokens_total": s.GeneratedTokens, "sparkd_engine_computed_prompt_tokens_total": s.ComputedTokens,
-		"sparkd_engine_cached_prompt_tokens_total": s.CachedTokens,
+		"sparkd_engine_decoded_tokens_total":         s.GeneratedTokens,
+		"sparkd_engine_computed_prompt_tokens_total": s.ComputedTokens,
+		"sparkd_engine_cached_prompt_tokens_total":   s.CachedTokens,
 	} {
 		if have[name] != float64(want) {
 			t.Errorf("%s is %v, want %d", name, have[name], want)
@@ -87,7 +89,8 @@ func TestNewWeights(t *testing.T) {
 	if got := versions("before"); len(got) != 1 || !got[before.PolicyVersion] {
 		t.Errorf("versions %v, the engine has %s", got, before.PolicyVersion)
 	}
-	if _, err := r.Client.Reload(t.Context(), sparkd.Weights{Path: c.Engine.Model + ".missing"}); err == nil || sparkd.AsError(err).Remedy == "" {
+	_, err = r.Client.Reload(t.Context(), sparkd.Weights{Path: c.Engine.Model + ".missing"})
+	if err == nil || sparkd.AsError(err).Remedy == "" {
 		t.Errorf("weights that are not there: %v", err)
 	}
 	next := filepath.Join(t.TempDir(), "next.gguf")
@@ -101,7 +104,8 @@ func TestNewWeights(t *testing.T) {
 	if got := versions("after"); len(got) != 1 || !got["step-1"] {
 		t.Errorf("versions %v after the exchange", got)
 	}
-	if _, err := r.Client.Drain(t.Context(), "embedded", true); sparkd.AsError(err) == nil || sparkd.AsError(err).Field != "replica" {
+	_, err = r.Client.Drain(t.Context(), "embedded", true)
+	if e := sparkd.AsError(err); e == nil || e.Field != "replica" {
 		t.Errorf("draining the only engine: %v", err)
 	}
 	s := tinySpec()
@@ -118,11 +122,13 @@ func TestEmbeddedEngineRefuses(t *testing.T) {
 	r := start(t, c, daemon.Parts{})
 	s := tinySpec()
 	s.Sampling.MaxTokens = 4096
-	if _, _, err := r.Client.Submit(t.Context(), s); sparkd.CodeOf(err) != sparkd.CodeInvalid || !strings.Contains(err.Error(), "sampling.max_tokens") {
+	_, _, err := r.Client.Submit(t.Context(), s)
+	if sparkd.CodeOf(err) != sparkd.CodeInvalid || !strings.Contains(err.Error(), "sampling.max_tokens") {
 		t.Errorf("longer than the context: %v", err)
 	}
 	s.Sampling.MaxTokens = 200
-	e := sparkd.AsError(func() error { _, _, err := r.Client.Submit(t.Context(), s); return err }())
+	_, _, err = r.Client.Submit(t.Context(), s)
+	e := sparkd.AsError(err)
 	if e == nil || e.Code != sparkd.CodeCapacity || e.Field != "policy.roots" || e.Remedy == "" {
 		t.Errorf("more than the cells: %+v", e)
 	}

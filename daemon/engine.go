@@ -94,7 +94,8 @@ func (c *StoreConfig) options(log zerolog.Logger) store.Options {
 func (a *APIConfig) options(token string, log zerolog.Logger) api.Options {
 	return api.Options{
 		Listen: a.Listen, Token: token, MaxBody: int(a.MaxBody), Connections: a.Connections, Streams: a.Streams,
-		ReadTimeout: time.Duration(a.ReadTimeout), IdleTimeout: time.Duration(a.IdleTimeout), WriteTimeout: time.Duration(a.WriteTimeout),
+		ReadTimeout: time.Duration(a.ReadTimeout), IdleTimeout: time.Duration(a.IdleTimeout),
+		WriteTimeout:   time.Duration(a.WriteTimeout),
 		RequestTimeout: time.Duration(a.RequestTimeout), Heartbeat: time.Duration(a.Heartbeat), Logger: log,
 	}
 }

@@ -51,7 +51,8 @@ func withGuess(t *testing.T, program, section string, settings map[string]string
 	t.Setenv("PYTHONPATH", python)
 	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
 	script, file := filepath.Join(dir, "guess.py"), filepath.Join(dir, "sparkd.toml")
-	for name, text := range map[string]string{script: program, file: "[env.guess]\nkind = \"exec\"\ncommand = [\"python3\", '" + script + "']\n" + section} {
+	toml := "[env.guess]\nkind = \"exec\"\ncommand = [\"python3\", '" + script + "']\n" + section
+	for name, text := range map[string]string{script: program, file: toml} {
 		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +73,8 @@ func TestConfiguredEnvironment(t *testing.T) {
 	s := spec(1)
 	s.Tasks = sparkd.Tasks{Env: "guess", Split: "train", Names: []string{"number-3", "number-11"}}
 	got := r.wait(r.submit(s).ID)
-	if got.State != sparkd.RolloutDone || got.Stats.Forks == 0 || got.Stats.Failed != 0 || got.Stats.ReplaySteps == 0 || got.Stats.Successes == 0 {
+	if got.State != sparkd.RolloutDone || got.Stats.Forks == 0 || got.Stats.Failed != 0 ||
+		got.Stats.ReplaySteps == 0 || got.Stats.Successes == 0 {
 		t.Fatalf("%s, %+v", got.State, got.Stats)
 	}
 	if got.Spec.Tasks.Names != nil || len(got.Spec.Tasks.Indices) != 2 || got.Spec.Tasks.Indices[1] != 11 {
@@ -86,7 +88,8 @@ func TestConfiguredEnvironment(t *testing.T) {
 	} {
 		bad := spec(1)
 		bad.Tasks = tasks
-		if _, _, err := r.Client.Submit(t.Context(), bad); err == nil || sparkd.AsError(err).Field != field || sparkd.AsError(err).Remedy == "" {
+		_, _, err := r.Client.Submit(t.Context(), bad)
+		if e := sparkd.AsError(err); err == nil || e.Field != field || e.Remedy == "" {
 			t.Errorf("%+v: %v, want field %s", tasks, err, field)
 		}
 	}
@@ -117,13 +120,15 @@ func TestWorkerThatHangs(t *testing.T) {
 	if got.State != sparkd.RolloutDone || got.Stats.Failed != 1 || got.Stats.Successes == 0 {
 		t.Fatalf("%s, %+v", got.State, got.Stats)
 	}
+	const says = "no answer to step within 3s; its last words: lost in thought"
 	for _, id := range got.Trees {
 		tree, err := r.Client.Tree(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range tree.Nodes {
-			if n.Failed() && (n.Error.Code != sparkd.CodeDeadline || !strings.Contains(n.Error.Message, "no answer to step within 3s; its last words: lost in thought") || n.Reward != 0) {
+			if n.Failed() && (n.Error.Code != sparkd.CodeDeadline || !strings.Contains(n.Error.Message, says) ||
+				n.Reward != 0) {
 				t.Errorf("%v, reward %v", n.Error, n.Reward)
 			}
 		}
@@ -159,8 +164,10 @@ func TestFewWorkers(t *testing.T) {
 	if got != want || !slices.Equal(few, many) || want.Forks == 0 {
 		t.Errorf("one worker: %+v\n%v\n16: %+v\n%v", got, few, want, many)
 	}
-	if metrics["sparkd_env_workers_started_total/guess"] != 1 || metrics["sparkd_env_evictions_total/guess"] == 0 ||
-		metrics["sparkd_env_rebuilt_steps_total/guess"] == 0 || metrics["sparkd_env_rebuilds_diverged_total/guess"] != 0 {
+	if metrics["sparkd_env_workers_started_total/guess"] != 1 ||
+		metrics["sparkd_env_evictions_total/guess"] == 0 ||
+		metrics["sparkd_env_rebuilt_steps_total/guess"] == 0 ||
+		metrics["sparkd_env_rebuilds_diverged_total/guess"] != 0 {
 		t.Errorf("%v", metrics)
 	}
 }

@@ -17,7 +17,8 @@ func TestFailedEnvironment(t *testing.T) {
 		OpenEnv: func(context.Context, string) (sparkd.Env, error) { return nil, errors.New("no server") },
 	})
 	got := r.wait(r.submit(spec(2)).ID)
-	if got.State != sparkd.RolloutFailed || got.Failed != 2 || got.Error == nil || got.Error.Code != sparkd.CodeEnv || got.Stats.Leaves != 0 {
+	if got.State != sparkd.RolloutFailed || got.Failed != 2 || got.Error == nil ||
+		got.Error.Code != sparkd.CodeEnv || got.Stats.Leaves != 0 {
 		t.Errorf("%+v", got)
 	}
 }

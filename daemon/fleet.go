@@ -45,7 +45,8 @@ func (p *fleet) Engines() api.Engines {
 func (p *fleet) Reload(ctx context.Context, w sparkd.Weights) error {
 	r, ok := p.engine.(sparkd.Reloader)
 	if !ok {
-		return sparkd.Invalid("", "start sparkd anew with the new weights", "this engine cannot exchange its weights while it runs")
+		return sparkd.Invalid("", "start sparkd anew with the new weights",
+			"this engine cannot exchange its weights while it runs")
 	}
 	version, err := r.Reload(ctx, w)
 	if err != nil {

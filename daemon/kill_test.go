@@ -140,7 +140,8 @@ func sameTrees(t *testing.T, r *running, s sparkd.Spec) {
 	}
 	for i, tree := range plainTrees(t, r, s.ID) {
 		if !reflect.DeepEqual(tree, wantTrees[i]) {
-			t.Errorf("tree %d: %d nodes, %+v\nundisturbed %d nodes, %+v", i, len(tree.Nodes), tree.Stats, len(wantTrees[i].Nodes), wantTrees[i].Stats)
+			t.Errorf("tree %d: %d nodes, %+v\nundisturbed %d nodes, %+v",
+				i, len(tree.Nodes), tree.Stats, len(wantTrees[i].Nodes), wantTrees[i].Stats)
 		}
 	}
 }

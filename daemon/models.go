@@ -32,8 +32,9 @@ func modelPath(ctx context.Context, model string) (string, error) {
 		path := filepath.Join(bundled.CacheDir(), smolLM2File)
 		_, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", &sparkd.Error{Code: sparkd.CodeModel, Field: "engine.model", Err: err, Message: "SmolLM2 is not here: there is no file " + path,
-				Remedy: "fetch it once with `make model` (93 MB), or take the bundled policy: --model bundled"}
+			return "", &sparkd.Error{Code: sparkd.CodeModel, Field: "engine.model", Err: err,
+				Message: "SmolLM2 is not here: there is no file " + path,
+				Remedy:  "fetch it once with `make model` (93 MB), or take the bundled policy: --model bundled"}
 		}
 		return path, nil
 	}

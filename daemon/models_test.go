@@ -23,7 +23,8 @@ func TestBundledByDefault(t *testing.T) {
 	c := daemon.Default()
 	c.Daemon.Data, c.API.Listen, c.Engine.Threads = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", 1
 	r := start(t, c, daemon.Parts{})
-	if info, err := r.Client.Info(t.Context()); err != nil || info.Engine.Name != "embedded" || info.Prompt != "compact" {
+	info, err := r.Client.Info(t.Context())
+	if err != nil || info.Engine.Name != "embedded" || info.Prompt != "compact" {
 		t.Errorf("%+v, %v", info, err)
 	}
 	s := tinySpec()
@@ -48,7 +49,10 @@ func TestModelNames(t *testing.T) {
 		}
 		return err
 	}
-	for model, remedy := range map[string]string{"smollm2": "make model", "": "bundled, smollm2", "smollm": "bundled, smollm2", filepath.Join(cache, "none.gguf"): "bundled, smollm2"} {
+	const names = "bundled, smollm2"
+	for model, remedy := range map[string]string{
+		"smollm2": "make model", "": names, "smollm": names, filepath.Join(cache, "none.gguf"): names,
+	} {
 		e := sparkd.AsError(open(model))
 		if e == nil || e.Code != sparkd.CodeModel || e.Field != "engine.model" || !strings.Contains(e.Remedy, remedy) {
 			t.Errorf("model %q: %+v", model, e)
@@ -85,9 +89,10 @@ func (s *speaker) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sa
 	answer := s.says[strings.Count(prompt, "<|assistant|>")-1]
 	tokens, err := s.Tokenize(ctx, answer, false)
 	tokens = append(tokens, s.Describe().EOS)
+	zeros := make([]float32, len(tokens))
 	for i := range out.Samples {
 		out.Samples[i] = sparkd.Sample{Text: answer, Tokens: tokens, Finish: sparkd.FinishStop,
-			Logprobs: make([]float32, len(tokens)), Entropies: make([]float32, len(tokens)), Margins: make([]float32, len(tokens))}
+			Logprobs: zeros, Entropies: zeros, Margins: zeros}
 	}
 	return out, err
 }
@@ -104,7 +109,9 @@ func TestCompactConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{Engine: &speaker{e, []string{
-		"<explore>pencil: desk, shelf, drawer?</explore><action>go to desk 1</action>", "<think>found it</think><action>take pencil 3 from desk 1</action>"}}})
+		"<explore>pencil: desk, shelf, drawer?</explore><action>go to desk 1</action>",
+		"<think>found it</think><action>take pencil 3 from desk 1</action>",
+	}}})
 	s := spec(1)
 	s.Policy = sparkd.Policy{Name: "linear", Roots: new(1)}
 	s.Budget.Leaves, s.MaxSteps = 1, 2

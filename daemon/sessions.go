@@ -98,7 +98,9 @@ func (p *driving) SessionCalls(ctx context.Context, id string, after uint64) (ap
 }
 
 // SessionAnswers takes a client's answers and returns those that came too late.
-func (p *driving) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (stale []uint64, err error) {
+func (p *driving) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (
+	stale []uint64, err error,
+) {
 	if c, ok := p.sessions.find(id); ok {
 		return c.Answer(answers), nil
 	}

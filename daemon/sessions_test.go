@@ -105,7 +105,8 @@ func (tr *trainer) act(c sparkd.EnvCall) (a sparkd.EnvAnswer, answered bool) {
 // A session's trees are those that the daemon would have grown with the environment on
 // its own side, whether the client copies its environments or replays them.
 func TestSessions(t *testing.T) {
-	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{OpenEnv: func(context.Context, string) (sparkd.Env, error) { return &daemontest.Corridor{}, nil }})
+	corridor := func(context.Context, string) (sparkd.Env, error) { return &daemontest.Corridor{}, nil }
+	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{OpenEnv: corridor})
 	inside := spec(2)
 	want := r.wait(r.submit(inside).ID)
 	if want.Stats.Forks == 0 {
@@ -167,7 +168,8 @@ func TestSessionClosed(t *testing.T) {
 	if err != nil || !c.State.Ended() || open {
 		t.Errorf("after the end: %+v, %v", c, err)
 	}
-	if stale, err := r.Client.SessionAnswers(t.Context(), tr.id, []sparkd.EnvAnswer{{ID: 3}}); err != nil || len(stale) != 1 {
+	stale, err := r.Client.SessionAnswers(t.Context(), tr.id, []sparkd.EnvAnswer{{ID: 3}})
+	if err != nil || len(stale) != 1 {
 		t.Errorf("an answer after the end: stale %v, %v", stale, err)
 	}
 }
@@ -190,7 +192,8 @@ func TestSessionOverARestart(t *testing.T) {
 	}
 	second := start(t, c, daemon.Parts{})
 	tr.running, tr.last, tr.copies, tr.calls = second, 0, map[int]sparkd.Env{}, 0
-	if _, created, err := second.Client.OpenSession(t.Context(), sessionSpec(sparkd.ForkNative)); err != nil || created {
+	_, created, err := second.Client.OpenSession(t.Context(), sessionSpec(sparkd.ForkNative))
+	if err != nil || created {
 		t.Fatalf("created %v, %v", created, err)
 	}
 	tr.serve(-1)
@@ -258,7 +261,8 @@ func TestSessionWithALargeAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range tree.Nodes {
-			if n.Failed() && (n.Error.Code != sparkd.CodeEnv || !strings.Contains(n.Error.Message, "raise api.max_body") || n.Reward != 0) {
+			if n.Failed() && (n.Error.Code != sparkd.CodeEnv ||
+				!strings.Contains(n.Error.Message, "raise api.max_body") || n.Reward != 0) {
 				t.Errorf("%v, reward %v", n.Error, n.Reward)
 			}
 		}
@@ -279,7 +283,8 @@ func (r *running) python(kind string) (got sparkd.Rollout) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, "testdata/corridor.py", "http://"+r.Addr().String(), string(request), kind)
+	cmd := exec.CommandContext(t.Context(), python,
+		"testdata/corridor.py", "http://"+r.Addr().String(), string(request), kind)
 	cmd.Env = append(os.Environ(), "PYTHONPATH=../python", "PYTHONDONTWRITEBYTECODE=1")
 	out, err := cmd.Output()
 	if err != nil {

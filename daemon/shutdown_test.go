@@ -64,7 +64,8 @@ func checkRounds(t *testing.T, c daemon.Config, id string, n int) {
 		t.Fatalf("%v %+v", err, got)
 	}
 	for _, tree := range got.Trees[:n] {
-		if tree, err := r.Client.Tree(t.Context(), tree); err != nil || tree.State != sparkd.TreeGrowing || tree.Round != 2 {
+		tree, err := r.Client.Tree(t.Context(), tree)
+		if err != nil || tree.State != sparkd.TreeGrowing || tree.Round != 2 {
 			t.Errorf("%v %+v", err, tree)
 		}
 	}
@@ -199,7 +200,8 @@ func TestCancelAtAnyMoment(t *testing.T) {
 					}
 				})
 			}
-			if got := r.waitFor(got.ID); got.State == sparkd.RolloutFailed || got.State == sparkd.RolloutDone && got.Done != 1 {
+			got = r.waitFor(got.ID)
+			if got.State == sparkd.RolloutFailed || got.State == sparkd.RolloutDone && got.Done != 1 {
 				t.Errorf("%+v", got)
 			}
 		})

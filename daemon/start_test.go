@@ -35,13 +35,20 @@ func TestStartErrors(t *testing.T) {
 		field string
 		says  string
 	}{
-		{"port in use", func(c *daemon.Config) { c.API.Listen = ln.Addr().String() }, sparkd.CodeUnavailable, "api.listen", "address already in use"},
-		{"data folder locked", func(c *daemon.Config) { c.Daemon.Data = taken }, sparkd.CodeConflict, "", "another sparkd uses"},
-		{"data folder is a file", func(c *daemon.Config) { c.Daemon.Data = file }, sparkd.CodeInvalid, "daemon.data", "is a file"},
-		{"disk is full", func(c *daemon.Config) { c.Store.MinFree = 1 << 60 }, sparkd.CodeStore, "", "must stay free"},
-		{"bad value", func(c *daemon.Config) { c.Daemon.Trees = -1 }, sparkd.CodeInvalid, "daemon.trees", "out of range"},
-		{"no token", func(c *daemon.Config) { c.API.Listen = "0.0.0.0:0" }, sparkd.CodeInvalid, "api.token", "no token"},
-		{"token file", func(c *daemon.Config) { c.API.TokenFile = file + "x" }, sparkd.CodeInvalid, "api.token_file", "no token can be read"},
+		{"port in use", func(c *daemon.Config) { c.API.Listen = ln.Addr().String() },
+			sparkd.CodeUnavailable, "api.listen", "address already in use"},
+		{"data folder locked", func(c *daemon.Config) { c.Daemon.Data = taken },
+			sparkd.CodeConflict, "", "another sparkd uses"},
+		{"data folder is a file", func(c *daemon.Config) { c.Daemon.Data = file },
+			sparkd.CodeInvalid, "daemon.data", "is a file"},
+		{"disk is full", func(c *daemon.Config) { c.Store.MinFree = 1 << 60 },
+			sparkd.CodeStore, "", "must stay free"},
+		{"bad value", func(c *daemon.Config) { c.Daemon.Trees = -1 },
+			sparkd.CodeInvalid, "daemon.trees", "out of range"},
+		{"no token", func(c *daemon.Config) { c.API.Listen = "0.0.0.0:0" },
+			sparkd.CodeInvalid, "api.token", "no token"},
+		{"token file", func(c *daemon.Config) { c.API.TokenFile = file + "x" },
+			sparkd.CodeInvalid, "api.token_file", "no token can be read"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +57,8 @@ func TestStartErrors(t *testing.T) {
 			engine := &daemontest.Engine{}
 			_, err := daemon.New(t.Context(), c, zerolog.Nop(), daemon.Parts{Engine: engine})
 			e := sparkd.AsError(err)
-			if err == nil || e.Code != tt.code || e.Field != tt.field || !strings.Contains(e.Message, tt.says) || e.Remedy == "" {
+			if err == nil || e.Code != tt.code || e.Field != tt.field ||
+				!strings.Contains(e.Message, tt.says) || e.Remedy == "" {
 				t.Fatalf("got %+v", e)
 			}
 		})

@@ -14,7 +14,8 @@ import (
 
 // The prompt's style is the one that the model names, unless the configuration does.
 func TestPromptStyle(t *testing.T) {
-	const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+	const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+		"{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 	const compact = "{#- sparkd: prompt_style=compact -#}" + chatML
 	for _, c := range []struct{ template, set, want string }{
 		{"", "auto", "paper"},
@@ -35,7 +36,8 @@ func TestPromptStyle(t *testing.T) {
 			t.Fatal(err)
 		}
 		opening := tree.Nodes[0].Spans[0].Text
-		if ruled := strings.Contains(opening, "You act in a text world"); ruled != (c.want == "paper") || strings.Contains(opening, "Possible actions") != ruled {
+		ruled := strings.Contains(opening, "You act in a text world")
+		if ruled != (c.want == "paper") || strings.Contains(opening, "Possible actions") != ruled {
 			t.Errorf("%q, %s: the prompt is %q", c.template, c.set, opening)
 		}
 		if err := r.stop(); err != nil {
@@ -48,9 +50,11 @@ func TestPromptStyle(t *testing.T) {
 // quietly cost all that the model has learnt.
 func TestUnknownPromptStyle(t *testing.T) {
 	engine := &daemontest.Engine{Template: "{#- sparkd: prompt_style=newer -#}{{ messages }}"}
-	_, err := daemon.New(t.Context(), config(t, filepath.Join(t.TempDir(), "data")), zerolog.Nop(), daemon.Parts{Engine: engine})
+	c := config(t, filepath.Join(t.TempDir(), "data"))
+	_, err := daemon.New(t.Context(), c, zerolog.Nop(), daemon.Parts{Engine: engine})
 	e := sparkd.AsError(err)
-	if err == nil || e.Field != "sampler.prompt" || !strings.Contains(e.Message, `"newer"`) || !strings.Contains(e.Remedy, "paper, compact") || !engine.Closed.Load() {
+	if err == nil || e.Field != "sampler.prompt" || !strings.Contains(e.Message, `"newer"`) ||
+		!strings.Contains(e.Remedy, "paper, compact") || !engine.Closed.Load() {
 		t.Errorf("%+v", e)
 	}
 }

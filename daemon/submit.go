@@ -26,7 +26,8 @@ func checkSpec(spec *sparkd.Spec, about sparkd.EngineInfo) error {
 	}
 	for i, t := range spec.Sampling.StopTokenIDs {
 		if about.Vocabulary > 0 && int(t) >= about.Vocabulary {
-			return sparkd.Invalid(fmt.Sprintf("sampling.stop_token_ids[%d]", i), fmt.Sprintf("ids are 0 to %d", about.Vocabulary-1), "the model has no token %d", t)
+			return sparkd.Invalid(fmt.Sprintf("sampling.stop_token_ids[%d]", i),
+				fmt.Sprintf("ids are 0 to %d", about.Vocabulary-1), "the model has no token %d", t)
 		}
 	}
 	return checkCells(spec, policy.Widest(spec.Budget.Leaves), &about)
@@ -56,6 +57,7 @@ func checkCells(spec *sparkd.Spec, k int, about *sparkd.EngineInfo) error {
 		return nil
 	}
 	return &sparkd.Error{Code: sparkd.CodeCapacity, Field: field,
-		Message: fmt.Sprintf("%d continuations of up to %d tokens need %d cells; the engine has %d", k, spec.Sampling.MaxTokens, need, about.Cells),
-		Remedy:  "lower it or sampling.max_tokens, or raise engine.cells"}
+		Message: fmt.Sprintf("%d continuations of up to %d tokens need %d cells; the engine has %d",
+			k, spec.Sampling.MaxTokens, need, about.Cells),
+		Remedy: "lower it or sampling.max_tokens, or raise engine.cells"}
 }

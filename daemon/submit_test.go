@@ -15,26 +15,36 @@ import (
 )
 
 func TestSubmitRefuses(t *testing.T) {
-	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{Engine: &daemontest.Engine{NoEntropy: true}})
+	engine := &daemontest.Engine{NoEntropy: true}
+	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{Engine: engine})
 	tests := []struct {
 		name  string
 		set   func(*sparkd.Spec)
 		field string
 		says  string
 	}{
-		{"environment", func(s *sparkd.Spec) { s.Tasks.Env = "webshop" }, "tasks.env", "use household, or configure it as [env.webshop]"},
+		{"environment", func(s *sparkd.Spec) { s.Tasks.Env = "webshop" },
+			"tasks.env", "use household, or configure it as [env.webshop]"},
 		{"split", func(s *sparkd.Spec) { s.Tasks.Split = "test" }, "tasks.split", "l0, l1, l2, train"},
 		{"first task", func(s *sparkd.Spec) { s.Tasks.From = 1 << 30 }, "tasks.from", "has the tasks 0 to"},
-		{"number of tasks", func(s *sparkd.Spec) { s.Tasks.From, s.Tasks.Count = 9999, 2 }, "tasks.count", "there are 1 tasks from 9999 on, not 2"},
+		{"number of tasks", func(s *sparkd.Spec) { s.Tasks.From, s.Tasks.Count = 9999, 2 },
+			"tasks.count", "there are 1 tasks from 9999 on, not 2"},
 		{"index", func(s *sparkd.Spec) { s.Tasks.Indices = []int{0, 1 << 30} }, "tasks.indices[1]", "there is no task"},
 		{"policy", func(s *sparkd.Spec) { s.Policy.Name = "mcts" }, "policy.name", "spark, linear, random, random-k"},
-		{"policy without its signal", func(s *sparkd.Spec) { s.Policy = sparkd.Policy{Name: "entropy", Roots: new(4)} }, "policy.name", "no entropies"},
-		{"answer longer than the context", func(s *sparkd.Spec) { s.MaxSteps = 1; s.Sampling.MaxTokens = sparkd.MaxMaxTokens }, "", ""},
-		{"stop token", func(s *sparkd.Spec) { s.Sampling.StopTokenIDs = []sparkd.Token{1, 70000} }, "sampling.stop_token_ids[1]", "no token 70000"},
-		{"capability", func(s *sparkd.Spec) { s.Require = []string{"token_exact", "entropy", "abort"} }, "require", "lacks entropy, abort"},
-		{"capability that is none", func(s *sparkd.Spec) { s.Require = []string{"speed"} }, "require[0]", "token_exact, logprobs"},
+		{"policy without its signal", func(s *sparkd.Spec) { s.Policy = sparkd.Policy{Name: "entropy", Roots: new(4)} },
+			"policy.name", "no entropies"},
+		{"answer longer than the context", func(s *sparkd.Spec) {
+			s.MaxSteps, s.Sampling.MaxTokens = 1, sparkd.MaxMaxTokens
+		}, "", ""},
+		{"stop token", func(s *sparkd.Spec) { s.Sampling.StopTokenIDs = []sparkd.Token{1, 70000} },
+			"sampling.stop_token_ids[1]", "no token 70000"},
+		{"capability", func(s *sparkd.Spec) { s.Require = []string{"token_exact", "entropy", "abort"} },
+			"require", "lacks entropy, abort"},
+		{"capability that is none", func(s *sparkd.Spec) { s.Require = []string{"speed"} },
+			"require[0]", "token_exact, logprobs"},
 		{"M over N", func(s *sparkd.Spec) { s.Policy.Roots = new(9) }, "policy.roots", "do not fit"},
-		{"temperature", func(s *sparkd.Spec) { s.Sampling.Temperature = -1 }, "sampling.temperature", "not a temperature"},
+		{"temperature", func(s *sparkd.Spec) { s.Sampling.Temperature = -1 },
+			"sampling.temperature", "not a temperature"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -48,7 +58,8 @@ func TestSubmitRefuses(t *testing.T) {
 				return
 			}
 			e := sparkd.AsError(err)
-			if err == nil || e.Code != sparkd.CodeInvalid || e.Field != tt.field || !strings.Contains(e.Error(), tt.says) || e.Remedy == "" {
+			if err == nil || e.Code != sparkd.CodeInvalid || e.Field != tt.field ||
+				!strings.Contains(e.Error(), tt.says) || e.Remedy == "" {
 				t.Errorf("got %+v", e)
 			}
 		})

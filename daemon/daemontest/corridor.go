@@ -17,7 +17,7 @@ type Corridor struct {
 
 const doors = 5
 
-func (c *Corridor) look() sparkd.Observation {
+func (c *Corridor) observe() sparkd.Observation {
 	o := sparkd.Observation{Text: fmt.Sprintf("You are at door %d of %d.", c.at, doors), Goal: "open the last door",
 		Admissible: []string{"go back", "go on"}}
 	if c.at == doors {
@@ -29,7 +29,7 @@ func (c *Corridor) look() sparkd.Observation {
 // Reset implements sparkd.Env.
 func (c *Corridor) Reset(context.Context, sparkd.Task) (sparkd.Observation, error) {
 	c.at = 1
-	return c.look(), nil
+	return c.observe(), nil
 }
 
 // Step implements sparkd.Env.
@@ -47,7 +47,7 @@ func (c *Corridor) Step(ctx context.Context, action string) (sparkd.Observation,
 	default:
 		return sparkd.Observation{Text: "Nothing happens.", Admissible: []string{"go back", "go on"}}, nil
 	}
-	return c.look(), nil
+	return c.observe(), nil
 }
 
 // Fork implements sparkd.Forker.

@@ -50,9 +50,14 @@ func (e *Engine) Describe() sparkd.EngineInfo {
 		entropy = sparkd.EntropyNone
 	}
 	return sparkd.EngineInfo{
-		Name: "scripted", Model: "scripted agent", Architecture: "none", WeightType: "none", PolicyVersion: "scripted-1",
-		Vocabulary: int(vocabulary), ContextLength: Context, BOS: bos, EOS: imEnd, EOT: imEnd, ChatTemplate: e.Template,
-		Capabilities: sparkd.Capabilities{TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: entropy, NativeK: true, CachedCounts: true, Deterministic: "always"},
+		Name: "scripted", Model: "scripted agent", Architecture: "none", WeightType: "none",
+		PolicyVersion: "scripted-1",
+		Vocabulary:    int(vocabulary), ContextLength: Context,
+		BOS: bos, EOS: imEnd, EOT: imEnd, ChatTemplate: e.Template,
+		Capabilities: sparkd.Capabilities{
+			TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: entropy, NativeK: true, CachedCounts: true,
+			Deterministic: "always",
+		},
 	}
 }
 
@@ -101,7 +106,8 @@ func (e *Engine) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sam
 	}
 	prompt, _ := e.Detokenize(ctx, r.Prefix)
 	out := sparkd.SampleResult{
-		PromptTokens: len(r.Prefix), ComputedTokens: len(r.Prefix), Forks: r.K - 1, Engine: "scripted", PolicyVersion: "scripted-1",
+		PromptTokens: len(r.Prefix), ComputedTokens: len(r.Prefix), Forks: r.K - 1,
+		Engine: "scripted", PolicyVersion: "scripted-1",
 	}
 	for _, seed := range r.Seeds {
 		out.Samples = append(out.Samples, e.answer(prompt, r.Sampling.MaxTokens, seed))
@@ -126,7 +132,8 @@ func (e *Engine) answer(prompt string, limit int, seed uint64) sparkd.Sample {
 		tag = "explore"
 	}
 	s := sparkd.Sample{
-		Text:   fmt.Sprintf("<%s>%d</%s>\n<action>%s</action>", tag, rng.IntN(1000), tag, actions[rng.IntN(len(actions))]),
+		Text: fmt.Sprintf("<%s>%d</%s>\n<action>%s</action>",
+			tag, rng.IntN(1000), tag, actions[rng.IntN(len(actions))]),
 		Finish: sparkd.FinishStop,
 	}
 	s.Tokens, _ = e.Tokenize(context.Background(), s.Text, false)

@@ -86,7 +86,7 @@ func TestScheduler(t *testing.T) {
 			{"open", ""}, {"submit a 2", "a0"}, {"submit b 2", ""},
 			{"end a", "a1"}, {"end a", "a over"}, {"stored", "b0"}, {"end b", "b1"}, {"end b", "b over"},
 		}},
-		{"the last place waits until the end is stored, others do not", schedule.Limits{Queue: 9, Trees: 2}, [][2]string{
+		{"only the last place waits until the end is stored", schedule.Limits{Queue: 9, Trees: 2}, [][2]string{
 			{"open", ""}, {"submit a 1", "a0"}, {"submit b 2", "b0"}, {"submit c 2", ""},
 			{"end a", "a over"}, {"end b", "b1, c0"}, {"stored", ""}, {"counts", "0 2 2"},
 		}},
