@@ -25,7 +25,8 @@ func (s *Server) authorize(r *request) error {
 		r.Response.Header.Set("WWW-Authenticate", "Bearer")
 		return &sparkd.Error{
 			Code: sparkd.CodeUnauthorized, Field: "Authorization",
-			Message: "the token is missing or wrong", Remedy: "send the header Authorization: Bearer TOKEN with the daemon's api.token",
+			Message: "the token is missing or wrong",
+			Remedy:  "send the header Authorization: Bearer TOKEN with the daemon's api.token",
 		}
 	}
 	return nil

@@ -126,14 +126,21 @@ func TestClientExports(t *testing.T) {
 	if err != nil || strings.Count(first.String(), "\n") != 20 || done.Cursor != "20" {
 		t.Errorf("first: %v, cursor %q, %d lines", err, done.Cursor, strings.Count(first.String(), "\n"))
 	}
-	if m := done.Manifest; m.Lines != 20 || m.Trees != 20 || m.Format != "rows" || m.SHA256 != fmt.Sprintf("%x", sha256.Sum256(first.Bytes())) || m.Bytes != int64(first.Len()) {
+	sum := fmt.Sprintf("%x", sha256.Sum256(first.Bytes()))
+	if m := done.Manifest; m.Lines != 20 || m.Trees != 20 || m.Format != "rows" || m.SHA256 != sum ||
+		m.Bytes != int64(first.Len()) {
 		t.Errorf("the manifest of 20 trees: %+v", m)
 	}
-	done, err = c.Export(t.Context(), &rest, client.ExportOptions{After: done.Cursor, Rollout: "a", Options: map[string]string{"format": "tree", "dedupe": "unique", "advantage": "grpo"}})
-	if err != nil || strings.Count(rest.String(), "\n") != 20 || done.Cursor != "40" || strings.Contains(rest.String(), "cursor") {
+	done, err = c.Export(t.Context(), &rest, client.ExportOptions{
+		After: done.Cursor, Rollout: "a",
+		Options: map[string]string{"format": "tree", "dedupe": "unique", "advantage": "grpo"},
+	})
+	if err != nil || strings.Count(rest.String(), "\n") != 20 ||
+		done.Cursor != "40" || strings.Contains(rest.String(), "cursor") {
 		t.Errorf("rest: %v, cursor %q, %s", err, done.Cursor, rest.String())
 	}
-	if _, err := c.Export(t.Context(), &rest, client.ExportOptions{Options: map[string]string{"format": "csv"}}); sparkd.AsError(err).Field != "format" {
+	csv := client.ExportOptions{Options: map[string]string{"format": "csv"}}
+	if _, err := c.Export(t.Context(), &rest, csv); sparkd.AsError(err).Field != "format" {
 		t.Errorf("bad format: %v", err)
 	}
 }
@@ -145,7 +152,8 @@ func TestSlowRequestOverTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Write([]byte("POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{")); err != nil {
+	_, err = fmt.Fprint(c, "POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{")
+	if err != nil {
 		t.Fatal(err)
 	}
 	var answer bytes.Buffer
@@ -162,7 +170,8 @@ func TestLargeRequestOverTCP(t *testing.T) {
 	}
 	defer c.Close()
 	const size = 16 << 20 // more than the buffers of a connection hold
-	if _, err := fmt.Fprintf(c, "POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", size); err != nil {
+	const head = "POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+	if _, err := fmt.Fprintf(c, head, size); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := c.Write(make([]byte, size)); err != nil {

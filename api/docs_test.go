@@ -29,7 +29,8 @@ func TestDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		i := slices.IndexFunc(api.Routes(), func(r api.Route) bool {
-			return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(r.Pattern), `\{id\}`, "[^/]+") + "$").MatchString(u.Path)
+			pattern := strings.ReplaceAll(regexp.QuoteMeta(r.Pattern), `\{id\}`, "[^/]+")
+			return regexp.MustCompile("^" + pattern + "$").MatchString(u.Path)
 		})
 		if i < 0 {
 			t.Errorf("curl %s: no such route", m[1])

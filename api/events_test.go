@@ -194,7 +194,9 @@ func TestStreamsAreBounded(t *testing.T) {
 	b := follow(t, s.do("GET", "/v1/events", ""))
 	for _, target := range []string{"/v1/events", "/v1/export"} {
 		resp := s.do("GET", target, "")
-		if got := text(t, resp); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(got, "too many open streams") {
+		got := text(t, resp)
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" ||
+			!strings.Contains(got, "too many open streams") {
 			t.Errorf("%s: %s %s", target, resp.Status, got)
 		}
 	}

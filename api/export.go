@@ -131,7 +131,7 @@ func (e *export) run(w io.Writer) error {
 		return e.fail()
 	}
 	if e.manifest && !e.cursors {
-		if e.err = e.tell(last{e.lines.Manifest()}); e.err != nil {
+		if e.err = e.writeLine(last{e.lines.Manifest()}); e.err != nil {
 			return e.fail()
 		}
 	}
@@ -148,7 +148,7 @@ func (e *export) run(w io.Writer) error {
 func (e *export) explainNothing() error {
 	so := e.lines.Manifest()
 	if err := so.Refused(); err != nil {
-		return e.tell(struct {
+		return e.writeLine(struct {
 			Error *sparkd.Error `json:"error"`
 		}{visible(err, e.id)})
 	}
@@ -182,11 +182,11 @@ func (e *export) mark(m marker) error {
 		so := e.lines.Manifest()
 		m.Manifest = &so
 	}
-	return e.tell(m)
+	return e.writeLine(m)
 }
 
-// tell writes a line that is no data.
-func (e *export) tell(v any) error {
+// writeLine writes a line that is no data.
+func (e *export) writeLine(v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -198,7 +198,8 @@ func (e *export) tell(v any) error {
 func (e *export) fail() error {
 	problem := visible(e.err, e.id)
 	if e.server.streams.Err() != nil {
-		problem = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down", Remedy: "go on from the last cursor later"}
+		problem = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down",
+			Remedy: "go on from the last cursor later"}
 	} else {
 		e.server.logFailure(e.id, e.err)
 	}

@@ -1,38 +1,22 @@
 package api_test
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"iter"
-	"net"
-	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
 	"sync"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
-	"github.com/valyala/fasthttp"
-	"github.com/valyala/fasthttp/fasthttputil"
 
 	"sparkd"
 	"sparkd/api"
 	"sparkd/branching"
 )
-
-// TestMain starts fasthttp's process-wide clock outside of every synctest bubble.
-func TestMain(m *testing.M) {
-	var h fasthttp.ResponseHeader
-	h.Header()
-	os.Exit(m.Run())
-}
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -49,7 +33,11 @@ type fake struct {
 }
 
 func newFake() *fake {
-	f := &fake{wakes: map[chan struct{}]bool{}, faults: map[string]func(context.Context) error{}, registry: prometheus.NewRegistry()}
+	f := &fake{
+		wakes:    map[chan struct{}]bool{},
+		faults:   map[string]func(context.Context) error{},
+		registry: prometheus.NewRegistry(),
+	}
 	built := prometheus.NewGauge(prometheus.GaugeOpts{Name: "sparkd_up", Help: "1 while the daemon runs."})
 	built.Set(1)
 	f.registry.MustRegister(built)
@@ -85,7 +73,8 @@ func (f *fake) Submit(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, bo
 	for _, r := range f.rollouts {
 		if r.ID == spec.ID {
 			if !reflect.DeepEqual(r.Spec, spec) {
-				return sparkd.Rollout{}, false, &sparkd.Error{Code: sparkd.CodeConflict, Field: "id", Message: "taken by another request", Remedy: "choose another id"}
+				return sparkd.Rollout{}, false, &sparkd.Error{Code: sparkd.CodeConflict, Field: "id",
+					Message: "taken by another request", Remedy: "choose another id"}
 			}
 			return r, false, nil
 		}
@@ -110,7 +99,8 @@ func (f *fake) Rollout(ctx context.Context, id string) (sparkd.Rollout, error) {
 }
 
 func missing(what, id string) error {
-	return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "id", Message: fmt.Sprintf("no %s %q", what, id), Remedy: "list them with GET /v1/rollouts"}
+	return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "id", Message: fmt.Sprintf("no %s %q", what, id),
+		Remedy: "list them with GET /v1/rollouts"}
 }
 
 func (f *fake) Rollouts(ctx context.Context, after string, limit int) ([]sparkd.Rollout, string, error) {
@@ -157,15 +147,15 @@ func (f *fake) Tree(ctx context.Context, id string) (*sparkd.Tree, error) {
 func (f *fake) Completed(ctx context.Context, filter api.Filter) iter.Seq2[api.Entry, error] {
 	return func(yield func(api.Entry, error) bool) {
 		defer func() { f.mu.Lock(); f.released++; f.mu.Unlock() }()
+		after, err := strconv.Atoi(cmp.Or(filter.After, "0"))
+		if err != nil {
+			err = sparkd.Invalid("after", "send a cursor of this daemon", "%q is no cursor", filter.After)
+			yield(api.Entry{}, err)
+			return
+		}
 		for i, e := range f.entries {
-			if filter.After != "" {
-				if after, err := strconv.Atoi(filter.After); err != nil || i < after {
-					if err != nil {
-						yield(api.Entry{}, sparkd.Invalid("after", "send a cursor of this daemon", "%q is no cursor", filter.After))
-						return
-					}
-					continue
-				}
+			if i < after {
+				continue
 			}
 			if filter.Rollout != "" && e.Tree.Rollout != filter.Rollout {
 				continue
@@ -190,7 +180,8 @@ func (f *fake) Events(ctx context.Context, after uint64, limit int) ([]sparkd.Ev
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(f.events, after+1, func(e sparkd.Event, seq uint64) int { return int(e.Seq) - int(seq) })
+	bySeq := func(e sparkd.Event, seq uint64) int { return cmp.Compare(e.Seq, seq) }
+	i, _ := slices.BinarySearchFunc(f.events, after+1, bySeq)
 	return slices.Clone(f.events[i:min(i+limit, len(f.events))]), nil
 }
 
@@ -206,13 +197,15 @@ func (f *fake) Subscribe() (<-chan struct{}, func()) {
 	}
 }
 
-// publish appends n events of a rollout and wakes everybody.
+// publish appends n events of a rollout and wakes all subscribers.
 func (f *fake) publish(rollout string, n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for range n {
 		seq := uint64(len(f.events) + 1)
-		f.events = append(f.events, sparkd.Event{Seq: seq, Time: epoch, Kind: sparkd.EventRound, Rollout: rollout, Tree: "tree-1", Round: int(seq)})
+		f.events = append(f.events, sparkd.Event{
+			Seq: seq, Time: epoch, Kind: sparkd.EventRound, Rollout: rollout, Tree: "tree-1", Round: int(seq),
+		})
 	}
 	for c := range f.wakes {
 		select {
@@ -248,7 +241,8 @@ func (f *fake) SessionCalls(ctx context.Context, id string, after uint64) (api.S
 	r, err := f.Rollout(ctx, id)
 	calls := api.SessionCalls{Calls: []sparkd.EnvCall{}, State: r.State}
 	if err == nil && after < 1 {
-		calls.Calls = []sparkd.EnvCall{{ID: 1, Copy: 1, Op: "reset", Task: &sparkd.Task{Env: "client", Split: "train", Index: 3}}}
+		task := sparkd.Task{Env: "client", Split: "train", Index: 3}
+		calls.Calls = []sparkd.EnvCall{{ID: 1, Copy: 1, Op: "reset", Task: &task}}
 	}
 	return calls, err
 }
@@ -268,8 +262,10 @@ func (f *fake) CloseSession(ctx context.Context, id string) (sparkd.Rollout, err
 }
 
 func (f *fake) Engines() api.Engines {
-	return api.Engines{PolicyVersion: "v1", Replicas: []sparkd.Replica{{Name: "http://a:8000", Dialect: "vllm", Version: "0.32.0", State: sparkd.ReplicaUp, Since: epoch,
-		Requests: 3, PromptTokens: 300, ExpectedTokens: 200, CachedTokens: 192}}}
+	return api.Engines{PolicyVersion: "v1", Replicas: []sparkd.Replica{{
+		Name: "http://a:8000", Dialect: "vllm", Version: "0.32.0", State: sparkd.ReplicaUp, Since: epoch,
+		Requests: 3, PromptTokens: 300, ExpectedTokens: 200, CachedTokens: 192,
+	}}}
 }
 
 func (f *fake) Reload(ctx context.Context, w sparkd.Weights) error {
@@ -284,7 +280,8 @@ func (f *fake) Reload(ctx context.Context, w sparkd.Weights) error {
 
 func (f *fake) Drain(replica string, out bool) error {
 	if replica != "http://a:8000" {
-		return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "replica", Message: "there is no such replica", Remedy: "http://a:8000"}
+		return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "replica", Message: "there is no such replica",
+			Remedy: "http://a:8000"}
 	}
 	return nil
 }
@@ -293,9 +290,13 @@ func (f *fake) Info() api.Info {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return api.Info{
-		Version: "1.2.3", Go: "go1.26", Started: epoch, Policies: []string{"spark"}, Advantages: []string{"grpo"}, Formats: []string{"tree", "rows"},
-		Environments: []sparkd.EnvInfo{{Name: "household", Splits: map[string]int{"train": 1000}, MaxSteps: 30, Fork: sparkd.ForkNative, About: "houses"}},
-		Engine:       sparkd.EngineInfo{Name: "embedded", Model: "tiny", EOS: 1, EOT: 1, BOS: -1}, Prompt: "paper",
+		Version: "1.2.3", Go: "go1.26", Started: epoch,
+		Policies: []string{"spark"}, Advantages: []string{"grpo"}, Formats: []string{"tree", "rows"},
+		Environments: []sparkd.EnvInfo{{
+			Name: "household", Splits: map[string]int{"train": 1000}, MaxSteps: 30, Fork: sparkd.ForkNative,
+			About: "houses",
+		}},
+		Engine: sparkd.EngineInfo{Name: "embedded", Model: "tiny", EOS: 1, EOT: 1, BOS: -1}, Prompt: "paper",
 		Queue: 64, Trees: 8, LastEvent: uint64(len(f.events)),
 	}
 }
@@ -313,110 +314,21 @@ func (f *fake) addTrees(rollout string, n int) {
 
 // tree is a finished tree of one root that ends after one step.
 func tree(rollout string, i int) *sparkd.Tree {
+	opening := sparkd.Span{Source: sparkd.SourcePrompt, Tokens: []sparkd.Token{1, 2}, Text: "go", TokenExact: true}
+	answer := sparkd.Span{Source: sparkd.SourceModel, Tokens: []sparkd.Token{3}, Logprobs: []float32{-0.5},
+		Text: "look", TokenExact: true}
 	return &sparkd.Tree{
-		ID: fmt.Sprintf("tree-%d", i), Rollout: rollout, Task: sparkd.Task{Env: "household", Split: "train", Index: i}, Goal: "put a mug on the desk",
+		ID: fmt.Sprintf("tree-%d", i), Rollout: rollout,
+		Task: sparkd.Task{Env: "household", Split: "train", Index: i}, Goal: "put a mug on the desk",
 		Seed: uint64(i), State: sparkd.TreeDone, Round: 1, Created: epoch, Finished: epoch.Add(time.Second),
 		Nodes: []*sparkd.Node{
-			{ID: 0, Parent: -1, Spans: []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: []sparkd.Token{1, 2}, Text: "go", TokenExact: true}}, Started: epoch},
-			{ID: 1, Parent: 0, Depth: 1, Round: 1, Valid: true, Admissible: true, Reward: 10, Done: true, Outcome: sparkd.OutcomeSuccess, Action: "look",
-				Spans:    []sparkd.Span{{Source: sparkd.SourceModel, Tokens: []sparkd.Token{3}, Logprobs: []float32{-0.5}, Text: "look", TokenExact: true}},
-				Decision: sparkd.Decision{K: 1, Reason: "root"}, Finish: sparkd.FinishStop, Started: epoch},
+			{ID: 0, Parent: -1, Spans: []sparkd.Span{opening}, Started: epoch},
+			{
+				ID: 1, Parent: 0, Depth: 1, Round: 1, Valid: true, Admissible: true, Reward: 10, Done: true,
+				Outcome: sparkd.OutcomeSuccess, Action: "look", Spans: []sparkd.Span{answer},
+				Decision: sparkd.Decision{K: 1, Reason: "root"}, Finish: sparkd.FinishStop, Started: epoch,
+			},
 		},
 		Stats: sparkd.Stats{Leaves: 1, Nodes: 1, Successes: 1, GeneratedTokens: 1},
 	}
-}
-
-// served is a server under test over an in-memory network.
-type served struct {
-	t      testing.TB
-	server *api.Server
-	ln     *fasthttputil.InmemoryListener
-	http   *http.Client
-	log    *logBuffer
-	ended  chan error
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func serve(t testing.TB, b api.Backend, o api.Options) *served {
-	t.Helper()
-	s := &served{t: t, ln: fasthttputil.NewInmemoryListener(), log: &logBuffer{}, ended: make(chan error, 1)}
-	o.Logger = zerolog.New(s.log)
-	var err error
-	if s.server, err = api.NewServer(b, o); err != nil {
-		t.Fatal(err)
-	}
-	s.http = &http.Client{Transport: &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return s.ln.Dial() },
-	}}
-	go func() { s.ended <- s.server.Serve(s.ln) }()
-	t.Cleanup(s.stop)
-	return s
-}
-
-// stop ends the server; what is still open gets no time.
-func (s *served) stop() {
-	s.http.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = s.server.Shutdown(ctx)
-	if err := <-s.ended; err != nil {
-		s.t.Errorf("Serve: %v", err)
-	}
-	s.ended <- nil
-}
-
-// do makes a request whose headers are given as name, value, name, value …
-func (s *served) do(method, target, body string, headers ...string) *http.Response {
-	s.t.Helper()
-	req, err := http.NewRequest(method, "http://127.0.0.1"+target, bytes.NewReader([]byte(body)))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("X-Request-Id", "request-1")
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-		if headers[i] == "Host" {
-			req.Host = headers[i+1]
-		}
-	}
-	resp, err := s.http.Do(req)
-	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, target, err)
-	}
-	return resp
-}
-
-// bubble runs f under synctest's clock and lets fasthttp's last goroutine, which
-// sleeps for ten seconds at a time, end before it leaves.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(time.Minute) })
-		f(t)
-	})
-}
-
-func text(t testing.TB, resp *http.Response) string {
-	t.Helper()
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("reading the answer: %v", err)
-	}
-	return string(b)
 }

@@ -27,9 +27,13 @@ func newListener(ln net.Listener, limit int, write time.Duration) *listener {
 
 // tooMany is answered over the limit, before any request is read.
 var tooMany = func() string {
-	body := `{"code":"unavailable","message":"too many connections","remedy":"close some, or raise api.connections"}` + "\n"
-	return fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
-		retryAfter, len(body), body)
+	body := `{"code":"unavailable","message":"too many connections",` +
+		`"remedy":"close some, or raise api.connections"}` + "\n"
+	return fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\n"+
+		"Content-Type: application/json\r\n"+
+		"Retry-After: %s\r\n"+
+		"Connection: close\r\n"+
+		"Content-Length: %d\r\n\r\n%s", retryAfter, len(body), body)
 }()
 
 // Accept returns the next connection within the limit.

@@ -22,7 +22,8 @@ func newMetrics() *metrics {
 			Name: "sparkd_http_requests_total", Help: "Requests answered; streams count when they end.",
 		}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sparkd_http_request_seconds", Help: "Time to answer a request; for streams, how long they were open.",
+			Name:    "sparkd_http_request_seconds",
+			Help:    "Time to answer a request; for streams, how long they were open.",
 			Buckets: []float64{.0005, .001, .005, .01, .05, .1, .5, 1, 5, 30, 300},
 		}, []string{"route"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{

@@ -69,7 +69,8 @@ func orDefault[T comparable](v *T, d T) {
 func (o *Options) validate() error {
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
-		return sparkd.Invalid("api.listen", `write host:port, for example "127.0.0.1:8787"`, "cannot listen on %q", o.Listen)
+		return sparkd.Invalid("api.listen", `write host:port, for example "127.0.0.1:8787"`,
+			"cannot listen on %q", o.Listen)
 	}
 	if o.Token == "" && !loopback.Is(host) {
 		return sparkd.Invalid("api.token", "set api.token_file (or api.token), or listen on 127.0.0.1",

@@ -128,8 +128,9 @@ func (s *Server) unreadable(err error) (int, *sparkd.Error) {
 		}
 	case errors.As(err, &late) && late.Timeout():
 		return fasthttp.StatusRequestTimeout, &sparkd.Error{
-			Code: sparkd.CodeDeadline, Message: fmt.Sprintf("the request did not arrive within %v", s.options.ReadTimeout),
-			Remedy: "send it faster, or raise api.read_timeout",
+			Code:    sparkd.CodeDeadline,
+			Message: fmt.Sprintf("the request did not arrive within %v", s.options.ReadTimeout),
+			Remedy:  "send it faster, or raise api.read_timeout",
 		}
 	}
 	return fasthttp.StatusBadRequest, &sparkd.Error{

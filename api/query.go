@@ -40,7 +40,8 @@ func (r *request) number(name string, missing, min, max uint64) (uint64, error) 
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n < min || n > max {
-		return 0, sparkd.Invalid(name, fmt.Sprintf("use a whole number from %d to %d", min, max), "%q is out of range", text)
+		return 0, sparkd.Invalid(name, fmt.Sprintf("use a whole number from %d to %d", min, max),
+			"%q is out of range", text)
 	}
 	return n, nil
 }

@@ -22,14 +22,17 @@ type route struct {
 // routes is the one list of routes; openapi.json describes the same ones.
 var routes = []route{
 	{method: "POST", pattern: "/v1/rollouts", summary: "Submit a rollout", handler: (*Server).submit},
-	{method: "GET", pattern: "/v1/rollouts", query: []string{"after", "limit"}, summary: "List rollouts", handler: (*Server).listRollouts},
+	{method: "GET", pattern: "/v1/rollouts", query: []string{"after", "limit"},
+		summary: "List rollouts", handler: (*Server).listRollouts},
 	{method: "GET", pattern: "/v1/rollouts/{id}", summary: "Show a rollout", handler: (*Server).showRollout},
 	{method: "DELETE", pattern: "/v1/rollouts/{id}", summary: "Cancel a rollout", handler: (*Server).cancelRollout},
-	{method: "POST", pattern: "/v1/sessions", summary: "Submit a rollout whose environments the caller drives", handler: (*Server).openSession},
-	{method: "GET", pattern: "/v1/sessions/{id}/calls", query: []string{"after", "wait"}, summary: "Wait for calls of a session's environments",
-		handler: (*Server).sessionCalls, quiet: true},
-	{method: "POST", pattern: "/v1/sessions/{id}/answers", summary: "Answer calls of a session", handler: (*Server).sessionAnswers, quiet: true},
-	{method: "DELETE", pattern: "/v1/sessions/{id}", summary: "Leave a session", handler: (*Server).closeSession},
+	{method: "POST", pattern: "/v1/sessions",
+		summary: "Submit a rollout whose environments the caller drives", handler: (*Server).openSession},
+	{method: "GET", pattern: "/v1/sessions/{id}/calls", query: []string{"after", "wait"},
+		summary: "Wait for calls of a session's environments", handler: (*Server).sessionCalls, quiet: true},
+	{method: "POST", pattern: "/v1/sessions/{id}/answers",
+		summary: "Answer calls of a session", handler: (*Server).sessionAnswers, quiet: true},
+	{method: "DELETE", pattern: "/v1/sessions/{id}", summary: "Close a session", handler: (*Server).closeSession},
 	{method: "GET", pattern: "/v1/trees/{id}", summary: "Show a tree", handler: (*Server).showTree},
 	{method: "GET", pattern: "/v1/export", query: exportParameters(),
 		summary: "Stream finished trees as JSONL", handler: (*Server).export, streams: true},
@@ -37,10 +40,13 @@ var routes = []route{
 		summary: "Follow what happens", handler: (*Server).events, streams: true},
 	{method: "GET", pattern: "/v1/engines", summary: "Describe what samples", handler: (*Server).engines},
 	{method: "POST", pattern: "/v1/engines/weights", summary: "Move to new weights", handler: (*Server).reload},
-	{method: "POST", pattern: "/v1/engines/drain", summary: "Take a replica out of service, or put it back", handler: (*Server).drain},
+	{method: "POST", pattern: "/v1/engines/drain",
+		summary: "Take a replica out of service, or put it back", handler: (*Server).drain},
 	{method: "GET", pattern: "/v1/info", summary: "Describe the daemon", handler: (*Server).info},
-	{method: "GET", pattern: "/healthz", summary: "Is the process alive", handler: (*Server).health, open: true, quiet: true},
-	{method: "GET", pattern: "/readyz", summary: "Are rollouts accepted", handler: (*Server).ready, open: true, quiet: true},
+	{method: "GET", pattern: "/healthz",
+		summary: "Is the process alive", handler: (*Server).health, open: true, quiet: true},
+	{method: "GET", pattern: "/readyz",
+		summary: "Are rollouts accepted", handler: (*Server).ready, open: true, quiet: true},
 	{method: "GET", pattern: "/metrics", summary: "Prometheus metrics", handler: (*Server).showMetrics, quiet: true},
 	{method: "GET", pattern: "/openapi.json", summary: "This API as OpenAPI 3.1", handler: (*Server).openapi},
 }
@@ -63,10 +69,12 @@ func match(method, path string) (r *route, id string, allow []string, err error)
 		}
 	}
 	if allow == nil {
-		return nil, "", nil, &sparkd.Error{Code: sparkd.CodeNotFound, Message: "no route " + path, Remedy: "GET /openapi.json lists the routes"}
+		return nil, "", nil, &sparkd.Error{Code: sparkd.CodeNotFound, Message: "no route " + path,
+			Remedy: "GET /openapi.json lists the routes"}
 	}
 	slices.Sort(allow)
-	return nil, "", allow, &sparkd.Error{Code: sparkd.CodeInvalid, Message: method + " is not allowed on " + path, Remedy: "use " + strings.Join(allow, ", ")}
+	return nil, "", allow, &sparkd.Error{Code: sparkd.CodeInvalid, Message: method + " is not allowed on " + path,
+		Remedy: "use " + strings.Join(allow, ", ")}
 }
 
 func matchPattern(pattern, path string) (id string, ok bool) {

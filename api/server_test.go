@@ -33,7 +33,8 @@ func TestListenNeedsToken(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, err := api.NewServer(newFake(), api.Options{Listen: test.listen, Token: test.token})
-		if e := sparkd.AsError(err); (e == nil) != (test.field == "") || e != nil && (e.Field != test.field || e.Remedy == "") {
+		e := sparkd.AsError(err)
+		if (e == nil) != (test.field == "") || e != nil && (e.Field != test.field || e.Remedy == "") {
 			t.Errorf("%s with token %q: %v", test.listen, test.token, err)
 		}
 	}
@@ -62,15 +63,20 @@ func answer(t *testing.T, r *bufio.Reader) (status int, body string) {
 }
 
 func TestUnreadableRequests(t *testing.T) {
+	const post = "POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\n"
 	tests := []struct {
 		name, send string
 		status     int
 		says       string
 	}{
-		{"headers too large", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n", 431, `"too_large"`},
+		{"headers too large",
+			"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 20_000) + "\r\n\r\n",
+			431, `"too_large"`},
 		{"slow headers", "GET /healthz HT", 408, `"message":"the request did not arrive within 30s"`},
-		{"slow body", "POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{", 408, `"deadline"`},
-		{"chunks too large", "POST /v1/rollouts HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + strings.Repeat(" ", 1024) + "\r\n1\r\n \r\n0\r\n\r\n", 413, `"the body is over 1024 bytes"`},
+		{"slow body", post + "Content-Length: 10\r\n\r\n{", 408, `"deadline"`},
+		{"chunks too large",
+			post + "Transfer-Encoding: chunked\r\n\r\n400\r\n" + strings.Repeat(" ", 1024) + "\r\n1\r\n \r\n0\r\n\r\n",
+			413, `"the body is over 1024 bytes"`},
 		{"not HTTP", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, `"this is no HTTP request"`},
 	}
 	for _, test := range tests {
@@ -98,7 +104,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	if status, body := answer(t, bufio.NewReader(second)); status != 503 || !strings.Contains(body, `"too many connections"`) {
+	status, body := answer(t, bufio.NewReader(second))
+	if status != 503 || !strings.Contains(body, `"too many connections"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	_ = first.Close()
@@ -190,13 +197,17 @@ func TestRequestIDAndAccessLog(t *testing.T) {
 // What a client may not see is in the log under the request's id.
 func TestInternalErrorsAreLogged(t *testing.T) {
 	f := newFake()
-	f.fail("Rollout", &sparkd.Error{Code: sparkd.CodeStore, Message: "the store cannot be read", Err: errors.New("the cause")})
+	f.fail("Rollout", &sparkd.Error{Code: sparkd.CodeStore, Message: "the store cannot be read",
+		Err: errors.New("the cause")})
 	f.fault("Tree", func(context.Context) error { panic("the panic") })
 	s := serve(t, f, api.Options{})
 	text(t, s.do("GET", "/v1/rollouts/a", ""))
 	text(t, s.do("GET", "/v1/trees/a", ""))
 	s.stop()
-	for _, want := range []string{`"request":"request-1","error":"the store cannot be read","cause":"the cause"`, `panic: the panic`, "fake_test.go"} {
+	for _, want := range []string{
+		`"request":"request-1","error":"the store cannot be read","cause":"the cause"`, `panic: the panic`,
+		"fake_test.go",
+	} {
 		if log := s.log.String(); !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s:\n%s", want, log)
 		}

@@ -30,14 +30,18 @@ func cut(t *testing.T, resp *http.Response) string {
 func TestExportFailsOnItsWay(t *testing.T) {
 	f := newFake()
 	f.addTrees("a", 40)
-	f.fail("Completed36", &sparkd.Error{Code: sparkd.CodeDamaged, Message: "tree-36 is damaged", Remedy: "run sparkd check"})
+	f.fail("Completed36", &sparkd.Error{Code: sparkd.CodeDamaged, Message: "tree-36 is damaged",
+		Remedy: "run sparkd check"})
 	s := serve(t, f, api.Options{})
 	plain := cut(t, s.do("GET", "/v1/export", ""))
 	if n := strings.Count(plain, "\n"); n != 35 || strings.Contains(plain, "cursor") {
 		t.Errorf("%d lines: %s", n, plain)
 	}
 	marked := cut(t, s.do("GET", "/v1/export?cursors=true&after=1", ""))
-	for _, want := range []string{`{"cursor":"17","trees":16}`, `{"cursor":"33","trees":32}`, `{"cursor":"35","trees":34}`, `{"cursor":"","trees":0,"error":{"code":"damaged",`} {
+	for _, want := range []string{
+		`{"cursor":"17","trees":16}`, `{"cursor":"33","trees":32}`, `{"cursor":"35","trees":34}`,
+		`{"cursor":"","trees":0,"error":{"code":"damaged",`,
+	} {
 		if !strings.Contains(marked, "\n"+want) {
 			t.Errorf("no %s in %s", want, marked)
 		}
@@ -118,7 +122,8 @@ func TestExportAtShutdown(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
-	if !strings.Contains(got, `{"cursor":"16","trees":16}`) || !strings.Contains(got, `"error":{"code":"unavailable","message":"shutting down"`) {
+	if !strings.Contains(got, `{"cursor":"16","trees":16}`) ||
+		!strings.Contains(got, `"error":{"code":"unavailable","message":"shutting down"`) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -44,8 +44,10 @@ func New(addr, token string) (*Client, error) {
 		base = "http://" + addr
 	}
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, sparkd.Invalid("addr", `write host:port or a URL, for example "127.0.0.1:8787"`, "%q is no address of a daemon", addr)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, sparkd.Invalid("addr", `write host:port or a URL, for example "127.0.0.1:8787"`,
+			"%q is no address of a daemon", addr)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
@@ -131,7 +133,9 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 }
 
 // send makes a request; an answer that is no success is returned as its error.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader, header http.Header) (*http.Response, error) {
+func (c *Client) send(
+	ctx context.Context, method, path string, query url.Values, body io.Reader, header http.Header,
+) (*http.Response, error) {
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -163,6 +167,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 // unreached says why no answer came.
 func (c *Client) unreached(ctx context.Context, err error) error {
 	addr := c.base[strings.Index(c.base, "://")+3:]
+	unavailable := func(remedy, format string, args ...any) error {
+		message := fmt.Sprintf(format, args...)
+		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: message, Remedy: remedy, Err: err}
+	}
 	var dial *net.OpError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -170,11 +178,11 @@ func (c *Client) unreached(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &sparkd.Error{Code: sparkd.CodeDeadline, Message: "no answer from " + addr + " in time", Err: err}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "no daemon at " + addr, Remedy: "start one with sparkd serve", Err: err}
+		return unavailable("start one with sparkd serve", "no daemon at %s", addr)
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: fmt.Sprintf("cannot reach %s: %v", addr, dial.Err), Remedy: "check the address", Err: err}
+		return unavailable("check the address", "cannot reach %s: %v", addr, dial.Err)
 	}
-	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: fmt.Sprintf("lost the daemon at %s: %v", addr, err), Remedy: "look at its log", Err: err}
+	return unavailable("look at its log", "lost the daemon at %s: %v", addr, err)
 }
 
 // problem is the error of an answer that is no success.

@@ -65,7 +65,8 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.Info(t.Context())
-	if sparkd.CodeOf(err) != sparkd.CodeUnavailable || !strings.HasPrefix(err.Error(), "cannot reach sparkd.invalid:8787: ") {
+	if sparkd.CodeOf(err) != sparkd.CodeUnavailable ||
+		!strings.HasPrefix(err.Error(), "cannot reach sparkd.invalid:8787: ") {
 		t.Errorf("%v", err)
 	}
 }
@@ -85,8 +86,9 @@ func TestNoDaemon(t *testing.T) {
 	_, infoErr := c.Info(t.Context())
 	_, exportErr := c.Export(t.Context(), io.Discard, ExportOptions{})
 	eventsErr := c.Events(t.Context(), 0, "", nil)
+	want := "no daemon at " + addr + " (start one with sparkd serve)"
 	for _, err := range []error{infoErr, exportErr, eventsErr} {
-		if want := "no daemon at " + addr + " (start one with sparkd serve)"; err == nil || err.Error() != want || sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+		if err == nil || err.Error() != want || sparkd.CodeOf(err) != sparkd.CodeUnavailable {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -98,7 +100,8 @@ func TestErrorsComeBack(t *testing.T) {
 		fmt.Fprint(w, `{"code":"queue_full","message":"full","field":"f","remedy":"wait"}`)
 	})
 	_, _, err := c.Submit(t.Context(), branching.DefaultSpec())
-	if e := sparkd.AsError(err); *e != (sparkd.Error{Code: sparkd.CodeQueueFull, Message: "full", Field: "f", Remedy: "wait"}) {
+	full := sparkd.Error{Code: sparkd.CodeQueueFull, Message: "full", Field: "f", Remedy: "wait"}
+	if e := sparkd.AsError(err); *e != full {
 		t.Errorf("%#v", e)
 	}
 	for _, body := range []string{"<html>", `{"message":"from elsewhere"}`, ""} {
@@ -106,7 +109,8 @@ func TestErrorsComeBack(t *testing.T) {
 			w.WriteHeader(502)
 			fmt.Fprint(w, body)
 		})
-		if _, err := c.Info(t.Context()); sparkd.CodeOf(err) != sparkd.CodeUnavailable || !strings.Contains(err.Error(), "502 Bad Gateway") {
+		_, err := c.Info(t.Context())
+		if sparkd.CodeOf(err) != sparkd.CodeUnavailable || !strings.Contains(err.Error(), "502 Bad Gateway") {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
@@ -197,13 +201,13 @@ func TestExportResumes(t *testing.T) {
 	c := scripted(t,
 		func(w http.ResponseWriter, r *http.Request) {
 			note(r)
-			fmt.Fprint(w, "1\n2\n{\"cursor\":\"b\",\"trees\":2,\"manifest\":{\"format\":\"rows\",\"lines\":2}}\n3\n{\"cur")
+			fmt.Fprint(w, "1\n2\n"+`{"cursor":"b","trees":2,"manifest":{"format":"rows","lines":2}}`+"\n3\n{\"cur")
 			breakOff(w)
 		},
 		func(w http.ResponseWriter, r *http.Request) { note(r); fmt.Fprint(w, "3\n") }, // ends without its end line
 		func(w http.ResponseWriter, r *http.Request) {
 			note(r)
-			fmt.Fprint(w, "3\n{\"cursor\":\"c\",\"trees\":1,\"end\":true,\"manifest\":{\"format\":\"rows\",\"lines\":1}}\n")
+			fmt.Fprint(w, "3\n"+`{"cursor":"c","trees":1,"end":true,"manifest":{"format":"rows","lines":1}}`+"\n")
 		},
 	)
 	var out bytes.Buffer
@@ -211,14 +215,16 @@ func TestExportResumes(t *testing.T) {
 	if err != nil || done.Cursor != "c" || out.String() != "1\n2\n3\n" || fmt.Sprint(asked) != "[a/5 b/3 b/3]" {
 		t.Errorf("%v: cursor %q, lines %q, asked %v", err, done.Cursor, out.String(), asked)
 	}
-	if m := done.Manifest; m.Lines != 3 || m.Format != "rows" || m.SHA256 != fmt.Sprintf("%x", sha256.Sum256(out.Bytes())) {
+	sum := fmt.Sprintf("%x", sha256.Sum256(out.Bytes()))
+	if m := done.Manifest; m.Lines != 3 || m.Format != "rows" || m.SHA256 != sum {
 		t.Errorf("the manifest of both answers: %+v", m)
 	}
 }
 
 func TestExportEnds(t *testing.T) {
 	c := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "1\n{\"cursor\":\"a\",\"trees\":1}\n2\n{\"cursor\":\"\",\"trees\":0,\"error\":{\"code\":\"damaged\",\"message\":\"no\"}}\n")
+		fmt.Fprint(w, "1\n"+`{"cursor":"a","trees":1}`+"\n2\n"+
+			`{"cursor":"","trees":0,"error":{"code":"damaged","message":"no"}}`+"\n")
 		breakOff(w)
 	})
 	var out bytes.Buffer
@@ -226,7 +232,8 @@ func TestExportEnds(t *testing.T) {
 	if sparkd.CodeOf(err) != sparkd.CodeDamaged || done.Cursor != "a" || out.String() != "1\n" {
 		t.Errorf("the daemon's error: %v, cursor %q, lines %q", err, done.Cursor, out.String())
 	}
-	if _, err := c.Export(t.Context(), full{}, ExportOptions{}); sparkd.CodeOf(err) != sparkd.CodeStore || !strings.Contains(err.Error(), "disk full") {
+	_, err = c.Export(t.Context(), full{}, ExportOptions{})
+	if sparkd.CodeOf(err) != sparkd.CodeStore || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("the writer's error: %v", err)
 	}
 }

@@ -74,7 +74,9 @@ type control struct {
 }
 
 // export reads one connection's trees, moves o.After on and counts them.
-func (c *Client) export(ctx context.Context, w io.Writer, o *ExportOptions) (trees int, manifest api.Manifest, err error) {
+func (c *Client) export(ctx context.Context, w io.Writer, o *ExportOptions) (
+	trees int, manifest api.Manifest, err error,
+) {
 	resp, err := c.send(ctx, "GET", "/v1/export", o.query(), nil, nil)
 	if err != nil {
 		if sparkd.CodeOf(err) == sparkd.CodeUnavailable {
@@ -103,7 +105,9 @@ func (c *Client) export(ctx context.Context, w io.Writer, o *ExportOptions) (tre
 			return trees, manifest, m.Error
 		}
 		if _, err := w.Write(whole.Bytes()); err != nil {
-			return trees, manifest, &sparkd.Error{Code: sparkd.CodeStore, Message: "cannot write the export: " + err.Error(), Remedy: "free disk space or choose another place", Err: err}
+			return trees, manifest, &sparkd.Error{Code: sparkd.CodeStore, Err: err,
+				Message: "cannot write the export: " + err.Error(),
+				Remedy:  "free disk space or choose another place"}
 		}
 		whole.Reset()
 		trees, o.After, manifest = m.Trees, m.Cursor, m.Manifest

@@ -18,7 +18,9 @@ func (c *Client) OpenSession(ctx context.Context, s sparkd.SessionSpec) (r spark
 }
 
 // SessionCalls waits up to wait seconds for calls behind the id after.
-func (c *Client) SessionCalls(ctx context.Context, id string, after uint64, wait int) (out api.SessionCalls, err error) {
+func (c *Client) SessionCalls(ctx context.Context, id string, after uint64, wait int) (
+	out api.SessionCalls, err error,
+) {
 	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "wait": {strconv.Itoa(wait)}}
 	_, err = c.call(ctx, "GET", "/v1/sessions/"+url.PathEscape(id)+"/calls", query, nil, &out)
 	return out, err
@@ -26,16 +28,19 @@ func (c *Client) SessionCalls(ctx context.Context, id string, after uint64, wait
 
 // SessionAnswers hands over what came of calls and returns the ids of those that nobody
 // waited for any more.
-func (c *Client) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (stale []uint64, err error) {
+func (c *Client) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (
+	stale []uint64, err error,
+) {
 	if len(answers) == 0 {
 		return nil, nil
 	}
 	var out api.StaleAnswers
-	_, err = c.call(ctx, "POST", "/v1/sessions/"+url.PathEscape(id)+"/answers", nil, api.SessionAnswers{Answers: answers}, &out)
+	path := "/v1/sessions/" + url.PathEscape(id) + "/answers"
+	_, err = c.call(ctx, "POST", path, nil, api.SessionAnswers{Answers: answers}, &out)
 	return out.Stale, err
 }
 
-// CloseSession leaves a session; branches that still grow fail.
+// CloseSession ends a session; branches that still grow fail.
 func (c *Client) CloseSession(ctx context.Context, id string) (r sparkd.Rollout, err error) {
 	_, err = c.call(ctx, "DELETE", "/v1/sessions/"+url.PathEscape(id), nil, nil, &r)
 	return r, err
