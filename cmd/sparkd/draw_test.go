@@ -119,7 +119,8 @@ func TestSummary(t *testing.T) {
 
 // Progress is one line that fits on a terminal, and plain lines elsewhere.
 func TestProgress(t *testing.T) {
-	r := &sparkd.Rollout{State: sparkd.RolloutRunning, Trees: []string{"a", "b"}, Done: 1, Spec: branching.DefaultSpec(),
+	r := &sparkd.Rollout{State: sparkd.RolloutRunning, Trees: []string{"a", "b"}, Done: 1,
+		Spec: branching.DefaultSpec(),
 		Stats: sparkd.Stats{Leaves: 9, Forks: 4, Nodes: 61, Failed: 2,
 			GeneratedTokens: 600, PromptTokens: 1000, CachedTokens: 940}}
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

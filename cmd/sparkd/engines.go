@@ -66,7 +66,7 @@ func (c *cli) presentEngines(e *api.Engines) error {
 		r := &e.Replicas[i]
 		cached, ratio := thousands(r.CachedTokens), percent(r.CachedTokens, r.ExpectedTokens)
 		if !r.Info.Capabilities.CachedCounts {
-			cached, ratio = "not told", "–"
+			cached, ratio = "not reported", "–"
 		}
 		rows = append(rows, []string{clean(r.Name), clean(r.Dialect + " " + r.Version), r.State,
 			clean(r.Info.PolicyVersion), thousands(r.Running), thousands(r.Waiting), thousands(r.Requests),

@@ -91,7 +91,7 @@ func (c *cli) grow(n *connection, ids []string, use func(*client.Client) error) 
 }
 
 // request submits the rollout, or finds the one to resume. A signal does not cut it
-// short: whoever interrupts learns whether there is a rollout to go on with.
+// short: so that it is known whether there is a rollout to go on with.
 func (c *cli) request(cl *client.Client, resume string, spec sparkd.Spec) (sparkd.Rollout, error) {
 	ctx := context.WithoutCancel(c.ctx)
 	if resume != "" {
