@@ -9,6 +9,7 @@ package gguftest
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -18,10 +19,11 @@ import (
 type Shape struct {
 	Width, Layers, Heads, KVHeads, FeedForward int
 	Context                                    int
-	Vocabulary                                 int     // at least 259; ids above the bytes are words that no text contains
-	Scale                                      float64 // standard deviation of the weights
-	Architecture                               string  // written to general.architecture
-	Compact                                    bool    // control tokens, tags and chat template of sparkd's own policy, instead of ChatML's
+	Vocabulary                                 int            // at least 259; ids above the bytes are words that no text contains
+	Scale                                      float64        // standard deviation of the weights
+	Architecture                               string         // written to general.architecture
+	Compact                                    bool           // control tokens, tags and chat template of sparkd's own policy, instead of ChatML's
+	Metadata                                   map[string]any // values instead of those of the shape; nil leaves the key out
 }
 
 // Tiny has about 150,000 parameters: a forward takes a fraction of a millisecond.
@@ -126,7 +128,7 @@ func (e *encoder) pad() {
 
 // Value types of the specification.
 const (
-	typeU32, typeI32, typeF32, typeBool, typeString, typeArray = 4, 5, 6, 7, 8, 9
+	typeU32, typeI32, typeF32, typeBool, typeString, typeArray, typeU64 = 4, 5, 6, 7, 8, 9, 10
 )
 
 func (e *encoder) kv(key string, value any) {
@@ -135,6 +137,12 @@ func (e *encoder) kv(key string, value any) {
 	case int:
 		e.put(uint32(typeU32))
 		e.put(uint32(v))
+	case uint64:
+		e.put(uint32(typeU64))
+		e.put(v)
+	case int32:
+		e.put(uint32(typeI32))
+		e.put(v)
 	case float32:
 		e.put(uint32(typeF32))
 		e.put(v)
@@ -154,6 +162,12 @@ func (e *encoder) kv(key string, value any) {
 		e.put([]uint32{typeArray, typeI32})
 		e.put(uint64(len(v)))
 		e.put(v)
+	case []float32:
+		e.put([]uint32{typeArray, typeF32})
+		e.put(uint64(len(v)))
+		e.put(v)
+	default:
+		e.err = fmt.Errorf("no metadata of type %T", v)
 	}
 }
 

@@ -1,6 +1,10 @@
 package gguftest
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 func itoa(i int) string { return strconv.Itoa(i) }
 
@@ -27,7 +31,7 @@ func (s Shape) metadata() []entry {
 		}
 	}
 	a := s.Architecture + "."
-	return []entry{
+	return s.replaced([]entry{
 		{"general.architecture", s.Architecture}, {"general.name", "random"}, {"general.file_type", 0},
 		{a + "block_count", s.Layers}, {a + "embedding_length", s.Width}, {a + "attention.head_count", s.Heads},
 		{a + "attention.head_count_kv", s.KVHeads}, {a + "attention.layer_norm_rms_epsilon", float32(1e-5)},
@@ -37,7 +41,27 @@ func (s Shape) metadata() []entry {
 		{"tokenizer.ggml.tokens", tokens}, {"tokenizer.ggml.token_type", types}, {"tokenizer.ggml.merges", []string{"Ġ Ġ"}},
 		{"tokenizer.ggml.bos_token_id", bos}, {"tokenizer.ggml.eos_token_id", eos}, {"tokenizer.ggml.add_bos_token", false},
 		{"tokenizer.chat_template", template},
+	})
+}
+
+// replaced is meta with the values of s.Metadata, new keys last, in the order of their names.
+func (s Shape) replaced(meta []entry) []entry {
+	var out []entry
+	for _, e := range meta {
+		if v, ok := s.Metadata[e.key]; ok {
+			e.value = v
+		}
+		if e.value != nil {
+			out = append(out, e)
+		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(s.Metadata)) {
+		known := slices.ContainsFunc(meta, func(e entry) bool { return e.key == key })
+		if v := s.Metadata[key]; !known && v != nil {
+			out = append(out, entry{key, v})
+		}
+	}
+	return out
 }
 
 // Types of tokens, and the place of the first filler word.
