@@ -34,7 +34,8 @@ func TestHeadersAreTheModules(t *testing.T) {
 	ggml := filepath.Join(dir, "ml/backend/ggml/ggml/include")
 	for name, from := range map[string]string{
 		"llama.h": filepath.Join(dir, "llama/llama.cpp/include"), "ggml.h": ggml, "ggml-cpu.h": ggml,
-		"ggml-backend.h": ggml, "ggml-alloc.h": ggml, "ggml-opt.h": ggml,
+		"ggml-backend.h": ggml, "ggml-alloc.h": ggml, "ggml-opt.h": ggml, "ggml-cpp.h": ggml, "gguf.h": ggml,
+		"llama-cpp.h": filepath.Join(dir, "llama/llama.cpp/include"),
 	} {
 		if read(t, "include", name) != read(t, from, name) {
 			t.Errorf("include/%s is not the module's; copy it from %s", name, from)

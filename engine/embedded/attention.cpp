@@ -42,13 +42,15 @@ static inline void score(const float * q, int dk, const half * const * k, float 
 
 // Adds p[r][...] times the values of a chunk's blocks to 8*W columns of R output rows.
 template <int R, int W>
-static inline void add_columns(const float * p, const layer_store & l, int h, const piece * pieces, int n, int d, float * o) {
+static inline void add_columns(const float * p, const layer_store & l, int h, const piece * pieces, int n, int d,
+                               float * o) {
+    const int dvp = l.shape.padded_dv();
     f8 a[R][W];
     for (int r = 0; r < R; r++)
-        for (int w = 0; w < W; w++) a[r][w] = simd::load(o + r * l.dvp + d + 8 * w);
+        for (int w = 0; w < W; w++) a[r][w] = simd::load(o + r * dvp + d + 8 * w);
     for (int i = 0; i < n; i++) {
-        const half * v = l.value(pieces[i].block, h) + pieces[i].off * l.dvp + d;
-        for (int j = 0; j < pieces[i].n; j++, v += l.dvp, p++) {
+        const half * v = l.value(pieces[i].block, h) + pieces[i].off * dvp + d;
+        for (int j = 0; j < pieces[i].n; j++, v += dvp, p++) {
             f8 x[R];
             for (int r = 0; r < R; r++) x[r] = simd::splat(p[r * STRIDE]);
             for (int w = 0; w < W; w++) {
@@ -58,20 +60,25 @@ static inline void add_columns(const float * p, const layer_store & l, int h, co
         }
     }
     for (int r = 0; r < R; r++)
-        for (int w = 0; w < W; w++) simd::store(o + r * l.dvp + d + 8 * w, a[r][w]);
+        for (int w = 0; w < W; w++) simd::store(o + r * dvp + d + 8 * w, a[r][w]);
 }
 
 template <int R>
 static inline void add_values(const float * p, const layer_store & l, int h, const piece * pieces, int n, float * o) {
+    const int dvp = l.shape.padded_dv();
     int d = 0;
-    for (; d + 32 <= l.dvp; d += 32) add_columns<R, 4>(p, l, h, pieces, n, d, o);
-    for (; d < l.dvp; d += 16) add_columns<R, 2>(p, l, h, pieces, n, d, o);
+    for (; d + 32 <= dvp; d += 32) add_columns<R, 4>(p, l, h, pieces, n, d, o);
+    for (; d < dvp; d += 16) add_columns<R, 2>(p, l, h, pieces, n, d, o);
 }
 
 template <int R>
-static inline void score_one(const float * q, int dk, const half * const * k, float * s, const int * at) { score<R, 1>(q, dk, k, s, at); }
+static inline void score_one(const float * q, int dk, const half * const * k, float * s, const int * at) {
+    score<R, 1>(q, dk, k, s, at);
+}
 template <int R>
-static inline void score_two(const float * q, int dk, const half * const * k, float * s, const int * at) { score<R, 2>(q, dk, k, s, at); }
+static inline void score_two(const float * q, int dk, const half * const * k, float * s, const int * at) {
+    score<R, 2>(q, dk, k, s, at);
+}
 
 // BY_ROWS calls f<R> for all rows, at most three at a time: with two blocks or four
 // columns that is twelve accumulators, three factors and what they are multiplied with, all
@@ -99,7 +106,7 @@ struct scratch {
 };
 
 // Brings row r's softmax up to date with n scores that start at position pos.
-static inline void soften(scratch & w, int r, int n, int pos, int dvp) {
+static inline void update_softmax(scratch & w, int r, int n, int pos, int dvp) {
     float * s = w.scores(r);
     int see   = std::min(n, w.last[r] + 1 - pos);
     int wide  = (n + 7) / 8 * 8;
@@ -128,8 +135,8 @@ static inline void soften(scratch & w, int r, int n, int pos, int dvp) {
 }
 
 // Attention of `rows` prepared query rows over a path, for KV head h.
-static void attend(const layer_store & l, const segment & g, int h, int rows, scratch & w) {
-    const int dk = l.shape.dk, dvp = l.dvp;
+static void attend_path(const layer_store & l, const segment & g, int h, int rows, scratch & w) {
+    const int dk = l.shape.dk, dvp = l.shape.padded_dv();
     std::fill(w.o.begin(), w.o.begin() + (size_t) rows * dvp, 0.0f);
     std::fill(w.top, w.top + rows, -INFINITY);
     std::fill(w.sum, w.sum + rows, 0.0f);
@@ -162,7 +169,7 @@ static void attend(const layer_store & l, const segment & g, int h, int rows, sc
                 BY_ROWS(rows, score_one, &w.q[(size_t) r_ * dk], dk, k, w.scores(r_), at);
             }
         }
-        for (int r = 0; r < rows; r++) soften(w, r, n, from, dvp);
+        for (int r = 0; r < rows; r++) update_softmax(w, r, n, from, dvp);
         BY_ROWS(rows, add_values, w.scores(r_), l, h, pieces, count, &w.o[(size_t) r_ * dvp]);
     }
 }
@@ -176,22 +183,27 @@ struct op_view {
     const ggml_tensor *q, *k, *v;
     ggml_tensor * out;
     float scale;
-    int tokens, heads, per;  // per: query heads of one KV head
+    int tokens, heads, queries_per_kv;
 
     explicit op_view(ggml_tensor * op) : q(op->src[0]), k(op->src[1]), v(op->src[2]), out(op) {
         memcpy(&scale, op->op_params, sizeof scale);
         tokens = (int) q->ne[1];
         heads  = (int) q->ne[2];
-        per    = heads / (int) k->ne[2];
+        queries_per_kv = heads / (int) k->ne[2];
     }
 };
+
+// The place of element i of dimension d and j of dimension e.
+static char * at(const ggml_tensor * t, int i, int d, int j, int e) {
+    return (char *) t->data + (size_t) i * t->nb[d] + (size_t) j * t->nb[e];
+}
 
 static int layer_of(const ggml_tensor * op) {
     const char * dash = strrchr(op->name, '-');
     return dash ? atoi(dash + 1) : -1;
 }
 
-static const char * missing(const ggml_tensor * op) {
+static const char * unsupported_feature(const ggml_tensor * op) {
     float bias, cap;
     memcpy(&bias, (const float *) op->op_params + 1, sizeof bias);
     memcpy(&cap, (const float *) op->op_params + 2, sizeof cap);
@@ -206,9 +218,9 @@ static const char * missing(const ggml_tensor * op) {
     return nullptr;
 }
 
-void record(plan & p, const ggml_tensor * op) {
+void record_attention(plan & p, const ggml_tensor * op) {
     int il = layer_of(op);
-    if (const char * what = missing(op)) p.unsupported = what;
+    if (const char * what = unsupported_feature(op)) p.unsupported = what;
     if (il < 0) { p.unsupported = "unnamed attention layers"; return; }
     if ((int) p.shapes.size() <= il) p.shapes.resize(il + 1);
     p.shapes[il] = {(int) op->src[1]->ne[0], (int) op->src[2]->ne[0], (int) op->src[1]->ne[2]};
@@ -216,21 +228,21 @@ void record(plan & p, const ggml_tensor * op) {
 
 // Moves the keys and values of this thread's share of the new tokens from llama.cpp's
 // scratch cache, where token i stands in cell i, to the blocks of their path.
-static void keep(const layer_store & l, const plan & p, const op_view & v, int ith, int nth) {
+static void store_new_cells(const layer_store & l, const plan & p, const op_view & v, int ith, int nth) {
     for (const auto & g : p.segments) {
         int ref = g.refs - 1, end = g.length;  // end: position after the last cell of ref
-        for (int t = g.fresh - 1; t >= 0; t--) {
-            int pos = g.length - g.fresh + t;
+        for (int t = g.new_tokens - 1; t >= 0; t--) {
+            int pos = g.length - g.new_tokens + t;
             while (pos < end - g.path[ref].n) end -= g.path[ref--].n;
             int row = g.first + t;
             if (row % nth != ith) continue;
             int block = g.path[ref].block, cell = pos - (end - g.path[ref].n);
             for (int h = 0; h < l.shape.heads; h++) {
-                const half * k = (const half *) ((const char *) v.k->data + row * v.k->nb[1] + h * v.k->nb[2]);
+                const auto * k = (const half *) at(v.k, row, 1, h, 2);
                 half * dst     = l.key(block, h) + cell;
                 for (int d = 0; d < l.shape.dk; d++) dst[d * BLOCK] = k[d];
-                const char * val = (const char *) v.v->data + row * v.v->nb[1] + h * v.v->nb[2];
-                half * out       = l.value(block, h) + (size_t) cell * l.dvp;
+                const char * val = at(v.v, row, 1, h, 2);
+                half * out       = l.value(block, h) + (size_t) cell * l.shape.padded_dv();
                 if (v.v->nb[0] == sizeof(half)) {
                     memcpy(out, val, l.shape.dv * sizeof(half));
                 } else {
@@ -241,69 +253,73 @@ static void keep(const layer_store & l, const plan & p, const op_view & v, int i
     }
 }
 
-// Rows [r0, r1) of a tile for KV head h: row r is token r / per, query head h*per + r % per.
-static void tile_rows(const layer_store & l, const plan & p, const op_view & v, const plan::tile & t, int h, int r0, int r1, scratch & w) {
+// Rows [r0, r1) of a tile for KV head h: row r is token r / n, query head h*n + r % n, where
+// n = v.queries_per_kv.
+static void compute_tile(const layer_store & l, const plan & p, const op_view & v, const plan::tile & t, int h, int r0,
+                         int r1, scratch & w) {
     const segment & g = p.segments[t.segment];
     const int dk = l.shape.dk, rows = r1 - r0;
-    w.fit(rows, dk, l.dvp);
+    const int dvp = l.shape.padded_dv();
+    w.fit(rows, dk, dvp);
     for (int r = 0; r < rows; r++) {
-        int tok = t.first + (r0 + r) / v.per, head = h * v.per + (r0 + r) % v.per;
-        const float * q = (const float *) ((const char *) v.q->data + (size_t) (g.first + tok) * v.q->nb[1] + (size_t) head * v.q->nb[2]);
+        int tok = t.first + (r0 + r) / v.queries_per_kv, head = h * v.queries_per_kv + (r0 + r) % v.queries_per_kv;
+        const auto * q = (const float *) at(v.q, g.first + tok, 1, head, 2);
         for (int d = 0; d < dk; d++) w.q[(size_t) r * dk + d] = q[d] * v.scale;
-        w.last[r] = g.length - g.fresh + tok;
+        w.last[r] = g.length - g.new_tokens + tok;
     }
-    attend(l, g, h, rows, w);
+    attend_path(l, g, h, rows, w);
     for (int r = 0; r < rows; r++) {
-        int tok = t.first + (r0 + r) / v.per, head = h * v.per + (r0 + r) % v.per;
-        float * out = (float *) ((char *) v.out->data + (size_t) (g.first + tok) * v.out->nb[2] + (size_t) head * v.out->nb[1]);
+        int tok = t.first + (r0 + r) / v.queries_per_kv, head = h * v.queries_per_kv + (r0 + r) % v.queries_per_kv;
+        auto * out = (float *) at(v.out, g.first + tok, 2, head, 1);
         float f = 1.0f / w.sum[r];
-        for (int d = 0; d < l.shape.dv; d++) out[d] = w.o[(size_t) r * l.dvp + d] * f;
+        for (int d = 0; d < l.shape.dv; d++) out[d] = w.o[(size_t) r * dvp + d] * f;
     }
 }
 
-void compute(plan & p, ggml_compute_params * cp, ggml_tensor * op) {
+void attend(plan & p, ggml_compute_params * cp, ggml_tensor * op) {
     static thread_local scratch w;
     op_view v(op);
     int il = layer_of(op);
-    if (il < 0 || il >= (int) p.kv->layers.size() || v.tokens != p.rows || missing(op)) {
+    if (il < 0 || il >= (int) p.kv->layers.size() || v.tokens != p.rows || unsupported_feature(op)) {
         p.mismatch = true;
         return;
     }
     const layer_store & l = p.kv->layers[il];
-    keep(l, p, v, cp->ith, cp->nth);
+    store_new_cells(l, p, v, cp->ith, cp->nth);
     ggml_barrier(cp->threadpool);
 
     // With few tiles, a lone leaf above all, the heads of one KV head are handed out singly.
     const int tiles = (int) p.tiles.size(), kv = l.shape.heads;
-    const int split = tiles * kv < 2 * cp->nth ? v.per : 1;
+    const int split = tiles * kv < 2 * cp->nth ? v.queries_per_kv : 1;
     const int items = tiles * kv * split;
     for (int i; (i = p.next[il].fetch_add(1, std::memory_order_relaxed)) < items;) {
         const auto & t = p.tiles[i / (kv * split)];
-        int rest = i % (kv * split), rows = t.rows * v.per;
+        int rest = i % (kv * split), rows = t.rows * v.queries_per_kv;
         int h = rest / split, part = rest % split;
-        tile_rows(l, p, v, t, h, rows * part / split, rows * (part + 1) / split, w);
+        compute_tile(l, p, v, t, h, rows * part / split, rows * (part + 1) / split, w);
     }
-    if (cp->ith == 0) p.calls++;
+    if (cp->ith == 0) p.attention_calls++;
 }
 
-void plan::cut(int layers, int per) {
+void plan::make_tiles(int layers, int queries_per_kv) {
     rows = 0;
     tiles.clear();
-    const int step = std::max(1, ROWS / std::max(1, per));
+    const int step = std::max(1, ROWS / std::max(1, queries_per_kv));
     for (int s = 0; s < (int) segments.size(); s++) {
-        rows += segments[s].fresh;
-        for (int t = 0; t < segments[s].fresh; t += step)
-            tiles.push_back({s, t, std::min(step, segments[s].fresh - t)});
+        rows += segments[s].new_tokens;
+        for (int t = 0; t < segments[s].new_tokens; t += step)
+            tiles.push_back({s, t, std::min(step, segments[s].new_tokens - t)});
     }
     auto cost = [&](const tile & t) { return (int64_t) t.rows * segments[t.segment].length; };
     std::sort(tiles.begin(), tiles.end(), [&](const tile & a, const tile & b) {
-        return cost(a) != cost(b) ? cost(a) > cost(b) : a.segment != b.segment ? a.segment < b.segment : a.first < b.first;
+        if (cost(a) != cost(b)) return cost(a) > cost(b);
+        return a.segment != b.segment ? a.segment < b.segment : a.first < b.first;
     });
     if (!next) next.reset(new std::atomic<int>[layers]);
     for (int i = 0; i < layers; i++) next[i].store(0, std::memory_order_relaxed);
-    calls    = 0;
-    mismatch = false;
-    misread  = false;
+    attention_calls = 0;
+    mismatch        = false;
+    misread         = false;
 }
 
 }  // namespace paged

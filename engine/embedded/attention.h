@@ -14,8 +14,8 @@
 #include "simd.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace paged {
@@ -27,34 +27,38 @@ struct layer_shape {
     int dk = 0, dv = 0;  // head sizes of keys and values
     int heads = 0;       // KV heads
 
-    int dvp() const { return (dv + 15) / 16 * 16; }  // dv as the store pads it
+    int padded_dv() const { return (dv + 15) / 16 * 16; }  // dv as the store pads it
     size_t key_size() const { return (size_t) heads * dk * BLOCK; }  // halves of a block
-    size_t value_size() const { return (size_t) heads * dvp() * BLOCK; }
+    size_t value_size() const { return (size_t) heads * padded_dv() * BLOCK; }
 };
 
 // Bytes of a block over all layers.
 size_t block_bytes(const std::vector<layer_shape> & shapes);
 
+struct free_deleter {
+    void operator()(void * p) const { std::free(p); }
+};
+using halves = std::unique_ptr<simd::half[], free_deleter>;
+
 // Store of one layer. Keys stand transposed in their block, [block][head][dk][16], so that
 // 16 scores are computed side by side; values stand as they are, [block][head][16][dv].
 struct layer_store {
     layer_shape shape;
-    int dvp = 0;
-    simd::half * k = nullptr;
-    simd::half * v = nullptr;
+    halves keys, values;
 
-    simd::half * key(int block, int head) const { return k + ((size_t) block * shape.heads + head) * shape.dk * BLOCK; }
-    simd::half * value(int block, int head) const { return v + ((size_t) block * shape.heads + head) * dvp * BLOCK; }
+    simd::half * key(int block, int head) const {
+        return keys.get() + ((size_t) block * shape.heads + head) * shape.dk * BLOCK;
+    }
+    simd::half * value(int block, int head) const {
+        return values.get() + ((size_t) block * shape.heads + head) * shape.padded_dv() * BLOCK;
+    }
 };
 
-class store {
-  public:
-    store(const std::vector<layer_shape> & shapes, int blocks);
-    ~store();
-    store(const store &) = delete;
-    store & operator=(const store &) = delete;
-
+struct store {
+    int blocks;
     std::vector<layer_store> layers;
+
+    store(const std::vector<layer_shape> & shapes, int blocks);
 };
 
 struct block_ref {
@@ -66,14 +70,14 @@ struct block_ref {
 struct segment {
     const block_ref * path;
     int refs;
-    int length;  // sum of n
-    int first;   // row of its first new token in the batch
-    int fresh;   // new tokens
+    int length;      // sum of n
+    int first;       // row of its first new token in the batch
+    int new_tokens;
 };
 
 // What the kernel needs to know of the forward under way.
 struct plan {
-    enum mode { recording, attending } what = attending;
+    enum { recording, attending } mode = attending;
 
     store * kv = nullptr;
     std::vector<segment> segments;
@@ -88,16 +92,16 @@ struct plan {
     struct tile { int segment, first, rows; };
     std::vector<tile> tiles;
     std::unique_ptr<std::atomic<int>[]> next;
-    std::atomic<int> calls{0};
+    std::atomic<int> attention_calls{0};
     std::atomic<bool> mismatch{false};
     std::atomic<bool> misread{false};  // an op reads rearranged weights in a way that is not known
 
-    void cut(int layers, int heads_per_kv);
+    void make_tiles(int layers, int queries_per_kv);
 };
 
 // Notes the shape of an attention op in p, which records.
-void record(plan & p, const ggml_tensor * op);
+void record_attention(plan & p, const ggml_tensor * op);
 // This thread's share of an attention op; p.mismatch tells that it cannot be computed.
-void compute(plan & p, ggml_compute_params * cp, ggml_tensor * op);
+void attend(plan & p, ggml_compute_params * cp, ggml_tensor * op);
 
 }  // namespace paged

@@ -5,15 +5,17 @@
 
 namespace paged {
 
-// install puts the hook into ggml's CPU backend, to be called once.
-void install();
+// install_hook puts it into ggml's CPU backend, to be called once.
+void install_hook();
 
 // While it lives, ops are computed as p says. Forwards of all models in the process take
 // turns.
-class running {
+class forward_in_progress {
   public:
-    explicit running(plan * p);
-    ~running();
+    explicit forward_in_progress(plan * p);
+    ~forward_in_progress();
+    forward_in_progress(const forward_in_progress &) = delete;
+    forward_in_progress & operator=(const forward_in_progress &) = delete;
 };
 
 }  // namespace paged

@@ -51,7 +51,8 @@ struct column {
 static ggml_tensor * base(ggml_tensor * t) { return t && t->view_src ? t->view_src : t; }
 
 static bool weight(const ggml_tensor * t) {
-    return t && t->type == GGML_TYPE_Q8_0 && t->op == GGML_OP_NONE && t->buffer && ggml_backend_buffer_is_host(t->buffer) &&
+    return t && t->type == GGML_TYPE_Q8_0 && t->op == GGML_OP_NONE && t->buffer &&
+           ggml_backend_buffer_is_host(t->buffer) &&
            ggml_backend_buffer_get_usage(t->buffer) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 }
 
@@ -71,7 +72,7 @@ static bool known(const ggml_tensor * op, const ggml_tensor * w) {
     return matrix(w, GGML_TYPE_Q8_0) && ggml_is_contiguous(w) && w->ne[1] % ROWS == 0;
 }
 
-void matrices::see(const ggml_tensor * op) {
+void matrices::observe(const ggml_tensor * op) {
     for (int i = 0; i < GGML_MAX_SRC; i++) {
         ggml_tensor * w = base(op->src[i]);
         if (!weight(w)) continue;
@@ -80,7 +81,7 @@ void matrices::see(const ggml_tensor * op) {
     }
 }
 
-bool matrices::touches(const ggml_tensor * op) const {
+bool matrices::read_by(const ggml_tensor * op) const {
     for (int i = 0; i < GGML_MAX_SRC; i++)
         if (op->src[i] && op->src[i]->type == GGML_TYPE_Q8_0 && packed.count(base(op->src[i]))) return true;
     return false;
@@ -134,8 +135,8 @@ size_t matrices::work_size(const ggml_tensor * op) const {
 
 bool supported() {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
 }
 
 // Rounds n activations to Q8_0, as ggml does.
@@ -174,8 +175,10 @@ VNNI static void tile(const group & w, const column * x, int blocks, float * out
             }
         }
         const __m512 d = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) w.d[b]));
-        for (int c = 0; c < C; c++)
-            sum[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(part[c]), _mm512_mul_ps(d, _mm512_set1_ps(x[c * blocks + b].d)), sum[c]);
+        for (int c = 0; c < C; c++) {
+            const __m512 scale = _mm512_mul_ps(d, _mm512_set1_ps(x[c * blocks + b].d));
+            sum[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(part[c]), scale, sum[c]);
+        }
     }
     for (int c = 0; c < C; c++) _mm512_storeu_ps(out + c * stride, sum[c]);
 }
@@ -187,7 +190,9 @@ static void multiply(const ggml_compute_params * cp, ggml_tensor * op) {
     const ggml_tensor *w = op->src[0], *x = op->src[1];
     const int64_t blocks = w->ne[0] / BLOCK, n = x->ne[1], groups = w->ne[1] / ROWS;
     auto * columns = (column *) cp->wdata;
-    for (int64_t c = cp->ith; c < n; c += cp->nth) round_column((const float *) ((const char *) x->data + c * x->nb[1]), w->ne[0], columns + c * blocks);
+    for (int64_t c = cp->ith; c < n; c += cp->nth) {
+        round_column((const float *) ((const char *) x->data + c * x->nb[1]), w->ne[0], columns + c * blocks);
+    }
     ggml_barrier(cp->threadpool);
 
     const int64_t tiles = (n + TILE - 1) / TILE, stride = op->nb[1] / sizeof(float);
@@ -195,7 +200,8 @@ static void multiply(const ggml_compute_params * cp, ggml_tensor * op) {
         const group rows(w, g * ROWS);
         for (int64_t t = 0; t < tiles; t++) {  // of about the same width: one column alone waits for its own sums
             const int64_t c = n * t / tiles, wide = n * (t + 1) / tiles - c;
-            kernels[wide - 1](rows, columns + c * blocks, (int) blocks, (float *) op->data + c * stride + g * ROWS, stride);
+            float * out = (float *) op->data + c * stride + g * ROWS;
+            kernels[wide - 1](rows, columns + c * blocks, (int) blocks, out, stride);
         }
     }
 }

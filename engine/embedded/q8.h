@@ -22,15 +22,15 @@ bool supported();
 
 class matrices {
   public:
-    // Notes which Q8_0 weights op uses and how; op is one of the first forward.
-    void see(const ggml_tensor * op);
+    // Notes which Q8_0 weights op reads and how; op is one of the first forward.
+    void observe(const ggml_tensor * op);
     // Rearranges the weights that were seen and that only compute below reads.
     void pack();
 
     int count() const { return (int) packed.size(); }
     // Whether op reads a rearranged weight.
-    bool touches(const ggml_tensor * op) const;
-    // Computes op, which touches one; false if it cannot, and then nobody can.
+    bool read_by(const ggml_tensor * op) const;
+    // Computes op, which reads one; false if it cannot, and then nobody can.
     bool compute(ggml_compute_params * cp, ggml_tensor * op) const;
     // Bytes of cp->wdata that compute needs for op.
     size_t work_size(const ggml_tensor * op) const;

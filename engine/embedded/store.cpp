@@ -1,15 +1,14 @@
 #include "attention.h"
 
-#include <cstdlib>
 #include <new>
 
 namespace paged {
 
-static simd::half * reserve(size_t n) {
-    // calloc: pages that were never written cost no memory and read as zero.
-    void * p = calloc(n, sizeof(simd::half));
+// n halves. Pages of calloc that were never written cost no memory and read as zero.
+static halves allocate(size_t n) {
+    halves p((simd::half *) std::calloc(n, sizeof(simd::half)));
     if (!p) throw std::bad_alloc();
-    return (simd::half *) p;
+    return p;
 }
 
 size_t block_bytes(const std::vector<layer_shape> & shapes) {
@@ -18,25 +17,9 @@ size_t block_bytes(const std::vector<layer_shape> & shapes) {
     return n;
 }
 
-store::store(const std::vector<layer_shape> & shapes, int blocks) {
+store::store(const std::vector<layer_shape> & shapes, int n) : blocks(n) {
     layers.reserve(shapes.size());
-    try {
-        for (const auto & s : shapes) {
-            layer_store l;
-            l.shape = s;
-            l.dvp   = s.dvp();
-            layers.push_back(l);
-            layers.back().k = reserve(blocks * s.key_size());
-            layers.back().v = reserve(blocks * s.value_size());
-        }
-    } catch (...) {
-        for (auto & l : layers) { free(l.k); free(l.v); }
-        throw;
-    }
-}
-
-store::~store() {
-    for (auto & l : layers) { free(l.k); free(l.v); }
+    for (const auto & s : shapes) layers.push_back({s, allocate(n * s.key_size()), allocate(n * s.value_size())});
 }
 
 }  // namespace paged

@@ -20,7 +20,7 @@ func (m *model) pickThreads() int {
 	best, bestTime := 1, time.Duration(0)
 	for n := 1; ; n *= 2 {
 		n = min(n, runtime.NumCPU())
-		C.bridge_threads(m.c, C.int32_t(n))
+		C.bridge_set_threads(m.c, C.int32_t(n))
 		t := m.timeForward()
 		if bestTime == 0 || t < bestTime {
 			best, bestTime = n, t
@@ -29,7 +29,7 @@ func (m *model) pickThreads() int {
 			break
 		}
 	}
-	C.bridge_threads(m.c, C.int32_t(best))
+	C.bridge_set_threads(m.c, C.int32_t(best))
 	return best
 }
 
