@@ -16,52 +16,61 @@ const (
 )
 
 // parameter describes a field of sparkd.Policy. Its published value is each policy's, see
-// table; a modifier is not set where it is not given. Zero is in range wherever it is the
-// published value or that of a modifier, which it switches off.
+// table; a modifier, which every policy takes, is off where it is not given. Zero is in range
+// wherever it is the published value, and switches a modifier off.
 type parameter struct {
 	name        string
 	about       string
 	least, most float64        // of a number
 	form        *regexp.Regexp // of a text
-	modifier    bool           // every policy takes it
+	modifier    bool
 }
 
-const most = float64(sparkd.MaxLeaves)
+const (
+	mostLeaves = float64(sparkd.MaxLeaves)
+	mostSteps  = float64(sparkd.MaxDepth)
+)
 
-// parameters are in the order in which they are listed.
+// parameters are in the order in which they are listed. docs/policies.md and
+// api/openapi.json repeat what is said here; a test compares them.
 var parameters = []parameter{
-	{name: "roots", about: "M: trajectories begun", least: 1, most: most},
-	{name: "branch", about: "B: continuations at a fork", least: 1, most: most},
-	{name: "probability", about: "of a fork, per live leaf and round", most: 1},
-	{name: "picks", about: "how many leaves (random-k), steps (topk-entropy), nodes of every tree (expand-random), " +
-		"tokens of every tree (token-fork), pivots of every chain (pivot) or continuations (contrast) are picked at a time",
-		most: most},
-	{name: "iterations", about: "L: rounds of expansions after the chains have ended", most: 100},
-	{name: "entropy_base", about: "p of clamp(p + w ΔH), α of the paper's form", least: -1e6, most: 1e6},
-	{name: "entropy_weight", about: "w of clamp(p + w ΔH), β of the paper's form", least: -1e6, most: 1e6},
-	{name: "entropy_threshold", about: "τ: above 0 a leaf forks where α + β ΔH > τ, without a draw", most: 1e6},
-	{name: "entropy_aggregate", about: "sum or mean of the entropies of a step's first 20 tokens, in units of ln|V|",
-		form: regexp.MustCompile("^(" + aggregateSum + "|" + aggregateMean + ")$")},
-	{name: "penalty", about: "of every consecutive round with a fork (entropy-balanced), of every sibling (topk-entropy)",
-		most: 1e6},
-	{name: "root_slope", about: "β of the pre-monitor", least: -1e6, most: 1e6},
-	{name: "position_exponent", about: "γ of position^γ", most: 100},
-	{name: "return_threshold", about: "chains with at most this return failed", least: -1e12, most: 1e12},
+	{name: "roots", least: 1, most: mostLeaves,
+		about: "M: trajectories begun; 0, where it is published so, for the policy's own number"},
+	{name: "branch", least: 1, most: mostLeaves, about: "B: continuations at a fork"},
+	{name: "probability", most: 1, about: "p: chance of a fork, per live leaf and round"},
+	{name: "picks", most: mostLeaves,
+		about: "how many are picked at a time: live leaves (random-k), steps (topk-entropy), nodes or tokens of each " +
+			"chain's tree (expand-random, token-fork), pivots of a chain (pivot), continuations (contrast)"},
+	{name: "iterations", most: 100, about: "L: rounds of expansions after the chains have ended"},
+	{name: "entropy_base", least: -1e6, most: 1e6, about: "p of clamp(p + w·ΔH), α of α + β·ΔH > τ"},
+	{name: "entropy_weight", least: -1e6, most: 1e6, about: "w of clamp(p + w·ΔH), β of α + β·ΔH > τ"},
+	{name: "entropy_threshold", most: 1e6, about: "τ: above 0 a leaf forks where α + β·ΔH > τ, without a draw"},
+	{name: "entropy_aggregate", form: regexp.MustCompile("^(" + aggregateSum + "|" + aggregateMean + ")$"),
+		about: "sum or mean of the entropies of a step's first 20 tokens, in units of ln|V|"},
+	{name: "penalty", most: 1e6,
+		about: "of each consecutive round with a fork (entropy-balanced), of each sibling (topk-entropy)"},
+	{name: "root_slope", least: -1e6, most: 1e6, about: "β of the pre-monitor"},
+	{name: "position_exponent", most: 100, about: "γ of position^γ"},
+	{name: "return_threshold", least: -1e12, most: 1e12, about: "chains with at most this return failed"},
 
-	{name: "max_depth", about: "no forks at or beyond this depth", least: 1, most: sparkd.MaxDepth, modifier: true},
-	{name: "max_forks_node", about: "most continuations of a node beyond its first", least: 1, most: most, modifier: true},
-	{name: "max_forks_path", about: "most forks between the opening and a leaf", least: 1, most: sparkd.MaxDepth,
-		modifier: true},
-	{name: "cool_down", about: "steps of a path after a fork that do not fork", least: 1, most: sparkd.MaxDepth,
-		modifier: true},
-	{name: "top_up", about: "where no leaf is live and places are left: a fresh root", modifier: true},
-	{name: "fallback", about: "where no leaf is live and places are left: finished paths are cut and grown anew",
-		modifier: true},
-	{name: "stop_equal", about: "no new leaves once so many have ended, all with one return", least: 2, most: most,
-		modifier: true},
-	{name: "tag", about: "name, without brackets, of the tag that marks doubt in prompts and answers; " +
-		"spark and best-of fork at it", form: regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,31}$`), modifier: true},
-	{name: "fold_case", about: "ignore case in tags", modifier: true},
+	{name: "max_depth", modifier: true, least: 1, most: mostSteps, about: "no forks at or beyond this depth"},
+	{name: "max_forks_node", modifier: true, least: 1, most: mostLeaves,
+		about: "at most so many continuations of a node beyond its first"},
+	{name: "max_forks_path", modifier: true, least: 1, most: mostSteps,
+		about: "at most so many forks between the opening and a leaf"},
+	{name: "cool_down", modifier: true, least: 1, most: mostSteps,
+		about: "after a fork, so many steps of the path do not fork; what is expanded later keeps the distance too"},
+	{name: "top_up", modifier: true, about: "where no leaf is live and places are left: one fresh root (ARPO)"},
+	{name: "fallback", modifier: true,
+		about: "where no leaf is live and places are left: finished paths, drawn, are cut at a drawn step and continued " +
+			"from there, as many as there are places (TreePO)"},
+	{name: "stop_equal", modifier: true, least: 2, most: mostLeaves,
+		about: "once so many leaves have ended, all with one return, nothing new is begun; " +
+			"live leaves grow to their end"},
+	{name: "tag", modifier: true, form: regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,31}$`),
+		about: "name, without brackets, of the tag that marks doubt in prompts and answers; " +
+			"spark and best-of fork at it"},
+	{name: "fold_case", modifier: true, about: "ignore case in tags"},
 }
 
 // of returns the field of p that holds the parameter: a pointer, nil where it is not given.

@@ -2,8 +2,6 @@ package branching
 
 import (
 	"fmt"
-	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -24,25 +22,6 @@ func TestNewPolicy(t *testing.T) {
 	for _, known := range PolicyNames() {
 		if !strings.Contains(e.Remedy, known) {
 			t.Errorf("%q does not list %s", e.Remedy, known)
-		}
-	}
-}
-
-// TestDocs: the page of policies has every policy and every parameter.
-func TestDocs(t *testing.T) {
-	b, err := os.ReadFile("../docs/policies.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range PolicyNames() {
-		if !strings.Contains(string(b), "`"+name+"`") {
-			t.Errorf("docs/policies.md lacks the policy %s", name)
-		}
-	}
-	for f := range reflect.TypeFor[sparkd.Policy]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !strings.Contains(string(b), "`"+name+"`") && name != "name" {
-			t.Errorf("docs/policies.md lacks the parameter %s", name)
 		}
 	}
 }

@@ -17,8 +17,8 @@ func request(p sparkd.Policy) sparkd.Spec {
 	return s
 }
 
-// asJSON writes a policy as requests and answers have it.
-func asJSON(t *testing.T, p sparkd.Policy) string {
+// asJSON writes a policy as requests and answers have it, and other things alike.
+func asJSON(t *testing.T, p any) string {
 	t.Helper()
 	b, err := json.Marshal(p)
 	if err != nil {
