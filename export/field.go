@@ -2,7 +2,6 @@ package export
 
 import (
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,13 +65,11 @@ func (fs fields[T]) typ() reflect.Type {
 			column += ",optional"
 		}
 		tag := "json:" + strconv.Quote(key) + " parquet:" + strconv.Quote(column) + " about:" + strconv.Quote(f.about)
-		columns[i] = reflect.StructField{Name: exported(f.name), Type: t, Tag: reflect.StructTag(tag)}
+		name := strings.ToUpper(f.name[:1]) + f.name[1:] // one that packages for JSON and Parquet see
+		columns[i] = reflect.StructField{Name: name, Type: t, Tag: reflect.StructTag(tag)}
 	}
 	return reflect.StructOf(columns)
 }
-
-// exported makes the name of a field one that packages for JSON and Parquet see.
-func exported(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 // on returns the fields of a U as those of a T that leads to one.
 func on[T, U any](to func(T) U, of fields[U]) fields[T] {
@@ -86,6 +83,3 @@ func on[T, U any](to func(T) U, of fields[U]) fields[T] {
 	}
 	return out
 }
-
-// join puts fields one behind the other.
-func join[T any](of ...fields[T]) fields[T] { return slices.Concat(of...) }

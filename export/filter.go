@@ -1,7 +1,8 @@
 package export
 
 import (
-	"slices"
+	"iter"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -9,44 +10,38 @@ import (
 )
 
 // Filter keeps trees and trajectories of a kind. Its zero value keeps all. Trajectories
-// are filtered once they have been compared with all of their group.
+// are filtered once they have been compared with all of their group. Tags name the keys of
+// conditions.
 type Filter struct {
-	Rollout       string         // of trees
-	Env           string         // of trees
-	Split         string         // of trees
-	Task          string         // of trees: "env/split/index"
-	PolicyVersion string         // of trees: it sampled every step
-	Mixed         *bool          // of groups: their returns differ
-	Outcome       sparkd.Outcome // of trajectories
-	Success       *bool          // of trajectories
-	MinReward     *float64       // of trajectories: least return, in the environment's unit
+	Rollout       string         `filter:"rollout"`        // of trees
+	Env           string         `filter:"env"`            // of trees
+	Split         string         `filter:"split"`          // of trees
+	Task          string         `filter:"task"`           // of trees: "env/split/index"
+	PolicyVersion string         `filter:"policy_version"` // of trees: it sampled every step
+	Mixed         *bool          `filter:"mixed"`          // of groups: their returns differ
+	Outcome       sparkd.Outcome `filter:"outcome"`        // of trajectories
+	Success       *bool          `filter:"success"`        // of trajectories
+	MinReward     *float64       `filter:"min_reward"`     // of trajectories: least return, in the environment's unit
 }
 
-// filterKey is a key of a condition and where its value is kept: *string, *sparkd.Outcome,
+// conditions ranges over the keys and where their values are: *string, *sparkd.Outcome,
 // **bool or **float64.
-type filterKey struct {
-	name string
-	at   func(*Filter) any
-}
-
-var filterKeys = []filterKey{
-	{"rollout", func(f *Filter) any { return &f.Rollout }},
-	{"env", func(f *Filter) any { return &f.Env }},
-	{"split", func(f *Filter) any { return &f.Split }},
-	{"task", func(f *Filter) any { return &f.Task }},
-	{"policy_version", func(f *Filter) any { return &f.PolicyVersion }},
-	{"mixed", func(f *Filter) any { return &f.Mixed }},
-	{"outcome", func(f *Filter) any { return &f.Outcome }},
-	{"success", func(f *Filter) any { return &f.Success }},
-	{"min_reward", func(f *Filter) any { return &f.MinReward }},
-}
-
-func filterNames() []string {
-	names := make([]string, len(filterKeys))
-	for i := range filterKeys {
-		names[i] = filterKeys[i].name
+func (f *Filter) conditions() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for field, at := range reflect.ValueOf(f).Elem().Fields() {
+			if !yield(field.Tag.Get("filter"), at.Addr().Interface()) {
+				return
+			}
+		}
 	}
-	return names
+}
+
+func filterKeys() []string {
+	var keys []string
+	for key := range new(Filter).conditions() {
+		keys = append(keys, key)
+	}
+	return keys
 }
 
 var outcomes = []string{string(sparkd.OutcomeSuccess), string(sparkd.OutcomeFailure),
@@ -79,27 +74,29 @@ func ParseFilter(text string) (Filter, error) {
 
 func (f *Filter) set(key, value string) (err error) {
 	field := "filter." + key
-	i := slices.IndexFunc(filterKeys, func(k filterKey) bool { return k.name == key })
-	if i < 0 {
-		return sparkd.Invalid(field, "filters are "+strings.Join(filterNames(), ", "), "unknown filter")
-	}
-	switch at := filterKeys[i].at(f).(type) {
-	case *string:
-		*at = value
-		if key == "task" {
-			err = checkTask(field, value)
+	for name, at := range f.conditions() {
+		if name != key {
+			continue
 		}
-	case *sparkd.Outcome:
-		*at = sparkd.Outcome(value)
-		err = oneOf(field, value, outcomes)
-	case **bool:
-		*at = new(bool)
-		**at, err = readBool(field, value)
-	case **float64:
-		*at = new(float64)
-		**at, err = readFloat(field, value)
+		switch at := at.(type) {
+		case *string:
+			*at = value
+			if key == "task" {
+				err = checkTask(field, value)
+			}
+		case *sparkd.Outcome:
+			*at = sparkd.Outcome(value)
+			err = oneOf(field, value, outcomes)
+		case **bool:
+			*at = new(bool)
+			**at, err = readBool(field, value)
+		case **float64:
+			*at = new(float64)
+			**at, err = readFloat(field, value)
+		}
+		return err
 	}
-	return err
+	return sparkd.Invalid(field, "filters are "+strings.Join(filterKeys(), ", "), "unknown filter")
 }
 
 func checkTask(field, value string) error {
@@ -115,9 +112,9 @@ func checkTask(field, value string) error {
 // String is what ParseFilter reads.
 func (f *Filter) String() string {
 	var conditions []string
-	for _, k := range filterKeys {
+	for key, at := range f.conditions() {
 		value := ""
-		switch at := k.at(f).(type) {
+		switch at := at.(type) {
 		case *string:
 			value = *at
 		case *sparkd.Outcome:
@@ -132,7 +129,7 @@ func (f *Filter) String() string {
 			}
 		}
 		if value != "" {
-			conditions = append(conditions, k.name+"="+value)
+			conditions = append(conditions, key+"="+value)
 		}
 	}
 	return strings.Join(conditions, ",")

@@ -24,7 +24,7 @@ func (p *Parameter) Set(o *Options, value string) error { return p.set(o, p.Name
 // estimators.
 func Parameters() []Parameter {
 	d := DefaultOptions()
-	keys, most := strings.Join(filterNames(), ", "), strconv.Itoa(d.Pairs.Most)
+	keys, most := strings.Join(filterKeys(), ", "), strconv.Itoa(d.Pairs.Most)
 	list := []Parameter{
 		{"format", "`form` of the lines: " + choice(Formats(), d.Format), false,
 			into(readText, func(o *Options) *string { return &o.Format })},

@@ -1,13 +1,17 @@
 package export
 
-import "sparkd"
+import (
+	"slices"
+
+	"sparkd"
+)
 
 // rowsFormat has a step of a trajectory as a training sample. Unless dedupe is "copies" a
 // step that several trajectories share is one row, and the fields said to be of the
 // trajectory are means over them; a row can then be a part of a step, see offset.
 var rowsFormat = format{
 	name: "rows", about: "one step, as SPARK trains on it",
-	lines: steps(join(
+	lines: steps(slices.Concat(
 		on((*row).credited, treeNames),
 		fields[*row]{
 			{"traj_uid", uid((*row).trajectory), `the trajectory, "tree:leaf"; merged: the first of them`},

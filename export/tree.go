@@ -2,6 +2,7 @@ package export
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 
 	"sparkd"
@@ -11,7 +12,7 @@ import (
 // trajectory is the concatenation of tokens along its path.
 var treeFormat = format{
 	name: "tree", about: "one tree, every node once",
-	lines: wholeTrees(join(treeNames, fields[*creditedTree]{
+	lines: wholeTrees(slices.Concat(treeNames, fields[*creditedTree]{
 		{"goal", text(func(t *creditedTree) string { return t.Goal }), "the task in words"},
 		{"seed", seed, "of the tree"},
 		{"state", text(func(t *creditedTree) sparkd.TreeState { return t.State }), `"done", "failed" or "canceled"`},
@@ -70,7 +71,7 @@ func (t *creditedTree) nodes() []treeNode {
 	return nodes
 }
 
-var nodeFields = join(
+var nodeFields = slices.Concat(
 	fields[treeNode]{
 		{"id", integer(func(n treeNode) int { return n.ID }), "index in nodes"},
 		{"parent", integer(func(n treeNode) int { return n.Parent }), "-1 for node 0"},
