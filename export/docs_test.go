@@ -51,11 +51,27 @@ func TestDocumented(t *testing.T) {
 	for _, format := range []string{"rows", "tree", "verl"} {
 		example := DefaultOptions()
 		example.Format = format
-		lines := strings.SplitAfter(string(export(t, example, []*sparkd.Tree{toy()})), "\n")
-		if !strings.Contains(page, lines[0]) {
-			t.Errorf("docs/export.md lacks the example of %s, which is now:\n\n%s", format, lines[0])
+		line, _, _ := strings.Cut(string(export(t, example, []*sparkd.Tree{toy()})), "\n")
+		if want := "```json\n" + wrapped(line) + "```\n"; !strings.Contains(page, want) {
+			t.Errorf("docs/export.md lacks the example of %s, which is now:\n\n%s", format, want)
 		}
 	}
+}
+
+// wrapped breaks a line of JSON behind commas, for a page.
+func wrapped(line string) string {
+	const width = 120
+	var page strings.Builder
+	column := 0
+	for item := range strings.SplitAfterSeq(line, ",") {
+		if column > 0 && column+len(item) > width {
+			page.WriteByte('\n')
+			column = 0
+		}
+		page.WriteString(item)
+		column += len(item)
+	}
+	return page.String() + "\n"
 }
 
 const tableHead = "| field | type | what it is |\n|---|---|---|\n"

@@ -158,7 +158,8 @@ func apply(t *sparkd.Tree, leaves []int, answers []answer) (*sparkd.Tree, error)
 			}
 			if given[n.ID] && r != n.Reward {
 				return nil, invalid(oneReward,
-					"tree %s: the rule gave step %d, which trajectories share, rewards of %v and %v", t.ID, n.ID, n.Reward, r)
+					"tree %s: the rule gave step %d, which trajectories share, rewards of %v and %v",
+					t.ID, n.ID, n.Reward, r)
 			}
 			n.Reward, given[n.ID] = r, true
 		}
