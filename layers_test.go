@@ -60,7 +60,7 @@ store/storetest: internal/sparse
 export: . branching/advantage
 export/fixture: export export/exporttest
 export/exporttest: .
-export/reward: . internal/procgroup
+export/reward: . internal/excerpt internal/jsonlines
 
 api: . export internal/loopback
 api/client: . api

@@ -5,9 +5,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 )
 
 // trajectory is a line that the rule reads.
@@ -94,13 +94,13 @@ func parse(line []byte, t *sparkd.Tree, leaf int) (answer, error) {
 	}
 	if err := json.Unmarshal(line, &a); err != nil {
 		return a, invalid(protocol+"; numbers must be finite",
-			"the rule wrote what cannot be read (%v): %s", err, quote(line))
+			"the rule wrote what cannot be read (%v): %s", err, excerpt.Line(line))
 	}
 	id := uid(t, leaf)
 	switch {
 	case a.ID != id:
 		return a, invalid(protocol+", in the same order",
-			"the rule answered %s where %q is next", quote([]byte(a.ID)), id)
+			"the rule answered %s where %q is next", excerpt.Line([]byte(a.ID)), id)
 	case a.Reward == nil && a.Rewards == nil:
 		return a, invalid(protocol, "the rule gave %q neither reward nor rewards", id)
 	case a.Rewards != nil:
@@ -165,13 +165,4 @@ func apply(t *sparkd.Tree, leaves []int, answers []answer) (*sparkd.Tree, error)
 		}
 	}
 	return &out, nil
-}
-
-// quote shows the beginning of a line in an error.
-func quote(line []byte) string {
-	const most = 200
-	if len(line) > most {
-		return strconv.Quote(strings.ToValidUTF8(string(line[:most]), "")) + "…"
-	}
-	return strconv.Quote(string(line))
 }

@@ -94,7 +94,7 @@ func (s *Scorer) insist(ctx context.Context, t *sparkd.Tree, leaves []int) ([]an
 			return answers, nil
 		}
 		if s.p != nil {
-			s.p.kill()
+			s.p.End(0)
 			s.p = nil
 		}
 		if err := errors.Join(ctx.Err(), s.ctx.Err()); err != nil {

@@ -17,7 +17,8 @@ var ErrTooLarge = errors.New("the answer is larger than its limit")
 func Bounded(host, token string, most int64, through http.RoundTripper) http.RoundTripper {
 	if through == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.IdleConnTimeout = 2 * time.Second // uvicorn and llama-server close after 5, maybe while a request is on its way
+		// uvicorn and llama-server close after 5, maybe while a request is on its way
+		t.IdleConnTimeout = 2 * time.Second
 		t.MaxIdleConnsPerHost = 64
 		through = t
 	}

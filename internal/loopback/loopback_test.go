@@ -8,7 +8,8 @@ func TestIs(t *testing.T) {
 		"::ffff:127.0.0.1": true, "[::ffff:127.0.0.1]": true,
 
 		"": false, "0.0.0.0": false, "::": false, "[::]": false, "192.168.1.2": false, "trainer": false,
-		"localhost.": false, "localhost.example": false, "127.0.0.1.example": false, "127.1": false, "2130706433": false,
+		"localhost.": false, "localhost.example": false, "127.0.0.1.example": false,
+		"127.1": false, "2130706433": false,
 		"0127.0.0.1": false, "[127.0.0.1]": false, "[::1": false, "::1]": false, "]::1[": false, "[[::1]]": false,
 		"::1%lo": false, "[localhost]": false, "127.0.0.1:80": false, " localhost": false, "[]": false,
 	} {
