@@ -22,11 +22,12 @@ branching/advantage: .
 branching/measure: .
 bundled: .
 prefixcache: .
-sampler: . branching prefixcache
+sampler: . branching internal/settings prefixcache
 coldstart: . env env/alfworld internal/httpclient sampler
 
 engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/remote engine/sglang engine/vllm
-engine/embedded: . prefixcache
+	internal/settings
+engine/embedded: . internal/settings prefixcache
 engine/embedded/gguftest:
 engine/remote: . internal/httpclient internal/loopback prefixcache
 engine/generic: . engine/remote
@@ -37,7 +38,7 @@ engine/pool: . internal/httpclient prefixcache
 engine/ollama: . engine/remote internal/httpclient
 engine/enginetest: .
 
-env: . env/agentgym env/alfworld env/mcp env/openenv env/session env/worker
+env: . env/agentgym env/alfworld env/mcp env/openenv env/session env/worker internal/settings
 env/alfworld: . internal/suggest
 env/worker: . internal/excerpt internal/jsonlines internal/suggest
 env/openenv: . env/connector
@@ -52,20 +53,21 @@ internal/httpclient: . internal/excerpt
 internal/jsonlines: internal/excerpt internal/procgroup
 internal/loopback:
 internal/procgroup:
+internal/settings: .
 internal/sparse:
 internal/suggest:
 
-store: . internal/sparse
+store: . internal/settings internal/sparse
 store/storetest: internal/sparse
 export: . branching/advantage
 export/fixture: export export/exporttest
 export/exporttest: .
 export/reward: . internal/excerpt internal/jsonlines
 
-api: . export internal/loopback
+api: . export internal/loopback internal/settings
 api/client: . api
 daemon: . api branching branching/advantage bundled daemon/schedule engine engine/embedded env env/session
-	export internal/loopback internal/suggest sampler store
+	export internal/settings internal/suggest sampler store
 daemon/schedule:
 daemon/daemontest: .
 bench:

@@ -16,6 +16,7 @@ import (
 	"sparkd/api"
 	"sparkd/api/client"
 	"sparkd/branching"
+	"sparkd/internal/settings"
 )
 
 // overTCP serves f on a free port of this machine.
@@ -25,6 +26,7 @@ func overTCP(t *testing.T, f *fake, o api.Options) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	settings.Fill(settings.Of("api", &o))
 	o.Logger = zerolog.New(zerolog.NewTestWriter(t))
 	s, err := api.NewServer(f, o)
 	if err != nil {

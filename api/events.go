@@ -83,6 +83,10 @@ func (s *Server) eventPage(r *request, after uint64, rollout string) error {
 	return r.reply(fasthttp.StatusOK, answer)
 }
 
+// heartbeat is the silence after which an event stream sends a comment: what finds clients
+// that left, well within the minute or so after which proxies drop a silent connection.
+const heartbeat = 10 * time.Second
+
 // follower writes the event log to one client. It reads the stored log only as fast as
 // the client reads the stream, so a slow client costs nothing but its connection.
 type follower struct {
@@ -96,7 +100,7 @@ func (f *follower) follow(out io.Writer) error {
 	s := f.server
 	wake, unsubscribe := s.backend.Subscribe() // before the first read, so that nothing is missed
 	defer unsubscribe()
-	beat := time.NewTicker(s.options.Heartbeat)
+	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	w := bufio.NewWriterSize(out, 16<<10)
 	fmt.Fprintf(w, "retry: 1000\n\n") // bufio keeps the error for Flush

@@ -2,79 +2,55 @@ package api
 
 import (
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"sparkd"
 	"sparkd/internal/loopback"
+	"sparkd/internal/settings"
 )
 
-// Options configure a Server. A zero field takes the value of DefaultOptions.
+// Options configure a Server: the section [api] of the configuration.
 type Options struct {
-	Listen string // the address that will be served; decides whether a token is demanded
-	Token  string // bearer token; "" for none
+	Listen    string `toml:"listen" default:"127.0.0.1:8787"` // the address that will be served
+	Token     string `toml:"token" secret:"true"`             // bearer token; see BearerToken
+	TokenFile string `toml:"token_file"`                      // that holds the token, instead
 
-	MaxBody     int // bytes of a request's body
-	Connections int // open connections; more are turned away with 503
-	Streams     int // of them, exports and event streams
+	MaxBody     int64 `toml:"max_body" default:"1MiB" range:"1KiB..1GiB"`    // of a request
+	Connections int   `toml:"connections" default:"1024" range:"1..1000000"` // open; more are turned away with 503
+	Streams     int   `toml:"streams" default:"64" range:"1..1000000"`       // of them, exports and event streams
 
-	ReadTimeout    time.Duration // to receive a request, headers and body
-	IdleTimeout    time.Duration // between two requests of a connection
-	WriteTimeout   time.Duration // for a client to take one write of the answer
-	RequestTimeout time.Duration // to answer a request that is no stream
-	Heartbeat      time.Duration // between comments on a silent event stream
+	// To receive a request, headers and body; for a client to take one write of the
+	// answer; to answer a request that is no stream.
+	ReadTimeout    time.Duration `toml:"read_timeout" default:"30s" range:">0"`
+	WriteTimeout   time.Duration `toml:"write_timeout" default:"30s" range:">0"`
+	RequestTimeout time.Duration `toml:"request_timeout" default:"30s" range:">0"`
 
 	Logger zerolog.Logger
 }
 
-// DefaultOptions serves the local machine.
-func DefaultOptions() Options {
-	return Options{
-		Listen:         "127.0.0.1:8787",
-		MaxBody:        1 << 20,
-		Connections:    1024,
-		Streams:        64,
-		ReadTimeout:    30 * time.Second,
-		IdleTimeout:    2 * time.Minute,
-		WriteTimeout:   30 * time.Second,
-		RequestTimeout: 30 * time.Second,
-		Heartbeat:      10 * time.Second,
-		Logger:         zerolog.Nop(),
+// BearerToken returns the token that requests must carry, read from its file where one is
+// named; "" for none.
+func (o *Options) BearerToken() (string, error) {
+	if o.TokenFile == "" {
+		return o.Token, nil
 	}
+	return settings.ReadSecret("api.token_file", o.TokenFile)
 }
 
-func (o Options) withDefaults() Options {
-	d := DefaultOptions()
-	orDefault(&o.Listen, d.Listen)
-	orDefault(&o.MaxBody, d.MaxBody)
-	orDefault(&o.Connections, d.Connections)
-	orDefault(&o.Streams, d.Streams)
-	orDefault(&o.ReadTimeout, d.ReadTimeout)
-	orDefault(&o.IdleTimeout, d.IdleTimeout)
-	orDefault(&o.WriteTimeout, d.WriteTimeout)
-	orDefault(&o.RequestTimeout, d.RequestTimeout)
-	orDefault(&o.Heartbeat, d.Heartbeat)
-	return o
-}
-
-func orDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
-}
-
-// validate refuses an address that other machines can reach without a token.
-func (o *Options) validate() error {
-	host, _, err := net.SplitHostPort(o.Listen)
-	if err != nil {
-		return sparkd.Invalid("api.listen", `write host:port, for example "127.0.0.1:8787"`,
+// Validate refuses an address that other machines can reach without a token.
+func (o *Options) Validate(string) (faults settings.Faults) {
+	host, port, err := net.SplitHostPort(o.Listen)
+	if _, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil {
+		faults.Add("api.listen", `write host:port, for example "127.0.0.1:8787"; port 0 takes a free one`,
 			"cannot listen on %q", o.Listen)
-	}
-	if o.Token == "" && !loopback.Is(host) {
-		return sparkd.Invalid("api.token", "set api.token_file (or api.token), or listen on 127.0.0.1",
+	} else if o.Token == "" && o.TokenFile == "" && !loopback.Is(host) {
+		faults.Add("api.token", "set api.token_file (or api.token), or listen on 127.0.0.1",
 			"%q can be reached from other machines and no token is set", o.Listen)
 	}
-	return nil
+	if o.Token != "" && o.TokenFile != "" {
+		faults.Add("api.token_file", "set one of api.token and api.token_file", "both are set")
+	}
+	return faults
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"sparkd/api"
+	"sparkd/internal/settings"
 )
 
 // TestMain starts fasthttp's process-wide clock outside of every synctest bubble.
@@ -56,6 +57,7 @@ func (l *logBuffer) String() string {
 func serve(t testing.TB, b api.Backend, o api.Options) *served {
 	t.Helper()
 	s := &served{t: t, ln: fasthttputil.NewInmemoryListener(), log: &logBuffer{}, ended: make(chan error, 1)}
+	settings.Fill(settings.Of("api", &o))
 	o.Logger = zerolog.New(s.log)
 	var err error
 	if s.server, err = api.NewServer(b, o); err != nil {

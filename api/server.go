@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sparkd"
+	"sparkd/internal/settings"
 )
 
 // Server serves a Backend over HTTP.
@@ -34,13 +35,21 @@ type Server struct {
 	listeners []*listener
 }
 
+// idleTimeout is how long a connection may wait for its next request: longer than a trainer
+// pauses between two, and short enough for clients that left without a word.
+const idleTimeout = 2 * time.Minute
+
 // NewServer returns a server of b. It refuses, with an error that names api.token, an
 // Options.Listen that other machines can reach when there is no token.
 func NewServer(b Backend, o Options) (*Server, error) {
-	o = o.withDefaults()
-	if err := o.validate(); err != nil {
+	if err := settings.Check("api", &o).Err(); err != nil {
 		return nil, err
 	}
+	token, err := o.BearerToken()
+	if err != nil {
+		return nil, err
+	}
+	o.Token, o.TokenFile = token, ""
 	s := &Server{
 		backend: b,
 		options: o,
@@ -55,10 +64,10 @@ func NewServer(b Backend, o Options) (*Server, error) {
 		Name:                         "sparkd",
 		Handler:                      s.serve,
 		ErrorHandler:                 s.refuse,
-		MaxRequestBodySize:           o.MaxBody,
+		MaxRequestBodySize:           int(o.MaxBody),
 		Concurrency:                  o.Connections + 1, // the listener turns away first
 		ReadTimeout:                  o.ReadTimeout,
-		IdleTimeout:                  o.IdleTimeout,
+		IdleTimeout:                  idleTimeout,
 		ReadBufferSize:               16 << 10, // also the limit of a request's headers
 		CloseOnShutdown:              true,
 		DisablePreParseMultipartForm: true,

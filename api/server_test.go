@@ -14,6 +14,7 @@ import (
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/internal/settings"
 )
 
 func TestListenNeedsToken(t *testing.T) {
@@ -32,7 +33,9 @@ func TestListenNeedsToken(t *testing.T) {
 		{"127.0.0.1", "", "api.listen"},
 	}
 	for _, test := range tests {
-		_, err := api.NewServer(newFake(), api.Options{Listen: test.listen, Token: test.token})
+		o := settings.Default[api.Options]()
+		o.Listen, o.Token = test.listen, test.token
+		_, err := api.NewServer(newFake(), o)
 		e := sparkd.AsError(err)
 		if (e == nil) != (test.field == "") || e != nil && (e.Field != test.field || e.Remedy == "") {
 			t.Errorf("%s with token %q: %v", test.listen, test.token, err)

@@ -19,6 +19,7 @@ import (
 	"sparkd/engine/llamaserver"
 	"sparkd/engine/remote"
 	"sparkd/engine/vllm"
+	"sparkd/internal/settings"
 )
 
 // contender is one way to have a workload sampled. It begins with an empty cache each time.
@@ -112,8 +113,9 @@ func inMemory(t *testing.T) string {
 }
 
 func beginEmbedded(t *testing.T, file string) (*replay, func() float64) {
-	e, err := embedded.Open(t.Context(), embedded.Options{Model: file, Threads: threads, PrefixCache: true,
-		Cells: slots * slotContext})
+	o := settings.Default[embedded.Options]()
+	o.Model, o.Threads, o.Cells = file, threads, slots*slotContext
+	e, err := embedded.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"sparkd/api/client"
 	"sparkd/env/alfworld"
 	session "sparkd/env/session"
+	"sparkd/internal/settings"
 )
 
 // overHTTP measures sessions: sparkd's own server and client on this machine, both in
@@ -58,7 +59,7 @@ func serve(t *testing.T, b api.Backend) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := api.NewServer(b, api.Options{})
+	server, err := api.NewServer(b, settings.Default[api.Options]())
 	if err != nil {
 		t.Fatal(err)
 	}

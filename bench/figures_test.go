@@ -36,6 +36,7 @@ func published(maxSteps, maxTokens int) *sparkd.Spec {
 // grow grows a tree for each of the tasks from on, parallel at a time.
 func grow(t *testing.T, d sampler.Deps, spec *sparkd.Spec, from, count, parallel int) []*sparkd.Tree {
 	t.Helper()
+	d.SampleTimeout, d.EnvTimeout = 10*time.Minute, time.Minute
 	trees := make([]*sparkd.Tree, count)
 	slots := make(chan struct{}, parallel)
 	var wg sync.WaitGroup

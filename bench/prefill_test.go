@@ -10,6 +10,7 @@ import (
 	"sparkd/bench"
 	"sparkd/engine/embedded"
 	"sparkd/env/alfworld"
+	"sparkd/internal/settings"
 	"sparkd/sampler"
 )
 
@@ -23,7 +24,9 @@ func short(maxSteps int) *sparkd.Spec {
 
 func player(t *testing.T, share bool) (*embedded.Engine, sampler.Deps) {
 	t.Helper()
-	e, err := embedded.Open(t.Context(), embedded.Options{Model: bench.Model(t), PrefixCache: share, Cells: 65536})
+	o := settings.Default[embedded.Options]()
+	o.Model, o.PrefixCache, o.Cells = bench.Model(t), share, 65536
+	e, err := embedded.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,14 @@ import (
 	"sparkd"
 	"sparkd/bench"
 	"sparkd/export"
+	"sparkd/internal/settings"
 	"sparkd/sampler"
 	"sparkd/store"
 )
 
 func openStore(t *testing.T, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(dir, store.Options{Sync: store.SyncRound})
+	s, err := store.Open(dir, settings.Default[store.Options]())
 	if err != nil {
 		t.Fatal(err)
 	}

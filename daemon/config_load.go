@@ -1,18 +1,14 @@
 package daemon
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
-
 	"sparkd"
 	"sparkd/env"
+	"sparkd/internal/settings"
 	"sparkd/internal/suggest"
 )
 
@@ -21,83 +17,59 @@ import (
 type Loaded struct {
 	Config  Config
 	Sources map[string]string // by key, "daemon.trees"
+	// Warnings are about settings that are gone, and change nothing.
+	Warnings []*sparkd.Error
+}
+
+// gone are the settings of older versions that nobody needed, and what holds instead. One
+// that is still set is no fault, so that a daemon starts with its old file.
+var gone = map[string]string{
+	"api.heartbeat":    "a silent event stream sends a comment every 10 s",
+	"api.idle_timeout": "a connection may wait 2 minutes for its next request",
+	"engine.chunk":     "a forward in which continuations decode takes 256 prompt tokens at most",
+	"engine.queue":     "1024 requests may wait for cells, and further ones block",
+}
+
+// envSection holds one section for each environment.
+const envSection = "env"
+
+// loader gathers a configuration and what is wrong with it.
+type loader struct {
+	Loaded
+	file     file
+	settings []settings.Setting // those of Config
+	faults   settings.Faults
 }
 
 // Load reads the configuration: defaults, then the file at path ("" for none), then
 // the environment variables SPARKD_SECTION_KEY, then the flags ("daemon.trees" →
 // "16"); the later one wins. Its error joins one *sparkd.Error for each fault found.
 func Load(path string, environ []string, flags map[string]string) (Loaded, error) {
-	l := Loaded{Config: Default(), Sources: map[string]string{}}
-	file, faults := readFile(path)
-	l.declare(file, flags)
-	keys := keysOf(&l.Config)
-	for _, k := range keys {
-		l.Sources[k.String()] = "default"
+	l := &loader{Loaded: Loaded{Sources: map[string]string{}}}
+	var err *sparkd.Error
+	if l.file, err = readFile(path); err != nil {
+		l.faults = append(l.faults, err)
 	}
-	faults = append(faults, l.assignFile(file, keys)...)
-	faults = append(faults, l.readEnv(environ, keys)...)
-	faults = append(faults, l.readFlags(flags, keys)...)
-	if len(faults) == 0 {
-		faults = l.Config.Validate()
-	}
-	errs := make([]error, len(faults))
-	for i, f := range faults {
-		errs[i] = f
-	}
-	return l, errors.Join(errs...)
-}
-
-// file is a decoded configuration file.
-type file struct {
-	path, text string
-	sections   map[string]map[string]any // by section; an environment's is "env.NAME"
-	keys       []toml.Key
-	loose      []string // what should be a section and is none
-}
-
-func readFile(path string) (file, []*sparkd.Error) {
-	f := file{path: path, sections: map[string]map[string]any{}}
-	if path == "" {
-		return f, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return f, []*sparkd.Error{{Code: sparkd.CodeInvalid, Field: "config", Err: err,
-			Message: err.Error(), Remedy: "name an existing file with -c, or leave -c out for the defaults"}}
-	}
-	f.text = string(text)
-	var tables map[string]any
-	md, err := toml.Decode(f.text, &tables)
-	if err != nil {
-		return f, []*sparkd.Error{{Code: sparkd.CodeInvalid, Field: "config", Err: err,
-			Message: fmt.Sprintf("%s: %v", path, err), Remedy: "write TOML: [section] lines, and key = value lines below them"}}
-	}
-	f.keys = md.Keys()
-	f.add("", tables)
-	return f, nil
-}
-
-// add notes the sections of a table of tables.
-func (f *file) add(prefix string, tables map[string]any) {
-	for name, v := range tables {
-		section, ok := v.(map[string]any)
-		switch {
-		case !ok:
-			f.loose = append(f.loose, prefix+name)
-		case prefix == "" && name == envSection:
-			f.add(envSection+".", section)
-		default:
-			f.sections[prefix+name] = section
+	l.declare(flags)
+	l.readTables("", l.file.tables)
+	l.readEnv(environ)
+	l.readFlags(flags)
+	if len(l.faults) == 0 {
+		l.faults = l.Config.Validate()
+		for _, f := range l.faults {
+			f.Message = l.origin(f.Field) + f.Message
 		}
 	}
-	slices.Sort(f.loose)
+	return l.Loaded, l.faults.Err()
 }
 
-// declare adds the environments that the file and the flags speak of.
-func (l *Loaded) declare(f file, flags map[string]string) {
+// declare makes a configuration of defaults, with the environments that the file and the
+// flags speak of.
+func (l *loader) declare(flags map[string]string) {
 	l.Config.Env = map[string]*env.Config{}
-	for section := range f.sections {
-		if name, ok := strings.CutPrefix(section, envSection+"."); ok {
+	sections, _ := l.file.tables[envSection].(map[string]any)
+	for name, section := range sections {
+		if _, ok := section.(map[string]any); ok {
 			l.Config.Env[name] = &env.Config{}
 		}
 	}
@@ -107,105 +79,140 @@ func (l *Loaded) declare(f file, flags map[string]string) {
 			l.Config.Env[parts[1]] = &env.Config{}
 		}
 	}
+	l.settings = settings.List(&l.Config)
+	settings.Fill(l.settings)
+	for _, s := range l.settings {
+		l.Sources[s.Key()] = "default"
+	}
 }
 
-func (l *Loaded) assignFile(f file, keys []key) []*sparkd.Error {
-	faults := f.unknownKeys(keys)
-	if len(faults) == 0 {
-		for _, name := range f.loose {
-			faults = append(faults, sparkd.Invalid(name, "write settings below a line [section]", "%s:%d: this is no section", f.path, lineOf(f.text, name, "")))
-		}
+// setting returns the setting of a name, which is that of its key or of its variable.
+func (l *loader) setting(name func(settings.Setting) string, is string) (settings.Setting, bool) {
+	i := slices.IndexFunc(l.settings, func(s settings.Setting) bool { return name(s) == is })
+	if i < 0 {
+		return settings.Setting{}, false
 	}
-	for _, k := range keys {
-		v, ok := f.sections[k.section][k.name]
-		if !ok {
-			continue
-		}
-		if err := k.assign(v); err != nil {
-			line := lineOf(f.text, k.section, k.name)
-			faults = append(faults, sparkd.Invalid(k.String(), "see config.toml for its form", "%s:%d: %v", f.path, line, err))
-			continue
-		}
-		l.Sources[k.String()] = "file " + f.path
-	}
-	return faults
+	return l.settings[i], true
 }
 
-// unknownKeys reports the keys of a file that no setting has.
-func (f *file) unknownKeys(keys []key) []*sparkd.Error {
-	names := map[string][]string{envSection: nil} // by section
-	for _, k := range keys {
-		names[k.section] = append(names[k.section], k.name)
+// namesOf lists the names of the settings.
+func namesOf(list []settings.Setting, name func(settings.Setting) string) []string {
+	var names []string
+	for _, s := range list {
+		names = append(names, name(s))
 	}
-	var faults []*sparkd.Error
-	unknown := func(field string, line int, word string, known []string) {
-		remedy := "known here: " + strings.Join(known, ", ")
-		if n := suggest.Name(word, known); n != "" {
-			remedy = fmt.Sprintf("did you mean %q?", n)
-		}
-		faults = append(faults, sparkd.Invalid(field, remedy, "%s:%d: there is no such setting", f.path, line))
-	}
-	for _, u := range f.keys {
-		section, rest := u[0], u[1:]
-		if section == envSection && len(rest) > 0 {
-			section, rest = section+"."+rest[0], rest[1:]
-		}
-		known, ok := names[section]
+	return names
+}
+
+// in lists the settings of a section.
+func (l *loader) in(section string) []settings.Setting {
+	return slices.DeleteFunc(slices.Clone(l.settings), func(s settings.Setting) bool { return s.Section != section })
+}
+
+// readTables reads the sections of the file; prefix is "" or that of the environments.
+func (l *loader) readTables(prefix string, tables map[string]any) {
+	for _, name := range l.file.names(prefix, tables) {
+		section := dotted(prefix, name)
+		known := l.in(section)
+		table, ok := tables[name].(map[string]any)
 		switch {
-		case !ok && len(u) == 1:
-			unknown(section, lineOf(f.text, section, ""), section, slices.Sorted(maps.Keys(names)))
-		case ok && len(rest) == 1 && !slices.Contains(known, rest[0]):
-			unknown(u.String(), lineOf(f.text, section, rest[0]), rest[0], known)
+		case ok && section == envSection:
+			l.readTables(section, table)
+		case ok && len(known) > 0:
+			l.readSection(section, table, known)
+		case prefix == "" && len(known) == 0 && section != envSection:
+			l.unknown(section, name, l.sections())
+		default:
+			l.faults.Add(section, "write its settings below a line ["+section+"]",
+				"%sthis is no section", l.file.where(section))
 		}
 	}
-	return faults
 }
 
-// lineOf returns the line, from 1, where the section opens or, with a name, where
-// that key of it stands; 0 where neither is found.
-func lineOf(text, section, name string) int {
-	current, number := "", 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			current = strings.Trim(strings.TrimRight(line, "\r\n"), "[] \t")
-			if current == section && name == "" {
-				return number
+func (l *loader) readSection(section string, table map[string]any, known []settings.Setting) {
+	for _, name := range l.file.names(section, table) {
+		key := section + "." + name
+		s, ok := l.setting(settings.Setting.Key, key)
+		switch {
+		case ok:
+			if err := s.Assign(table[name]); err != nil {
+				l.faults.Add(key, "the default is "+name+" = "+s.Default(), "%s%v", l.file.where(key), err)
+				continue
 			}
-			continue
-		}
-		left, _, ok := strings.Cut(line, "=")
-		left = strings.Trim(left, " \t\"'")
-		if ok && (current == section && left == name || current == "" && (left == section+"."+name || name == "" && left == section)) {
-			return number
+			l.Sources[key] = "file " + l.file.path
+		case !l.warn(key, l.file.where(key)):
+			l.unknown(key, name, namesOf(known, func(s settings.Setting) string { return s.Name }))
 		}
 	}
-	return 0
 }
 
-func (l *Loaded) readEnv(environ []string, keys []key) []*sparkd.Error {
-	var faults []*sparkd.Error
-	names := make([]string, len(keys))
-	for i, k := range keys {
-		names[i] = k.env()
+// sections lists the names of the sections but those of environments.
+func (l *loader) sections() []string {
+	names := []string{envSection}
+	for _, s := range l.settings {
+		if !strings.HasPrefix(s.Section, envSection+".") {
+			names = append(names, s.Section)
+		}
 	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// unknown reports a key of the file that is no setting; name was meant to be one of known.
+func (l *loader) unknown(key, name string, known []string) {
+	remedy := "known here: " + strings.Join(known, ", ")
+	if n := suggest.Name(name, known); n != "" {
+		remedy = fmt.Sprintf("did you mean %q?", n)
+	}
+	l.faults.Add(key, remedy, "%sthere is no such setting", l.file.where(key))
+}
+
+// warn reports whether the key is that of a setting that is gone, and notes that it is.
+func (l *loader) warn(key, where string) bool {
+	instead, ok := gone[key]
+	if ok {
+		l.Warnings = append(l.Warnings, sparkd.Invalid(key, "take it out",
+			"%sthis setting is gone and changes nothing: %s", where, instead))
+	}
+	return ok
+}
+
+// origin says where the value of a setting comes from, or where a missing one would stand,
+// as the begin of a message.
+func (l *loader) origin(key string) string {
+	source := l.Sources[key]
+	variable, set := strings.CutPrefix(source, "env ")
+	switch {
+	case set:
+		return variable + ": "
+	case source == "flag":
+		return ""
+	case source != "default": // the file, or a section
+		return l.file.where(key)
+	}
+	section := key[:strings.LastIndex(key, ".")]
+	for _, s := range l.in(section) {
+		if from := l.Sources[s.Key()]; from == "flag" || strings.HasPrefix(from, "env ") {
+			return "" // the file is not at fault, or not alone
+		}
+	}
+	return l.file.where(section)
+}
+
+func (l *loader) readEnv(environ []string) {
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		i := slices.Index(names, name)
-		if i < 0 {
-			if err := refuseVariable(name, names); err != nil {
-				faults = append(faults, err)
-			}
+		s, ok := l.setting(settings.Setting.Variable, name)
+		if !ok {
+			l.refuseVariable(name)
 			continue
 		}
-		if err := keys[i].parse(value); err != nil {
-			faults = append(faults, sparkd.Invalid(keys[i].String(), "correct the environment variable "+name, "%v", err))
+		if err := s.Set(value); err != nil {
+			l.faults.Add(s.Key(), "correct the environment variable "+name, "%v", err)
 			continue
 		}
-		l.Sources[keys[i].String()] = "env " + name
+		l.Sources[s.Key()] = "env " + name
 	}
-	return faults
 }
 
 // ConfigVariable names the configuration file where no flag does.
@@ -217,46 +224,46 @@ var otherVariables = []string{ConfigVariable, "SPARKD_ADDR", "SPARKD_CACHE"}
 // refuseVariable refuses an unknown variable that was meant to be a setting: it names a
 // section, or a name that is nearly one. Others that begin with SPARKD_ are those of
 // scripts and tests.
-func refuseVariable(name string, settings []string) *sparkd.Error {
+func (l *loader) refuseVariable(name string) {
 	rest, ours := strings.CutPrefix(name, "SPARKD_")
 	if !ours || slices.Contains(otherVariables, name) {
-		return nil
-	}
-	if n := suggest.Name(name, slices.Concat(settings, otherVariables)); n != "" {
-		return sparkd.Invalid(name, "did you mean "+n+"?", "unknown environment variable")
+		return
 	}
 	section, key, ok := strings.Cut(rest, "_")
-	for _, s := range append(settings, "SPARKD_ENV_") { // also where no environment is configured
-		known, _, _ := strings.Cut(strings.TrimPrefix(s, "SPARKD_"), "_")
-		if edits := suggest.Distance(section, known); ok && key != "" && edits <= min(2, len(known)/3) {
-			return sparkd.Invalid(name, "variables are SPARKD_SECTION_KEY, for example SPARKD_DAEMON_TREES; sparkd config lists sections and keys", "unknown environment variable")
+	if l.warn(strings.ToLower(section+"."+key), name+": ") {
+		return
+	}
+	known := namesOf(l.settings, settings.Setting.Variable)
+	if n := suggest.Name(name, slices.Concat(known, otherVariables)); n != "" {
+		l.faults.Add(name, "did you mean "+n+"?", "unknown environment variable")
+		return
+	}
+	for _, s := range l.sections() {
+		s = strings.ToUpper(s)
+		if edits := suggest.Distance(section, s); ok && key != "" && edits <= min(2, len(s)/3) {
+			l.faults.Add(name, "variables are SPARKD_SECTION_KEY, for example SPARKD_DAEMON_TREES; "+
+				"sparkd config lists sections and keys", "unknown environment variable")
+			return
 		}
 	}
-	return nil
 }
 
-func (l *Loaded) readFlags(flags map[string]string, keys []key) []*sparkd.Error {
-	var faults []*sparkd.Error
-	names := make([]string, len(keys))
-	for i, k := range keys {
-		names[i] = k.String()
-	}
-	for name, value := range flags {
-		i := slices.Index(names, name)
-		if i < 0 {
+func (l *loader) readFlags(flags map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		s, ok := l.setting(settings.Setting.Key, name)
+		switch {
+		case ok:
+			if err := s.Set(flags[name]); err != nil {
+				l.faults.Add(name, "correct the flag", "%v", err)
+				continue
+			}
+			l.Sources[name] = "flag"
+		case !l.warn(name, ""):
 			remedy := "settings are section.key, for example daemon.trees"
-			if n := suggest.Name(name, names); n != "" {
+			if n := suggest.Name(name, namesOf(l.settings, settings.Setting.Key)); n != "" {
 				remedy = fmt.Sprintf("did you mean %q?", n)
 			}
-			faults = append(faults, sparkd.Invalid(name, remedy, "unknown setting"))
-			continue
+			l.faults.Add(name, remedy, "unknown setting")
 		}
-		if err := keys[i].parse(value); err != nil {
-			faults = append(faults, sparkd.Invalid(name, "correct the flag", "%v", err))
-			continue
-		}
-		l.Sources[name] = "flag"
 	}
-	slices.SortFunc(faults, func(a, b *sparkd.Error) int { return cmp.Compare(a.Field, b.Field) })
-	return faults
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"sparkd/internal/settings"
 )
 
 // Setting is one effective value and where it comes from.
@@ -17,8 +19,8 @@ type Setting struct {
 // Settings lists the effective configuration in the order of config.toml.
 func (l *Loaded) Settings() []Setting {
 	var out []Setting
-	for _, k := range keysOf(&l.Config) {
-		out = append(out, Setting{k.String(), k.toml(), l.Sources[k.String()]})
+	for _, s := range settings.List(&l.Config) {
+		out = append(out, Setting{s.Key(), s.String(), l.Sources[s.Key()]})
 	}
 	return out
 }

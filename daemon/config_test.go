@@ -6,63 +6,73 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"sparkd"
+	"sparkd/api"
+	"sparkd/internal/settings"
 )
 
 const shipped = "../config.toml"
 
-// config.toml decodes to the defaults, has every key of the struct and no other, and
-// says one thing about each.
+// shippedSettings reads config.toml line by line: the keys and values in their order, and
+// the comment above each.
+func shippedSettings(t *testing.T) (lines [][2]string, comments map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	section, comment := "", ""
+	comments = map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		name, value, ok := strings.Cut(line, " = ")
+		switch {
+		case strings.HasPrefix(line, "#"):
+			comment += line[1:]
+		case strings.HasPrefix(line, "["):
+			section, comment = strings.Trim(line, "[]"), ""
+		case ok:
+			key := section + "." + name
+			lines, comments[key] = append(lines, [2]string{key, value}), comment
+			comment = ""
+		}
+	}
+	return lines, comments
+}
+
+// config.toml has every setting with its default and no other, in the order of the structs,
+// and above each a comment that names what may be chosen.
 func TestShippedConfigIsTheDefault(t *testing.T) {
 	l, err := Load(shipped, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := Default(); !reflect.DeepEqual(l.Config, want) {
+	want := Default()
+	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("config.toml decodes to\n%+v\nthe defaults are\n%+v", l.Config, want)
 	}
-	var file map[string]map[string]any
-	if _, err := toml.DecodeFile(shipped, &file); err != nil {
-		t.Fatal(err)
-	}
-	var known []string
-	for _, k := range keysOf(&l.Config) {
-		known = append(known, k.String())
-		if _, ok := file[k.section][k.name]; !ok {
-			t.Errorf("config.toml lacks %s", k)
+	lines, comments := shippedSettings(t)
+	var defaults [][2]string
+	for _, s := range settings.List(&want) {
+		defaults = append(defaults, [2]string{s.Key(), s.String()})
+		comment := comments[s.Key()]
+		if comment == "" {
+			t.Errorf("no comment above %s", s.Key())
 		}
-		if k.name == "" || k.section == "" {
-			t.Errorf("field %v has no toml tag", k.value.Type())
-		}
-	}
-	for section, values := range file {
-		for name := range values {
-			if !slices.Contains(known, section+"."+name) {
-				t.Errorf("config.toml has %s.%s, the struct has not", section, name)
+		for _, choice := range s.Choices() {
+			if !strings.Contains(comment, choice) {
+				t.Errorf("the comment above %s lacks %s", s.Key(), choice)
 			}
 		}
 	}
-	checkComments(t)
-}
-
-func checkComments(t *testing.T) {
-	text, err := os.ReadFile(shipped)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := ""
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "=") && !strings.HasPrefix(line, "#") && !strings.HasPrefix(before, "# ") {
-			t.Errorf("no comment above %q", line)
-		}
-		before = line
+	if !slices.Equal(lines, defaults) {
+		t.Errorf("config.toml has\n%q\nthe structs say\n%q", lines, defaults)
 	}
 }
 
@@ -73,7 +83,7 @@ func TestPrecedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := l.Config
-	if c.Daemon.Trees != 3 || c.Daemon.Queue != 6 || c.Daemon.Drain != Duration(3*time.Minute) || c.Engine.Threads != 2 {
+	if c.Daemon.Trees != 3 || c.Daemon.Queue != 6 || c.Daemon.Drain != 3*time.Minute || c.Embedded.Threads != 2 {
 		t.Errorf("got %+v %+v", c.Daemon, c.Engine)
 	}
 	for key, want := range map[string]string{
@@ -85,61 +95,161 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-func TestBadConfig(t *testing.T) {
-	tests := []struct {
-		name, file  string
-		env         []string
-		flags       map[string]string
-		field, says string
-	}{
-		{"unknown key", "[daemon]\n\ntreees = 3\n", nil, nil, "daemon.treees", `:3: there is no such setting (did you mean "trees"?)`},
-		{"unknown section", "[deamon]\ntrees = 3\n", nil, nil, "deamon", `:1: there is no such setting (did you mean "daemon"?)`},
-		{"key outside a section", "trees = 3\n", nil, nil, "trees", ":1: there is no such setting (known here: api, daemon, engine, env, log, sampler, store)"},
-		{"far from every key", "[log]\ncolour_of_the_sky = 3\n", nil, nil, "log.colour_of_the_sky", "(known here: level, format)"},
-		{"wrong type", "[daemon]\ntrees = 'many'\n", nil, nil, "daemon.trees", ":2: many is not a whole number"},
-		{"duration without unit", "[daemon]\ndrain = 30\n", nil, nil, "daemon.drain", `"30" is not a duration`},
-		{"negative duration", "[daemon]\ndrain = '-1s'\n", nil, nil, "daemon.drain", "not a duration"},
-		{"size without unit", "[api]\nmax_body = '64'\n", nil, nil, "api.max_body", `for example "64MiB"`},
-		{"size that overflows", "[api]\nmax_body = '9999999999TiB'\n", nil, nil, "api.max_body", "is not a size"},
-		{"syntax", "[daemon\ntrees = 3\n", nil, nil, "config", "line 2"},
-		{"section as value", "daemon = 3\n", nil, nil, "daemon", ":1: this is no section"},
-		{"section as array", "[[log]]\nlevel = 'info'\n", nil, nil, "log", ":1: this is no section"},
-		{"range", "[daemon]\ntrees = 0\n", nil, nil, "daemon.trees", "0 is out of range (use 1 to 4096)"},
-		{"choice", "[store]\nsync = 'never'\n", nil, nil, "store.sync", `unknown value "never" (one of always, round, os)`},
-		{"open without token", "[api]\nlisten = '0.0.0.0:80'\n", nil, nil, "api.token", "no token is set (set api.token_file"},
-		{"no port", "[api]\nlisten = 'localhost'\n", nil, nil, "api.listen", "write host:port"},
-		{"both tokens", "[api]\ntoken = 'a'\ntoken_file = 'b'\n", nil, nil, "api.token_file", "both are set"},
-		{"variable", "", []string{"SPARKD_DAEMON_TREE=3"}, nil, "SPARKD_DAEMON_TREE", "did you mean SPARKD_DAEMON_TREES?"},
-		{"variable of a known section", "", []string{"SPARKD_STORE_COMPRESSION=3"}, nil, "SPARKD_STORE_COMPRESSION", "variables are SPARKD_SECTION_KEY"},
-		{"variable of an environment that is not configured", "", []string{"SPARKD_ENV_CHESS_URL=x"}, nil, "SPARKD_ENV_CHESS_URL", "unknown environment variable"},
-		{"misspelt section", "", []string{"SPARKD_DEAMON_QUEUE=3"}, nil, "SPARKD_DEAMON_QUEUE", "did you mean SPARKD_DAEMON_QUEUE?"},
-		{"misspelt section and key", "", []string{"SPARKD_DEAMON_PARALLEL=3"}, nil, "SPARKD_DEAMON_PARALLEL", "variables are SPARKD_SECTION_KEY"},
-		{"misspelt variable that is no setting", "", []string{"SPARKD_CONFG=x"}, nil, "SPARKD_CONFG", "did you mean SPARKD_CONFIG?"},
-		{"value of a variable", "", []string{"SPARKD_DAEMON_TREES=x"}, nil, "daemon.trees", `"x" is not a whole number (correct the environment variable SPARKD_DAEMON_TREES)`},
-		{"flag", "", nil, map[string]string{"daemon.tres": "1"}, "daemon.tres", `did you mean "daemon.trees"?`},
-		{"prompt style", "", nil, map[string]string{"sampler.prompt": "terse"}, "sampler.prompt", `unknown value "terse" (one of auto, paper, compact)`},
-		{"bool", "", nil, map[string]string{"engine.prefix_cache": "maybe"}, "engine.prefix_cache", "neither true nor false"},
-		{"threads", "", nil, map[string]string{"engine.threads": "0"}, "engine.threads", `neither "auto" nor a number`},
-		{"cells", "", nil, map[string]string{"engine.cells": "0"}, "engine.cells", `neither "auto" nor a number`},
-		{"too few cells", "[engine]\ncells = 15\n", nil, nil, "engine.cells", "15 is out of range (use 16 to 16777216"},
-		{"servers that nobody asks", "[engine]\nreplicas = ['http://127.0.0.1:8000']\n", nil, nil, "engine.kind", `which asks none (set it to "remote"`},
-		{"too many cells", "", nil, map[string]string{"engine.cells": "16777217"}, "engine.cells", "out of range"},
-	}
-	for _, tt := range tests {
+// What is wrong with a file is said with the place, the key and what would be right.
+func TestBadFile(t *testing.T) {
+	for _, tt := range []struct{ name, file, field, says string }{
+		{"unknown key", "[daemon]\n\n  treees = 3\n", "daemon.treees",
+			`:3:3: there is no such setting (did you mean "trees"?)`},
+		{"unknown key in an inline table", "daemon = { trees = 3, treees = 3 }\n", "daemon.treees",
+			`:1:23: there is no such setting (did you mean "trees"?)`},
+		{"unknown dotted key", "daemon.treees = 3\n", "daemon.treees",
+			`:1:8: there is no such setting (did you mean "trees"?)`},
+		{"unknown section", "[deamon]\ntrees = 3\n", "deamon",
+			`:1:2: there is no such setting (did you mean "daemon"?)`},
+		{"key outside a section", "trees = 3\n", "trees",
+			":1:1: there is no such setting (known here: api, daemon, engine, env, log, sampler, store)"},
+		{"far from every key", "[log]\ncolour_of_the_sky = 3\n", "log.colour_of_the_sky",
+			":2:1: there is no such setting (known here: level, format)"},
+		{"wrong type", "[daemon]\ntrees = 'many'\n", "daemon.trees",
+			":2:1: many is not a whole number (the default is trees = 8)"},
+		{"fraction", "[daemon]\ntrees = 1.5\n", "daemon.trees", ":2:1: 1.5 is not a whole number"},
+		{"date", "[daemon]\ntrees = 2026-01-01\n", "daemon.trees", ":2:1: 2026-01-01 is not a whole number"},
+		{"no list", "[engine]\nreplicas = 'http://a'\n", "engine.replicas", ":2:1: http://a is not a list"},
+		{"list of numbers", "[engine]\nreplicas = [1]\n", "engine.replicas", ":2:1: [1] is not a list"},
+		{"no table", "[env.x]\nkind = 'exec'\noptions = 3\n", "env.x.options", ":3:1: 3 is not a table"},
+		{"list in a table", "[env.x.options]\na = [1]\n", "env.x.options", ":1:8: a: [1] is no text"},
+		{"table for a number", "[daemon.trees]\nx = 1\n", "daemon.trees", ":1:9: map[x:1] is not a whole number"},
+		{"duration without unit", "[daemon]\ndrain = 30\n", "daemon.drain", `:2:1: "30" is not a duration`},
+		{"negative duration", "[daemon]\ndrain = '-1s'\n", "daemon.drain", ":2:1: \"-1s\" is not a duration"},
+		{"truth for a duration", "[daemon]\ndrain = true\n", "daemon.drain", `:2:1: "true" is not a duration`},
+		{"no time", "[api]\nread_timeout = '0s'\n", "api.read_timeout",
+			`:2:1: "0s" is not above zero (use for example "30s")`},
+		{"size without unit", "[api]\nmax_body = '64'\n", "api.max_body", `for example "64MiB"`},
+		{"size that overflows", "[api]\nmax_body = '9999999999TiB'\n", "api.max_body", ":2:1: \"9999999999TiB\" is not a size"},
+		{"size out of range", "[api]\nmax_body = '2GiB'\n", "api.max_body",
+			`:2:1: "2GiB" is out of range (use "1KiB" to "1GiB")`},
+		{"syntax", "[daemon\ntrees = 3\n", "config", ":1:8: expected ']'"},
+		{"key twice", "[daemon]\ntrees = 3\ntrees = 4\n", "config", ":3:1: key trees"},
+		{"section twice", "[daemon]\n[api]\n [daemon]\n", "config", ":3:3: table daemon already exists"},
+		{"section as value", "daemon = 3\n", "daemon",
+			":1:1: this is no section (write its settings below a line [daemon])"},
+		{"section as array", "[[log]]\nlevel = 'info'\n", "log", ":1:3: this is no section"},
+		{"environment as value", "[env]\nx = 3\n", "env.x", ":2:1: this is no section"},
+		{"range", "[daemon]\ntrees = 0\n", "daemon.trees", ":2:1: 0 is out of range (use 1 to 4096)"},
+		{"choice", "[store]\nsync = 'never'\n", "store.sync",
+			`:2:1: unknown value "never" (one of always, round, os)`},
+		{"dialect", "[engine]\ndialect = 'morse'\n", "engine.dialect", `:2:1: unknown value "morse" (one of auto, `},
+		{"open without token", "[api]\nlisten = '0.0.0.0:80'\n", "api.token",
+			`:1:2: "0.0.0.0:80" can be reached from other machines and no token is set (set api.token_file`},
+		{"no port", "[api]\nlisten = 'localhost'\n", "api.listen", `:2:1: cannot listen on "localhost" (write host:port`},
+		{"both tokens", "[api]\ntoken = 'a'\ntoken_file = 'b'\n", "api.token_file", ":3:1: both are set"},
+		{"too few cells", "[engine]\ncells = 15\n", "engine.cells",
+			`:2:1: 15 is out of range (use 16 to 16777216, or "auto")`},
+		{"servers that nobody asks", "[engine]\nreplicas = ['http://127.0.0.1:8000']\n", "engine.kind",
+			`:1:2: engine.replicas names servers, and engine.kind is "embedded", which asks none (set it to "remote"`},
+		{"no servers", "[engine]\nkind = 'remote'\n", "engine.replicas", ":1:2: engine.kind is remote and there is no replica"},
+		{"environment without a kind", "[env.x]\ndata = '/a'\n", "env.x.kind", `:1:6: unknown value "" (one of alfworld,`},
+		{"environment of a taken name", "[env.household]\nkind = 'alfworld'\n", "env.household", ":1:6: household is built in"},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			path := ""
-			if tt.file != "" {
-				path = writeConfig(t, tt.file)
-			}
-			_, err := Load(path, tt.env, tt.flags)
-			var e *sparkd.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("Load: %v, want an error about %s", err, tt.field)
-			}
-			if e.Code != sparkd.CodeInvalid || e.Field != tt.field || !strings.Contains(e.Error(), tt.says) {
-				t.Errorf("got %s %q\nwant field %s and %q", e.Code, e, tt.field, tt.says)
+			path := writeConfig(t, tt.file)
+			_, err := Load(path, nil, nil)
+			wantFault(t, err, tt.field, tt.says)
+			if err != nil && !strings.HasPrefix(sparkd.AsError(err).Message, path+":") {
+				t.Errorf("no place in %v", err)
 			}
 		})
+	}
+}
+
+func wantFault(t *testing.T, err error, field, says string) {
+	t.Helper()
+	var e *sparkd.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("Load: %v, want an error about %s", err, field)
+	}
+	if e.Code != sparkd.CodeInvalid || e.Field != field || !strings.Contains(e.Error(), says) {
+		t.Errorf("got %s %q\nwant field %s and %q", e.Code, e, field, says)
+	}
+}
+
+func TestBadVariables(t *testing.T) {
+	for _, tt := range []struct{ name, variable, field, says string }{
+		{"of no setting", "SPARKD_DAEMON_TREE=3", "SPARKD_DAEMON_TREE", "did you mean SPARKD_DAEMON_TREES?"},
+		{"of a known section", "SPARKD_STORE_COMPRESSION=3", "SPARKD_STORE_COMPRESSION",
+			"variables are SPARKD_SECTION_KEY"},
+		{"of an environment that is not configured", "SPARKD_ENV_CHESS_URL=x", "SPARKD_ENV_CHESS_URL",
+			"unknown environment variable"},
+		{"misspelt section", "SPARKD_DEAMON_QUEUE=3", "SPARKD_DEAMON_QUEUE", "did you mean SPARKD_DAEMON_QUEUE?"},
+		{"misspelt section and key", "SPARKD_DEAMON_PARALLEL=3", "SPARKD_DEAMON_PARALLEL",
+			"variables are SPARKD_SECTION_KEY"},
+		{"misspelt, no setting", "SPARKD_CONFG=x", "SPARKD_CONFG", "did you mean SPARKD_CONFIG?"},
+		{"value", "SPARKD_DAEMON_TREES=x", "daemon.trees",
+			`"x" is not a whole number (correct the environment variable SPARKD_DAEMON_TREES)`},
+		{"range", "SPARKD_DAEMON_TREES=0", "daemon.trees", "SPARKD_DAEMON_TREES: 0 is out of range (use 1 to 4096)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load("", []string{tt.variable}, nil)
+			wantFault(t, err, tt.field, tt.says)
+		})
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, tt := range []struct{ flag, value, field, says string }{
+		{"daemon.tres", "1", "daemon.tres", `did you mean "daemon.trees"?`},
+		{"sampler.prompt", "terse", "sampler.prompt", `unknown value "terse" (one of auto, paper, compact)`},
+		{"engine.prefix_cache", "maybe", "engine.prefix_cache", "neither true nor false"},
+		{"engine.threads", "0", "engine.threads", `neither "auto" nor a number`},
+		{"engine.cells", "0", "engine.cells", `neither "auto" nor a number`},
+		{"engine.cells", "16777217", "engine.cells", "out of range"},
+		{"api.listen", "0.0.0.0:80", "api.token", `api.token: "0.0.0.0:80" can be reached`}, // the file says nothing of it
+	} {
+		t.Run(tt.flag, func(t *testing.T) {
+			_, err := Load(writeConfig(t, "[api]\nstreams = 3\n"), nil, map[string]string{tt.flag: tt.value})
+			wantFault(t, err, tt.field, tt.says)
+		})
+	}
+}
+
+// Settings that are gone are named and change nothing, wherever they stand.
+func TestSettingsThatAreGone(t *testing.T) {
+	path := writeConfig(t, "[api]\nheartbeat = '1s'\nidle_timeout = '2m'\n[engine]\nqueue = 4\n")
+	l, err := Load(path, []string{"SPARKD_ENGINE_CHUNK=64"}, map[string]string{"engine.queue": "3"})
+	if err != nil || !reflect.DeepEqual(l.Config, Default()) {
+		t.Fatalf("%+v, %v", l.Config, err)
+	}
+	want := [][2]string{
+		{"api.heartbeat", path + ":2:1: this setting is gone and changes nothing: a silent event stream sends"},
+		{"api.idle_timeout", path + ":3:1: this setting is gone"},
+		{"engine.queue", path + ":5:1: this setting is gone"},
+		{"engine.chunk", "SPARKD_ENGINE_CHUNK: this setting is gone and changes nothing: a forward"},
+		{"engine.queue", "this setting is gone"},
+	}
+	if len(l.Warnings) != len(want) {
+		t.Fatalf("%v", l.Warnings)
+	}
+	for i, w := range want {
+		if got := l.Warnings[i]; got.Field != w[0] || !strings.HasPrefix(got.Message, w[1]) || got.Remedy != "take it out" {
+			t.Errorf("%+v, want %q", got, w)
+		}
+	}
+	if _, err := Load("", nil, map[string]string{"engine.chunks": "3"}); err == nil {
+		t.Error("a name near one that is gone is taken")
+	}
+}
+
+// A byte order mark, Windows' line ends and sections in pieces are TOML too.
+func TestFormsOfAFile(t *testing.T) {
+	path := writeConfig(t, "\ufeffdaemon.trees = 1_0\r\n[env.x]\r\nkind = 'exec'\r\ncommand = ['a']\r\n"+
+		"[env.x.options]\r\nseed = 3\r\nfast = true\r\n")
+	l, err := Load(path, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := l.Config.Env["x"]; l.Config.Daemon.Trees != 10 || !reflect.DeepEqual(x.Command, []string{"a"}) ||
+		!reflect.DeepEqual(x.Options, map[string]string{"seed": "3", "fast": "true"}) {
+		t.Errorf("%+v %+v", l.Config.Daemon, x)
 	}
 }
 
@@ -197,53 +307,50 @@ func TestPrintReadsBack(t *testing.T) {
 	}
 }
 
-func TestValuesRoundTrip(t *testing.T) {
-	for _, text := range []string{"30s", "5m", "1h30m", "1h", "1.5s", "0s", "250ms"} {
-		var d Duration
-		if err := d.UnmarshalText([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := d.MarshalText(); string(got) != text {
-			t.Errorf("duration %s is written %s", text, got)
-		}
-	}
-	for _, text := range []string{"0B", "1B", "64MiB", "1KiB", "3GiB", "1025B"} {
-		var s Size
-		if err := s.UnmarshalText([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := s.MarshalText(); string(got) != text {
-			t.Errorf("size %s is written %s", text, got)
-		}
-	}
-}
-
 func TestToken(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(path, []byte(" s3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := (&APIConfig{TokenFile: path}).BearerToken(); got != "s3cret" || err != nil {
+	if got, err := (&api.Options{TokenFile: path}).BearerToken(); got != "s3cret" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := (&APIConfig{TokenFile: path + "x"}).BearerToken(); sparkd.AsError(err).Field != "api.token_file" {
+	if _, err := (&api.Options{TokenFile: path + "x"}).BearerToken(); sparkd.AsError(err).Field != "api.token_file" {
 		t.Errorf("missing file: %v", err)
 	}
 }
 
-// FuzzLoad: no file makes Load panic, and what is wrong is always named.
+// FuzzLoad: no file makes Load panic, and what is wrong is named with its place.
 func FuzzLoad(f *testing.F) {
-	f.Add("[daemon]\ntrees = 3\n")
-	f.Add("daemon.trees = 3\ndaemon = 4")
-	f.Add("[[daemon]]\ntrees = 3\n")
-	f.Add("[daemon.trees]\nx = 1\n")
+	for _, text := range []string{
+		"[daemon]\ntrees = 3\n", "daemon.trees = 3\ndaemon = 4", "[[daemon]]\ntrees = 3\n", "[daemon.trees]\nx = 1\n",
+		"env = {x = {kind = 'exec', options = {a = [{b = 1}]}}}", "[env.x.y.z]\n'a.b' = 1979-05-27T07:32:00Z\n",
+		"\"daemon.trees\" = nan\n\"\" = 1\n[\"\"]\n[env.\"\"]\n", "[api]\nmax_body = \"\"\"\n1KiB\"\"\"\nqueue = 0x_1",
+		"[engine]\nqueue = 1\nchunk = {}", "\ufeff\xff = 1", "[api]\nlisten = ':80'\n[engine]\nkind = 'remote'",
+	} {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := Load(writeConfig(t, text), nil, nil)
-		if err == nil {
-			return
+		path := writeConfig(t, text)
+		l, err := Load(path, nil, nil)
+		place := regexp.MustCompile(`^` + regexp.QuoteMeta(path) + `:[1-9]\d*:[1-9]\d*: `)
+		faults := []error{err}
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			faults = joined.Unwrap()
 		}
-		if e := sparkd.AsError(err); e.Field == "" || e.Remedy == "" || e.Code != sparkd.CodeInvalid {
-			t.Errorf("%#v", e)
+		if err == nil {
+			faults = nil
+		}
+		for _, w := range l.Warnings {
+			faults = append(faults, w)
+		}
+		for _, f := range faults {
+			e := sparkd.AsError(f)
+			unnamed := strings.Contains(text, `""`) || strings.Contains(text, "''") // TOML knows the empty key
+			if e.Field == "" && !unnamed || e.Remedy == "" || e.Code != sparkd.CodeInvalid ||
+				!place.MatchString(e.Message) {
+				t.Errorf("%#v", e)
+			}
 		}
 	})
 }

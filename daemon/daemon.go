@@ -65,8 +65,8 @@ var _ api.Backend = (*Daemon)(nil)
 // the store, the engine and the unfinished rollouts. Errors are of type *sparkd.Error
 // and say what to do. Whoever gets a Daemon must call Run, which also closes it.
 func New(ctx context.Context, c Config, log zerolog.Logger, p Parts) (*Daemon, error) {
-	if faults := c.Validate(); len(faults) > 0 {
-		return nil, faults[0]
+	if err := c.Validate().Err(); err != nil {
+		return nil, err
 	}
 	d := &Daemon{config: c, parts: p, log: log, started: time.Now()}
 	d.hurry, d.stopNow = context.WithCancel(context.Background())
@@ -78,16 +78,15 @@ func New(ctx context.Context, c Config, log zerolog.Logger, p Parts) (*Daemon, e
 
 func (d *Daemon) open(ctx context.Context) (err error) {
 	c := &d.config
-	token, err := c.API.BearerToken()
-	if err != nil {
+	if _, err := c.API.BearerToken(); err != nil { // found before the model is loaded
 		return err
 	}
+	c.API.Logger, c.Store.Logger = d.log, d.log
 	if d.listener, err = listen(ctx, c.API.Listen); err != nil {
 		return err
 	}
-	options := c.Store.options(d.log)
-	options.ReadOnly = d.parts.Offline
-	if d.store, err = store.Open(c.DataDir(), options); err != nil {
+	c.Store.ReadOnly = d.parts.Offline
+	if d.store, err = store.Open(c.DataDir(), c.Store); err != nil {
 		return err
 	}
 	if d.envs, err = d.openEnvs(ctx); err != nil {
@@ -99,7 +98,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if err := d.connect(ctx); err != nil {
 		return err
 	}
-	if d.server, err = api.NewServer(d, c.API.options(token, d.log)); err != nil || d.parts.Offline {
+	if d.server, err = api.NewServer(d, c.API); err != nil || d.parts.Offline {
 		return err
 	}
 	left, err := unfinished(ctx, d.store, d.log, d.parts.Resume)
@@ -118,7 +117,7 @@ func (d *Daemon) openEnvs(ctx context.Context) (*env.Catalog, error) {
 			configured[name] = *c
 		}
 	}
-	return env.Open(ctx, configured, time.Duration(d.config.Sampler.EnvTimeout),
+	return env.Open(ctx, configured, d.config.Sampler.EnvTimeout,
 		func(name, line string) { d.log.Info().Str("env", name).Msg(line) })
 }
 
@@ -130,7 +129,7 @@ func (d *Daemon) openEngine(ctx context.Context) (sparkd.Engine, error) {
 	case d.parts.Engine != nil:
 		return d.parts.Engine, nil
 	}
-	return openEngine(ctx, &d.config.Engine, d.log)
+	return openEngine(ctx, &d.config, d.log)
 }
 
 // connect makes what works with the store, the environments and the engine.

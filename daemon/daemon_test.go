@@ -29,7 +29,7 @@ func config(t *testing.T, dir string) daemon.Config {
 	c := daemon.Default()
 	c.Daemon.Data, c.Engine.Model = dir, ""
 	c.API.Listen = "127.0.0.1:0"
-	c.Daemon.Drain = daemon.Duration(10 * time.Second)
+	c.Daemon.Drain = 10 * time.Second
 	return c
 }
 

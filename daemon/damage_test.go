@@ -36,7 +36,7 @@ func TestStartWithDamage(t *testing.T) {
 
 // leaveUnfinished makes a store with rollouts of two trees. The first tree has begun.
 func leaveUnfinished(t *testing.T, dir string, ids ...string) {
-	st, err := store.Open(dir, store.Options{})
+	st, err := store.Open(dir, daemon.Default().Store)
 	if err != nil {
 		t.Fatal(err)
 	}

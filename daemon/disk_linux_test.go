@@ -25,7 +25,7 @@ func TestDiskFillsUp(t *testing.T) {
 	if free < 4*margin {
 		t.Skip("too little disk to fill some of it")
 	}
-	c.Store.MinFree = daemon.Size(free - margin)
+	c.Store.MinFree = int64(free - margin)
 	g := newGate()
 	r := start(t, c, daemon.Parts{Engine: g.engine()})
 	s := spec(1)

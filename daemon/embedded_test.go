@@ -18,7 +18,7 @@ func tinyModel(t *testing.T) daemon.Config {
 	t.Helper()
 	dir := t.TempDir()
 	c := config(t, filepath.Join(dir, "data"))
-	c.Engine.Model, c.Engine.Threads = filepath.Join(dir, "tiny.gguf"), 1
+	c.Engine.Model, c.Embedded.Threads = filepath.Join(dir, "tiny.gguf"), 1
 	if err := gguftest.Write(c.Engine.Model, gguftest.Tiny, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestNewWeights(t *testing.T) {
 // A request that the engine could never serve is refused when it is made.
 func TestEmbeddedEngineRefuses(t *testing.T) {
 	c := tinyModel(t)
-	c.Engine.Cells = 256
+	c.Embedded.Cells = 256
 	r := start(t, c, daemon.Parts{})
 	s := tinySpec()
 	s.Sampling.MaxTokens = 4096

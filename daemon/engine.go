@@ -7,31 +7,28 @@ import (
 	"github.com/rs/zerolog"
 
 	"sparkd"
-	"sparkd/api"
 	"sparkd/engine"
 	"sparkd/engine/embedded"
 	"sparkd/sampler"
-	"sparkd/store"
 )
 
 // openEngine loads the configured model, or connects to the servers that hold it.
-func openEngine(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd.Engine, error) {
-	if c.Kind == "remote" {
+func openEngine(ctx context.Context, c *Config, log zerolog.Logger) (sparkd.Engine, error) {
+	if c.Engine.Kind == "remote" {
 		return connectReplicas(ctx, c, log)
 	}
 	return loadModel(ctx, c, log)
 }
 
-func loadModel(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd.Engine, error) {
+func loadModel(ctx context.Context, c *Config, log zerolog.Logger) (sparkd.Engine, error) {
 	start := time.Now()
-	path, err := modelPath(ctx, c.Model)
+	path, err := modelPath(ctx, c.Engine.Model)
 	if err != nil {
 		return nil, err
 	}
-	e, err := embedded.Open(ctx, embedded.Options{
-		Model: path, Threads: int(c.Threads), Cells: int(c.Cells), Batch: c.Batch, Chunk: c.Chunk, Queue: c.Queue,
-		PrefixCache: c.PrefixCache,
-	})
+	o := c.Embedded
+	o.Model = path
+	e, err := embedded.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +42,8 @@ func loadModel(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd
 	return e, nil
 }
 
-func connectReplicas(ctx context.Context, c *EngineConfig, log zerolog.Logger) (sparkd.Engine, error) {
-	key, err := secretIn("engine.api_key_file", c.APIKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	p, err := engine.Open(ctx, engine.Options{
-		Replicas: c.Replicas, Dialect: c.Dialect, Model: c.ServedModel, APIKey: key, Tokenizer: c.Tokenizer,
-		Inflight: c.Inflight, Timeout: time.Duration(c.Timeout),
-	})
+func connectReplicas(ctx context.Context, c *Config, log zerolog.Logger) (sparkd.Engine, error) {
+	p, err := engine.Open(ctx, c.Remote)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +55,7 @@ func connectReplicas(ctx context.Context, c *EngineConfig, log zerolog.Logger) (
 }
 
 // promptStyle finds out how the model is talked to.
-func promptStyle(ctx context.Context, e sparkd.Engine, c *SamplerConfig, log zerolog.Logger) (
+func promptStyle(ctx context.Context, e sparkd.Engine, c *sampler.Options, log zerolog.Logger) (
 	t sampler.Template, p sampler.Prompt, err error,
 ) {
 	if t, err = sampler.ModelTemplate(ctx, e); err != nil {
@@ -75,7 +65,7 @@ func promptStyle(ctx context.Context, e sparkd.Engine, c *SamplerConfig, log zer
 		log.Warn().Msg(t.Warning)
 	}
 	p = sampler.Prompt{Style: sampler.Style(c.Prompt), Admissible: c.Admissible, Terse: !c.Examples}
-	if c.Prompt == "auto" {
+	if c.Prompt == sampler.AutoStyle {
 		if p.Style, err = sampler.ModelStyle(e.Describe().ChatTemplate); err != nil {
 			return t, p, err
 		}
@@ -86,16 +76,3 @@ func promptStyle(ctx context.Context, e sparkd.Engine, c *SamplerConfig, log zer
 
 // EngineWarning says what the embedded engine of this build lacks, or "".
 func EngineWarning() string { return embedded.BuildWarning() }
-
-func (c *StoreConfig) options(log zerolog.Logger) store.Options {
-	return store.Options{Sync: c.Sync, MinFree: int64(c.MinFree), Events: c.Events, Logger: log}
-}
-
-func (a *APIConfig) options(token string, log zerolog.Logger) api.Options {
-	return api.Options{
-		Listen: a.Listen, Token: token, MaxBody: int(a.MaxBody), Connections: a.Connections, Streams: a.Streams,
-		ReadTimeout: time.Duration(a.ReadTimeout), IdleTimeout: time.Duration(a.IdleTimeout),
-		WriteTimeout:   time.Duration(a.WriteTimeout),
-		RequestTimeout: time.Duration(a.RequestTimeout), Heartbeat: time.Duration(a.Heartbeat), Logger: log,
-	}
-}

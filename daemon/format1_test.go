@@ -75,7 +75,7 @@ func TestFormat1GrowsOn(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	c.Engine.Model, c.Engine.Threads = "bundled", 1
+	c.Engine.Model, c.Embedded.Threads = "bundled", 1
 	r := start(t, c, daemon.Parts{})
 	got := r.wait(storetest.Growing)
 	trees := treesOf(t, r, storetest.Growing)

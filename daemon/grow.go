@@ -22,7 +22,7 @@ type grower struct {
 	engine   sparkd.Engine
 	template sampler.Template
 	prompt   sampler.Prompt
-	limits   *SamplerConfig
+	limits   *sampler.Options
 	envs     *env.Catalog
 	sessions *sessions
 	openEnv  func(ctx context.Context, env string) (sparkd.Env, error) // instead of envs, unless nil
@@ -85,7 +85,7 @@ func (g *grower) grow(w *growth) (tree *sparkd.Tree, err error) {
 		Prompt:        g.prompt,
 		OpenEnv:       open,
 		Commit:        g.commit(w, tree.Stats),
-		SampleTimeout: time.Duration(g.limits.SampleTimeout),
+		SampleTimeout: g.limits.SampleTimeout,
 		EnvTimeout:    limit,
 	}
 	return tree, sampler.Grow(w.ctx, deps, w.spec, tree)
@@ -98,7 +98,7 @@ func (w *growth) newTree() *sparkd.Tree {
 // opener returns what opens copies of a rollout's environment, and how long one call of
 // them may take.
 func (g *grower) opener(w *growth) (func(context.Context) (sparkd.Env, error), time.Duration, error) {
-	name, limit := w.spec.Tasks.Env, time.Duration(g.limits.EnvTimeout)
+	name, limit := w.spec.Tasks.Env, g.limits.EnvTimeout
 	if name == sparkd.EnvClient {
 		after := sparkd.DefaultSessionSpec() // until the client comes back after a restart
 		s, _ := g.sessions.open(w.rollout, &after)

@@ -15,13 +15,14 @@ import (
 	"sparkd/daemon"
 	"sparkd/engine/embedded"
 	"sparkd/engine/embedded/gguftest"
+	"sparkd/internal/settings"
 )
 
 // Without a word about models the bundled policy samples, with the prompts that it names.
 func TestBundledByDefault(t *testing.T) {
 	t.Setenv("SPARKD_CACHE", t.TempDir())
 	c := daemon.Default()
-	c.Daemon.Data, c.API.Listen, c.Engine.Threads = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", 1
+	c.Daemon.Data, c.API.Listen, c.Embedded.Threads = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", 1
 	r := start(t, c, daemon.Parts{})
 	info, err := r.Client.Info(t.Context())
 	if err != nil || info.Engine.Name != "embedded" || info.Prompt != "compact" {
@@ -104,7 +105,9 @@ func TestCompactConversation(t *testing.T) {
 	if err := gguftest.Write(model, gguftest.Shape{Compact: true}, 1); err != nil {
 		t.Fatal(err)
 	}
-	e, err := embedded.Open(t.Context(), embedded.Options{Model: model, Threads: 1, PrefixCache: true})
+	o := settings.Default[embedded.Options]()
+	o.Model, o.Threads = model, 1
+	e, err := embedded.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func (d *Daemon) shutdown() error {
 // drain waits for the trees: for the rounds under way as long as daemon.drain allows,
 // then for them to give up.
 func (d *Daemon) drain() error {
-	limit := time.Duration(d.config.Daemon.Drain)
+	limit := d.config.Daemon.Drain
 	growing, stopped := d.queue.drain()
 	d.log.Info().Int("trees", growing).Stringer("drain", limit).Msg("shutting down")
 	timer := time.NewTimer(limit)

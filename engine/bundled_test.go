@@ -7,6 +7,7 @@ import (
 
 	"sparkd/engine"
 	"sparkd/engine/enginetest"
+	"sparkd/internal/settings"
 	"sparkd/sampler"
 )
 
@@ -20,7 +21,9 @@ func TestBundledPolicyLive(t *testing.T) {
 	want := enginetest.ReadContinuations(t, "../bundled/testdata/greedy.json")
 	for url := range strings.SplitSeq(list, ",") {
 		t.Run(url, func(t *testing.T) {
-			e, err := engine.Open(t.Context(), engine.Options{Replicas: []string{strings.TrimSpace(url)}})
+			o := settings.Default[engine.Options]()
+			o.Replicas = []string{strings.TrimSpace(url)}
+			e, err := engine.Open(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,17 +15,27 @@ import (
 	"sparkd/engine/remote"
 	"sparkd/engine/sglang"
 	"sparkd/engine/vllm"
+	"sparkd/internal/settings"
 )
 
-// Options say which servers hold the model. Zero values ask for the defaults.
+// Options say which servers hold the model: their part of the section [engine] of the
+// configuration.
 type Options struct {
-	Replicas  []string      // addresses
-	Dialect   string        // one of Dialects; "" is "auto"
-	Model     string        // name of the served model; default: the first that a server lists
-	APIKey    string        // bearer token
-	Tokenizer string        // folder of Hugging Face files, for servers that do not tell the chat template
-	Inflight  int           // requests under way on one replica
-	Timeout   time.Duration // of one request
+	Replicas []string `toml:"replicas" default:""`    // addresses
+	Dialect  string   `toml:"dialect" default:"auto"` // one of Dialects
+	Model    string   `toml:"served_model"`           // its name there; "": the first that a server lists
+	// Tokenizer is a folder of Hugging Face files, for servers that do not tell the chat
+	// template.
+	Tokenizer  string        `toml:"tokenizer"`
+	APIKeyFile string        `toml:"api_key_file"`                           // that holds the bearer token
+	Inflight   int           `toml:"inflight" default:"16" range:"1..65536"` // requests under way on one replica
+	Timeout    time.Duration `toml:"timeout" default:"10m" range:">0"`       // of one request
+}
+
+// Validate checks the dialect.
+func (o *Options) Validate(section string) (faults settings.Faults) {
+	faults.OneOf(section+".dialect", o.Dialect, Dialects()...)
+	return faults
 }
 
 // dialects are the servers that are known, in the order of asking for the route and the
@@ -55,18 +64,19 @@ func Dialects() []string {
 
 // Open connects to the replicas.
 func Open(ctx context.Context, o Options) (*pool.Pool, error) {
-	if o.Dialect == "" {
-		o.Dialect = "auto"
+	if err := settings.Check("engine", &o).Err(); err != nil {
+		return nil, err
 	}
-	if !slices.Contains(Dialects(), o.Dialect) {
-		return nil, unknown(o.Dialect)
+	key, err := settings.ReadSecret("engine.api_key_file", o.APIKeyFile)
+	if err != nil {
+		return nil, err
 	}
 	targets := make([]pool.Target, len(o.Replicas))
 	for i, address := range o.Replicas {
 		// OpenAI's clients want the /v1.
 		address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
 		server := remote.Options{
-			URL: address, Model: o.Model, APIKey: o.APIKey, Tokenizer: o.Tokenizer, Timeout: o.Timeout,
+			URL: address, Model: o.Model, APIKey: key, Tokenizer: o.Tokenizer, Timeout: o.Timeout,
 		}
 		targets[i] = pool.Target{Name: address, Connect: func(ctx context.Context) (pool.Member, error) {
 			e, err := Connect(ctx, o.Dialect, server)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sparkd/engine/remote"
+	"sparkd/internal/settings"
 )
 
 // An address is that of the server, whether it ends in /v1, as OpenAI's clients want it, or not.
@@ -25,7 +26,9 @@ func TestAddresses(t *testing.T) {
 			http.NotFound(w, r)
 		}))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		if p, err := Open(ctx, Options{Replicas: []string{server.URL + end}}); err == nil {
+		o := settings.Default[Options]()
+		o.Replicas = []string{server.URL + end}
+		if p, err := Open(ctx, o); err == nil {
 			t.Errorf("%q: a server that knows no route was taken", end)
 			p.Close()
 		}

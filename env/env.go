@@ -17,6 +17,7 @@ import (
 	"sparkd/env/openenv"
 	"sparkd/env/session"
 	"sparkd/env/worker"
+	"sparkd/internal/settings"
 )
 
 // Config is one environment of the configuration, [env.NAME] in config.toml. Which keys
@@ -56,7 +57,7 @@ func Open(ctx context.Context, configured map[string]Config, limit time.Duration
 }
 
 func open(ctx context.Context, name string, c Config, limit time.Duration, log func(string)) (s Source, err error) {
-	if err := c.Check(name); err != nil {
+	if err := c.Validate("env." + name).Err(); err != nil {
 		return nil, err
 	}
 	switch c.Kind {
@@ -80,23 +81,23 @@ func open(ctx context.Context, name string, c Config, limit time.Duration, log f
 // nameForm keeps names apart from what stands around them in a task's name.
 var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 
-// Check finds what is wrong with a section before anything is opened.
-func (c *Config) Check(name string) error {
-	field := "env." + name
+// Validate finds what is wrong with the section [env.NAME] before anything is opened.
+func (c *Config) Validate(section string) (faults settings.Faults) {
+	name := strings.TrimPrefix(section, "env.")
 	switch {
 	case name == alfworld.Name || name == sparkd.EnvClient:
-		return sparkd.Invalid(field, "choose another name", "%s is built in", name)
+		faults.Add(section, "choose another name", "%s is built in", name)
 	case !nameForm.MatchString(name):
-		return sparkd.Invalid(field, "use letters, digits, - and _, a letter first",
-			"%q cannot name an environment", name)
-	case !slices.Contains(Kinds(), c.Kind):
-		return sparkd.Invalid(field+".kind", "one of "+strings.Join(Kinds(), ", "), "unknown kind %q", c.Kind)
-	case c.Workers < 0 || c.Workers > 4096:
-		return sparkd.Invalid(field+".workers", "use 0 (the kind's default) to 4096", "%d is out of range", c.Workers)
-	case c.Memory < 0:
-		return sparkd.Invalid(field+".memory", "use MiB, 0 for no bound", "%d is negative", c.Memory)
+		faults.Add(section, "use letters, digits, - and _, a letter first", "%q cannot name an environment", name)
 	}
-	return nil
+	faults.OneOf(section+".kind", c.Kind, Kinds()...)
+	if c.Workers < 0 || c.Workers > 4096 {
+		faults.Add(section+".workers", "use 0 (the kind's default) to 4096", "%d is out of range", c.Workers)
+	}
+	if c.Memory < 0 {
+		faults.Add(section+".memory", "use MiB, 0 for no bound", "%d is negative", c.Memory)
+	}
+	return faults
 }
 
 // at names the section of the configuration that an error is about.

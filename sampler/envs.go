@@ -29,8 +29,11 @@ type env struct {
 	busy chan struct{} // held during a call: one that outlives its deadline keeps close waiting
 }
 
+// maxCalls bounds the environment calls of one tree that are under way at a time.
+const maxCalls = 16
+
 func newEnvs(d Deps) *envs {
-	return &envs{opener: d.OpenEnv, timeout: d.EnvTimeout, slots: make(chan struct{}, d.Parallel),
+	return &envs{opener: d.OpenEnv, timeout: d.EnvTimeout, slots: make(chan struct{}, maxCalls),
 		open: map[*env]struct{}{}}
 }
 

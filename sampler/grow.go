@@ -26,25 +26,8 @@ type Deps struct {
 	Commit func(ctx context.Context, t *sparkd.Tree, first int) error
 	Clock  func() time.Time // nil: time.Now; asked by many goroutines
 
-	SampleTimeout time.Duration // of one engine request; 0 is 10 minutes
-	EnvTimeout    time.Duration // of one call of an environment; 0 is 1 minute
-	Parallel      int           // environment calls of one tree under way at a time; 0 is 16
-}
-
-func (d Deps) withDefaults() Deps {
-	if d.Clock == nil {
-		d.Clock = time.Now
-	}
-	if d.SampleTimeout <= 0 {
-		d.SampleTimeout = 10 * time.Minute
-	}
-	if d.EnvTimeout <= 0 {
-		d.EnvTimeout = time.Minute
-	}
-	if d.Parallel <= 0 {
-		d.Parallel = 16
-	}
-	return d
+	SampleTimeout time.Duration // of one engine request
+	EnvTimeout    time.Duration // of one call of an environment
 }
 
 // NewTree returns a tree to grow. Its seed depends on the request's seed and the task
@@ -128,7 +111,9 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 	if err != nil {
 		return nil, err
 	}
-	d = d.withDefaults()
+	if d.Clock == nil {
+		d.Clock = time.Now
+	}
 	if d.Template.Name == "" {
 		if d.Template, err = ModelTemplate(ctx, d.Engine); err != nil {
 			return nil, err

@@ -21,7 +21,7 @@ func BenchmarkGrow(b *testing.B) {
 	}
 	engine.answer = func(seed uint64) (string, sparkd.FinishReason) { return texts[seed%64], sparkd.FinishStop }
 	spec := branching.DefaultSpec()
-	d := Deps{Engine: engine, Template: chatML, OpenEnv: w.open,
+	d := Deps{SampleTimeout: time.Minute, EnvTimeout: time.Minute, Engine: engine, Template: chatML, OpenEnv: w.open,
 		Commit: func(context.Context, *sparkd.Tree, int) error { return nil }}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -12,6 +12,7 @@ import (
 
 	"sparkd"
 	"sparkd/branching"
+	"sparkd/internal/settings"
 )
 
 // bench is a world, an engine and a request, and what was committed.
@@ -28,7 +29,9 @@ type bench struct {
 func newBench() *bench {
 	b := &bench{engine: newFakeEngine(), world: &world{goal: 3}, spec: branching.DefaultSpec()}
 	b.spec.MaxSteps, b.spec.Seed = 8, 7
+	o := settings.Default[Options]()
 	b.Deps = Deps{Engine: b.engine, Template: chatML, OpenEnv: b.world.open,
+		SampleTimeout: o.SampleTimeout, EnvTimeout: o.EnvTimeout,
 		Commit: func(_ context.Context, t *sparkd.Tree, first int) error {
 			stored, err := json.Marshal(t)
 			if err != nil {

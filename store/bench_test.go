@@ -14,7 +14,7 @@ func BenchmarkPutRound(b *testing.B) {
 	for _, sync := range []string{SyncOS, SyncRound, SyncAlways} {
 		for _, trees := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/%d_trees", sync, trees), func(b *testing.B) {
-				s := open(b, b.TempDir(), Options{Sync: sync, MinFree: 1})
+				s := open(b, b.TempDir(), with(func(o *Options) { o.Sync, o.MinFree = sync, 1 }))
 				var next atomic.Int64
 				b.SetParallelism((trees + 1) / 2)
 				if trees == 1 {

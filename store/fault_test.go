@@ -170,7 +170,7 @@ func TestBatchFaults(t *testing.T) {
 // TestFreeSpace: below MinFree writes are refused with a remedy, reads go on, and when
 // there is room again writes do too.
 func TestFreeSpace(t *testing.T) {
-	s := open(t, t.TempDir(), Options{MinFree: 100 << 20})
+	s := open(t, t.TempDir(), with(func(o *Options) { o.MinFree = 100 << 20 }))
 	s.CreateRollout(t.Context(), testRollout("r", "t"))
 	tree := testTree("t", "r")
 	putTree(t, s, tree, 2, false)
@@ -196,7 +196,7 @@ func TestFreeSpace(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := mountTmpfs(t, "size=200m")
-	s := open(t, filepath.Join(dir, "data"), Options{MinFree: 128 << 20})
+	s := open(t, filepath.Join(dir, "data"), with(func(o *Options) { o.MinFree = 128 << 20 }))
 	s.CreateRollout(t.Context(), testRollout("r", "t"))
 	tree := testTree("t", "r")
 	var stored sparkd.Tree
@@ -226,7 +226,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	fill.Close()
 	shut(t, s)
-	_, err = Open(s.dir, Options{MinFree: 190 << 20})
+	_, err = Open(s.dir, with(func(o *Options) { o.MinFree = 190 << 20 }))
 	wantCode(t, err, sparkd.CodeStore)
 	s = open(t, s.dir, testOptions())
 	sameTree(t, s, &stored)

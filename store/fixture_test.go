@@ -9,12 +9,20 @@ import (
 
 	"sparkd"
 	"sparkd/branching"
+	"sparkd/internal/settings"
 )
 
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 123456789, time.UTC)
 
 // testOptions keep nothing free, so that tests run on small disks.
-func testOptions() Options { return Options{MinFree: 1} }
+func testOptions() Options { return with(func(o *Options) { o.MinFree = 1 }) }
+
+// with returns the default options, changed.
+func with(change func(*Options)) Options {
+	o := settings.Default[Options]()
+	change(&o)
+	return o
+}
 
 func open(t testing.TB, dir string, opt Options) *Store {
 	t.Helper()

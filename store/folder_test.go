@@ -63,8 +63,8 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
-	_, err := Open(t.TempDir(), Options{Sync: "sometimes"})
-	if e := wantCode(t, err, sparkd.CodeInvalid); e.Field != "sync" || !strings.Contains(e.Remedy, SyncRound) {
+	_, err := Open(t.TempDir(), with(func(o *Options) { o.Sync = "sometimes" }))
+	if e := wantCode(t, err, sparkd.CodeInvalid); e.Field != "store.sync" || !strings.Contains(e.Remedy, SyncRound) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -72,7 +72,7 @@ func TestOpenRefuses(t *testing.T) {
 // TestRefusedOpenLetsGo: after a refusal the folder can be opened.
 func TestRefusedOpenLetsGo(t *testing.T) {
 	dir := t.TempDir()
-	_, err := Open(dir, Options{MinFree: 1 << 60})
+	_, err := Open(dir, with(func(o *Options) { o.MinFree = 1 << 60 }))
 	wantCode(t, err, sparkd.CodeStore)
 	manifest := filepath.Join(dir, "MANIFEST")
 	if _, err := os.Stat(manifest); !errors.Is(err, os.ErrNotExist) {

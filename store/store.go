@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sparkd"
+	"sparkd/internal/settings"
 )
 
 // The sync policies: when a commit is forced to the disk. Whatever the policy, an
@@ -30,20 +31,21 @@ const (
 	SyncOS     = "os"     // when the kernel likes, and at Close
 )
 
-// Options of Open. The zero value is a store on disk with policy SyncRound.
+// Options of Open, the section [store] of the configuration.
 type Options struct {
+	Sync   string `toml:"sync" default:"round" choices:"always,round,os"` // SyncAlways, SyncRound or SyncOS
+	Events int    `toml:"events" default:"100000" range:"1..1073741824"`  // that the event log keeps
+	// MinFree is the number of bytes that must stay free on the disk; below it
+	// writes are refused. Badger writes through memory maps of sparse files, so a
+	// really full disk would not be an error but a SIGBUS. The default is room
+	// for the write-ahead logs, one flush and a compaction.
+	MinFree int64 `toml:"min_free" default:"256MiB" range:">0"`
+
 	InMemory bool // keep nothing on disk; the folder is ignored
 	// ReadOnly opens a store that exists, beside other readers, and writes nothing into its
 	// folder, which may be write-protected. Every write is refused.
 	ReadOnly bool
-	Sync     string // SyncAlways, SyncRound or SyncOS
-	// MinFree is the number of bytes that must stay free on the disk; below it
-	// writes are refused. Badger writes through memory maps of sparse files, so a
-	// really full disk would not be an error but a SIGBUS. Default 256 MiB: room
-	// for the write-ahead logs, one flush and a compaction.
-	MinFree int64
-	Events  int // how many events the log keeps; default 100,000
-	Logger  zerolog.Logger
+	Logger   zerolog.Logger
 }
 
 // formatVersion is written to Badger's manifest; a store of a later one is refused. It is
@@ -53,8 +55,6 @@ const formatVersion = 2
 const (
 	memTableSize   = 32 << 20 // with it a transaction may hold 15 %, 5 MB
 	blockCacheSize = 64 << 20
-	defaultMinFree = 256 << 20
-	defaultEvents  = 100_000
 )
 
 // Store is an open store. It is safe for concurrent use.
@@ -88,7 +88,7 @@ type Store struct {
 // are of code conflict where another process uses the folder, of code damaged where
 // its files are, and of code store otherwise; all carry a remedy.
 func Open(dir string, opt Options) (*Store, error) {
-	if err := opt.setDefaults(); err != nil {
+	if err := settings.Check("store", &opt).Err(); err != nil {
 		return nil, err
 	}
 	s := &Store{
@@ -118,24 +118,6 @@ func Open(dir string, opt Options) (*Store, error) {
 	}
 	go s.commitLoop()
 	return s, nil
-}
-
-func (o *Options) setDefaults() error {
-	switch o.Sync {
-	case "":
-		o.Sync = SyncRound
-	case SyncAlways, SyncRound, SyncOS:
-	default:
-		remedy := fmt.Sprintf("use %s, %s or %s", SyncAlways, SyncRound, SyncOS)
-		return sparkd.Invalid("sync", remedy, "unknown sync policy %q", o.Sync)
-	}
-	if o.MinFree == 0 {
-		o.MinFree = defaultMinFree
-	}
-	if o.Events == 0 {
-		o.Events = defaultEvents
-	}
-	return nil
 }
 
 // openBadger opens the database with room for a laptop. No value reaches the

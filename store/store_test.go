@@ -15,9 +15,11 @@ import (
 // TestStore runs the conformance suite on both modes.
 func TestStore(t *testing.T) {
 	modes := map[string]func(t *testing.T) *Store{
-		"disk":        func(t *testing.T) *Store { return open(t, t.TempDir(), testOptions()) },
-		"disk always": func(t *testing.T) *Store { return open(t, t.TempDir(), Options{MinFree: 1, Sync: SyncAlways}) },
-		"memory":      func(t *testing.T) *Store { return open(t, "", Options{InMemory: true}) },
+		"disk": func(t *testing.T) *Store { return open(t, t.TempDir(), testOptions()) },
+		"disk always": func(t *testing.T) *Store {
+			return open(t, t.TempDir(), with(func(o *Options) { o.MinFree, o.Sync = 1, SyncAlways }))
+		},
+		"memory": func(t *testing.T) *Store { return open(t, "", with(func(o *Options) { o.InMemory = true })) },
 	}
 	suite := map[string]func(t *testing.T, s *Store){
 		"rollout":             testRolloutRoundTrip,

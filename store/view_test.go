@@ -15,7 +15,7 @@ import (
 	"sparkd/store/storetest"
 )
 
-func readOnly() Options { return Options{ReadOnly: true} }
+func readOnly() Options { return with(func(o *Options) { o.ReadOnly = true }) }
 
 // contents are the bytes of a folder's files and when they were written.
 func contents(t *testing.T, dir string) map[string]string {

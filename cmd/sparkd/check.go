@@ -30,7 +30,9 @@ func (c *cli) check(s *settings) (err error) {
 	if err := needStore(dir, "name it with --data"); err != nil {
 		return err
 	}
-	st, err := store.Open(dir, store.Options{ReadOnly: true, Logger: c.logger(l.Config.Log)})
+	options := l.Config.Store
+	options.ReadOnly, options.Logger = true, c.logger(l.Config.Log)
+	st, err := store.Open(dir, options)
 	if sparkd.CodeOf(err) == sparkd.CodeConflict {
 		return &sparkd.Error{Code: sparkd.CodeConflict, Message: "a running sparkd uses " + dir,
 			Remedy: "stop it and check again", Err: err}

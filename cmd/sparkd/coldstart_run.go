@@ -27,7 +27,7 @@ func (c *cli) coldstart(o *coldstartFlags) error {
 	if e, ok := l.Config.Env[o.Env]; ok {
 		configured[o.Env] = *e
 	}
-	limit := time.Duration(l.Config.Sampler.EnvTimeout)
+	limit := l.Config.Sampler.EnvTimeout
 	log := func(name, line string) { fmt.Fprintf(c.stderr, "%s: %s\n", name, clean(line)) }
 	catalog, err := env.Open(c.ctx, configured, limit, log)
 	if err != nil {

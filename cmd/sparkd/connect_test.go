@@ -50,7 +50,7 @@ func TestFolderInUse(t *testing.T) {
 	if _, err := daemon.Announced(mine.data); !os.IsNotExist(err) {
 		t.Errorf("a daemon that has ended is still announced: %v", err)
 	}
-	st, err := store.Open(mine.data, store.Options{})
+	st, err := store.Open(mine.data, daemon.Default().Store)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,14 @@ func (c *cli) load(s *settings, defaults map[string]string) (daemon.Loaded, erro
 			flags[key] = value
 		}
 	}
-	return daemon.Load(s.file, c.environ, flags)
+	if l, err = daemon.Load(s.file, c.environ, flags); err != nil {
+		return l, err
+	}
+	log := c.logger(l.Config.Log)
+	for _, w := range l.Warnings {
+		log.Warn().Msg(w.Error())
+	}
+	return l, nil
 }
 
 func (c *cli) env(name string) string {

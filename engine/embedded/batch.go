@@ -5,6 +5,10 @@ import "slices"
 // portion is how many prompt tokens a tree gets in its turn, before the next tree does.
 const portion = 32
 
+// chunkTokens is how many prompt tokens a forward takes at most in which continuations
+// decode: half of the default batch, so that prompts advance and no token waits long.
+const chunkTokens = 256
+
 // batch is what goes into one forward: a token of each of decode, then the chunks of
 // prompts.
 type batch struct {
@@ -21,7 +25,7 @@ type chunk struct {
 
 // compose fills the next forward. Live continuations come first, each with one token,
 // so they advance in every forward; prompts get what remains, but beside live
-// continuations no more than opts.Chunk tokens, so that these do not wait for long.
+// continuations no more than chunkTokens, so that these do not wait for long.
 // Where there are more live continuations than a forward takes they take turns, and
 // leave a quarter of it to the prompts.
 func (l *loop) compose() batch {
@@ -43,7 +47,7 @@ func (l *loop) compose() batch {
 	}
 	tokens, segs = tokens-n, segs-n
 	if n > 0 {
-		tokens = min(tokens, l.opts.Chunk)
+		tokens = min(tokens, l.chunk)
 	}
 	for i, n := range deal(l.prefills, l.turn, tokens, segs) {
 		if n > 0 {

@@ -11,6 +11,8 @@ import (
 	"sparkd/bundled"
 	"sparkd/engine/embedded"
 	"sparkd/engine/enginetest"
+
+	"sparkd/internal/settings"
 )
 
 func TestBundledPolicyEqualsTransformers(t *testing.T) {
@@ -27,7 +29,9 @@ func TestBundledPolicyEqualsTransformers(t *testing.T) {
 	if sum := sha256.Sum256(file); hex.EncodeToString(sum[:]) != want.Hash {
 		t.Fatalf("%s is of another policy than the bundled one; run train/greedy.py for this one", continuations)
 	}
-	e, err := embedded.Open(t.Context(), embedded.Options{Model: path, Threads: 1, PrefixCache: true})
+	o := settings.Default[embedded.Options]()
+	o.Model, o.Threads = path, 1
+	e, err := embedded.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 
 	"sparkd/engine/embedded/gguftest"
 	"sparkd/engine/enginetest"
+
+	"sparkd/internal/settings"
 )
 
 // TestConformance runs the suite that every engine has to pass over llama.cpp itself.
@@ -15,7 +17,9 @@ func TestConformance(t *testing.T) {
 	if err := gguftest.Write(file, gguftest.Shape{Context: 1024, Scale: 0.2}, 7); err != nil {
 		t.Fatal(err)
 	}
-	e, err := Open(t.Context(), Options{Model: file, Threads: 1, PrefixCache: true})
+	o := settings.Default[Options]()
+	o.Model, o.Threads = file, 1
+	e, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,55 +54,29 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"sparkd"
+	"sparkd/internal/settings"
 )
 
-// Options configure an Engine. Zero numbers ask for the defaults.
+// Options configure an Engine: its part of the section [engine] of the configuration.
 type Options struct {
-	Model       string // path of a GGUF
-	Threads     int    // of a forward; 0 measures and picks
-	Cells       int    // KV cells, one per token held; 0 takes as many as suit the model and the memory
-	Batch       int    // most tokens of a forward; default 512
-	Chunk       int    // most prompt tokens of a forward in which continuations decode; default 256
-	Queue       int    // most requests that wait for room; further callers block; default 1024
-	PrefixCache bool   // share prefixes within and between requests; off only to measure what it is worth
+	Threads int `toml:"threads" default:"auto" zero:"auto" range:"1..1024"` // of a forward; 0 measures and picks
+	// Cells are the KV cells, one per token held; 0 takes as many as suit the model and
+	// the memory.
+	Cells int `toml:"cells" default:"auto" zero:"auto" range:"16..16777216"`
+	Batch int `toml:"batch" default:"512" range:"16..4096"` // most tokens of a forward
+	// PrefixCache shares prefixes within and between requests. It is off only to measure
+	// what it is worth.
+	PrefixCache bool `toml:"prefix_cache" default:"true"`
+
+	Model string // path of a GGUF
 }
 
 // maxSegments is the most sequences in one forward.
 const maxSegments = 256
-
-func (o *Options) complete() error {
-	set := func(field string, v *int, low, high, def int) error {
-		if *v == 0 {
-			*v = def
-			return nil
-		}
-		if *v < low || *v > high {
-			otherwise := strconv.Itoa(def)
-			if def == 0 {
-				otherwise = "what suits the machine"
-			}
-			return sparkd.Invalid("engine."+field, fmt.Sprintf("use %d to %d, or 0 for %s", low, high, otherwise), "%d is out of range", *v)
-		}
-		return nil
-	}
-	for _, err := range []error{
-		set("threads", &o.Threads, 1, 1024, 0),
-		set("cells", &o.Cells, blockTokens, 1<<24, 0),
-		set("batch", &o.Batch, blockTokens, 4096, 512),
-		set("chunk", &o.Chunk, 1, 4096, 256),
-		set("queue", &o.Queue, 1, 1<<16, 1024),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // Engine samples from one model. It implements sparkd.Reloader.
 type Engine struct {
@@ -137,7 +111,7 @@ var (
 
 // Open loads a model. Its errors have the code model or invalid, or are those of ctx.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	if err := o.complete(); err != nil {
+	if err := settings.Check("engine", &o).Err(); err != nil {
 		return nil, err
 	}
 	l := &loader{modelOptions{threads: o.Threads, blocks: o.Cells / blockTokens, batch: o.Batch, segments: maxSegments}}

@@ -17,9 +17,6 @@ import (
 // startToy runs an engine on a toy backend until the test ends.
 func startToy(t *testing.T, b *toy, o Options) *Engine {
 	t.Helper()
-	if err := o.complete(); err != nil {
-		t.Fatal(err)
-	}
 	e := newEngine(b, o)
 	e.start()
 	t.Cleanup(func() { e.Close() })
@@ -84,7 +81,7 @@ func TestBadRequests(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	for field, o := range map[string]Options{
-		"engine.cells": {Cells: 7}, "engine.threads": {Threads: -1}, "engine.batch": {Batch: 5}, "engine.queue": {Queue: -1}, "engine.chunk": {Chunk: -1},
+		"engine.cells": {Cells: 7}, "engine.threads": {Threads: -1}, "engine.batch": {Batch: 5},
 	} {
 		if _, err := Open(context.Background(), o); sparkd.CodeOf(err) != sparkd.CodeInvalid || sparkd.AsError(err).Field != field {
 			t.Errorf("%s: %v", field, err)
@@ -148,7 +145,8 @@ func TestCallersThatGoAway(t *testing.T) {
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newToy(8).endless()
-		e, next, _ := startHeld(t, b, Options{PrefixCache: true, Queue: 1})
+		e, next, _ := startHeld(t, b, sharing)
+		e.loop.waiting = 1
 		errs := make(chan error, 4)
 		for i := range uint64(4) { // one runs, one waits for room, two for the queue
 			go func() {

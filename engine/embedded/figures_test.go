@@ -27,11 +27,7 @@ func measured(t *testing.T, path string, cells int) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{PrefixCache: true, Cells: cells}
-	if err := o.complete(); err != nil {
-		t.Fatal(err)
-	}
-	e := newEngine(endless{m}, o)
+	e := newEngine(endless{m}, sharing)
 	e.start()
 	t.Cleanup(func() { e.Close() })
 	return e

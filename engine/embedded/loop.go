@@ -15,7 +15,9 @@ import (
 // in chunks, and decode their continuations, one token of each per forward.
 type loop struct {
 	backend backend
-	opts    Options
+	share   bool // prefixes
+	chunk   int  // chunkTokens, but in tests
+	waiting int  // maxWaiting, but in tests
 	cells   *cells
 
 	queue    []*request
@@ -30,8 +32,13 @@ type loop struct {
 	public   atomic.Pointer[sparkd.EngineStats] // what others see of stats
 }
 
+// maxWaiting is how many requests may wait for cells; the callers of further ones block. It
+// bounds memory, not work: whoever blocks here would otherwise wait in the queue.
+const maxWaiting = 1024
+
 func newLoop(b backend, o Options) *loop {
-	l := &loop{backend: b, opts: o, cells: newCells(b.blocks(), o.PrefixCache)}
+	l := &loop{backend: b, share: o.PrefixCache, cells: newCells(b.blocks(), o.PrefixCache),
+		chunk: chunkTokens, waiting: maxWaiting}
 	l.publish()
 	return l
 }
@@ -82,7 +89,7 @@ func (l *loop) receive(submitted <-chan *request, exchanges <-chan *exchange, cl
 			return false
 		}
 	}
-	for len(l.queue) < l.opts.Queue {
+	for len(l.queue) < l.waiting {
 		select {
 		case r := <-submitted:
 			l.enqueue(r)
@@ -183,7 +190,7 @@ func (l *loop) begin(r *request) bool {
 // jobs is the number of prefills of r: one for all continuations, or one for each where
 // nothing is shared.
 func (l *loop) jobs(r *request) int {
-	if !l.opts.PrefixCache {
+	if !l.share {
 		return r.K
 	}
 	return 1

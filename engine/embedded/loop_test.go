@@ -112,7 +112,8 @@ func TestPromptsUnderWayAreNotComputedTwice(t *testing.T) {
 }
 
 func TestFollowerTakesOverWhenTheFirstGivesUp(t *testing.T) {
-	r := newRig(t, newToy(1000), Options{PrefixCache: true, Chunk: 16})
+	r := newRig(t, newToy(1000), Options{PrefixCache: true})
+	r.loop.chunk = 16
 	ctx, cancel := context.WithCancel(context.Background())
 	first := r.send(ctx, ask(ids(0, 300), 1, 4, 0))
 	second := r.send(context.Background(), ask(ids(0, 280), 1, 4, 0))
@@ -133,7 +134,8 @@ func TestFollowerTakesOverWhenTheFirstGivesUp(t *testing.T) {
 
 func TestLongPromptStallsNobody(t *testing.T) {
 	b := newToy(2000).endless()
-	r := newRig(t, b, Options{PrefixCache: true, Chunk: 40})
+	r := newRig(t, b, Options{PrefixCache: true})
+	r.loop.chunk = 40
 	running := r.send(context.Background(), ask(ids(1, 10), 4, 400, 1))
 	r.tick()
 	long := ask(ids(2, 4000), 1, 5, 2)
@@ -301,7 +303,8 @@ func TestRandomTraffic(t *testing.T) {
 func randomTraffic(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 2))
 	b := newToy(24 + random.IntN(100))
-	r := newRig(t, b, Options{PrefixCache: seed%5 != 0, Chunk: 1 + random.IntN(50)})
+	r := newRig(t, b, Options{PrefixCache: seed%5 != 0})
+	r.loop.chunk = 1 + random.IntN(50)
 	b.before = func([]segment) error {
 		if random.IntN(40) == 0 {
 			return errors.New("broken on purpose")
@@ -368,7 +371,8 @@ func TestSeedsDecideWhateverRunsBeside(t *testing.T) {
 	var want string
 	for run := range uint64(8) {
 		random := rand.New(rand.NewPCG(run, 3))
-		r := newRig(t, newToy(400), Options{PrefixCache: run%2 == 0, Chunk: 1 + random.IntN(60)})
+		r := newRig(t, newToy(400), Options{PrefixCache: run%2 == 0})
+		r.loop.chunk = 1 + random.IntN(60)
 		calls := make([]*request, 6)
 		for _, i := range random.Perm(len(calls)) {
 			s := ask(slices.Concat(ids(0, 40), ids(uint64(i), 10+i)), 3, 25, uint64(i))

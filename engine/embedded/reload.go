@@ -142,7 +142,7 @@ func (l *loop) swap() {
 		if len(l.running) > 0 {
 			return
 		}
-		fresh := newCells(x.backend.blocks(), l.opts.PrefixCache)
+		fresh := newCells(x.backend.blocks(), l.share)
 		fresh.evictions, fresh.evictedTokens = l.cells.evictions, l.cells.evictedTokens
 		l.backend, l.cells = x.backend, fresh
 		l.stats.Reloads++

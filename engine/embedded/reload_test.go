@@ -67,7 +67,8 @@ func TestRandomTrafficAcrossVersions(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 4))
 			blocks := 40 + random.IntN(100)
 			versions := map[string]*toy{"v1": newToy(blocks)}
-			r := newRig(t, versions["v1"], Options{PrefixCache: seed%5 != 0, Chunk: 1 + random.IntN(50)})
+			r := newRig(t, versions["v1"], Options{PrefixCache: seed%5 != 0})
+			r.loop.chunk = 1 + random.IntN(50)
 			var calls []*request
 			var exchanges []*exchange
 			var give context.CancelFunc

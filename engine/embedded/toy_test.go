@@ -236,9 +236,6 @@ type rig struct {
 
 func newRig(t *testing.T, b *toy, o Options) *rig {
 	t.Helper()
-	if err := o.complete(); err != nil {
-		t.Fatal(err)
-	}
 	return &rig{newEngine(b, o), t, b}
 }
 

@@ -103,10 +103,11 @@ func growScience(t *testing.T, s *worker.Source, index int) *sparkd.Tree {
 	deps := sampler.Deps{
 		Engine: visitor{[]string{"look around", "go to kitchen", "go to hallway", "go to outside",
 			"go to art studio", "go to workshop", "inventory", "wait1"}},
-		OpenEnv:    s.Open,
-		EnvTimeout: time.Minute,
-		Prompt:     sampler.Prompt{Terse: true},
-		Commit:     func(context.Context, *sparkd.Tree, int) error { return nil },
+		OpenEnv:       s.Open,
+		SampleTimeout: time.Minute,
+		EnvTimeout:    time.Minute,
+		Prompt:        sampler.Prompt{Terse: true},
+		Commit:        func(context.Context, *sparkd.Tree, int) error { return nil },
 	}
 	if err := sampler.Grow(t.Context(), deps, &spec, tree); err != nil {
 		t.Fatal(err)

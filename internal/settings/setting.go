@@ -1,0 +1,147 @@
+package settings
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Setting is one field of an Options struct, under the section where users find it.
+type Setting struct {
+	Section, Name string // "store", "events"
+
+	tag   reflect.StructTag
+	value reflect.Value // addressable
+}
+
+// Of lists the settings among the fields of options, a pointer to a struct, in their order.
+func Of(section string, options any) []Setting {
+	var list []Setting
+	v := reflect.ValueOf(options).Elem()
+	for i := range v.NumField() {
+		tag := v.Type().Field(i).Tag
+		if name := tag.Get("toml"); name != "" {
+			list = append(list, Setting{section, name, tag, v.Field(i)})
+		}
+	}
+	return list
+}
+
+// Sections yields the Options structs of config, a pointer to a struct of them, with the
+// names of their sections. A field may be a map of pointers to Options: each is a section
+// named after the field and its key, "env.alfworld", in the order of the keys. Several
+// fields may share a section.
+func Sections(config any) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		v := reflect.ValueOf(config).Elem()
+		for i := range v.NumField() {
+			section := v.Type().Field(i).Tag.Get("toml")
+			if !yieldSections(section, v.Field(i), yield) {
+				return
+			}
+		}
+	}
+}
+
+func yieldSections(section string, v reflect.Value, yield func(string, any) bool) bool {
+	if v.Kind() != reflect.Map {
+		return yield(section, v.Addr().Interface())
+	}
+	byName := map[string]any{}
+	for name, options := range v.Seq2() {
+		byName[name.String()] = options.Interface()
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if !yield(section+"."+name, byName[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// List returns the settings of all sections of config.
+func List(config any) []Setting {
+	var list []Setting
+	for section, options := range Sections(config) {
+		list = append(list, Of(section, options)...)
+	}
+	return list
+}
+
+// Fill gives the settings that are zero their defaults. A default that cannot be read is a
+// mistake in a tag, and panics.
+func Fill(list []Setting) {
+	for _, s := range list {
+		text, ok := s.tag.Lookup("default")
+		if !ok || !s.value.IsZero() {
+			continue
+		}
+		if err := s.Set(text); err != nil {
+			panic(fmt.Sprintf("settings: default of %s: %v", s.Key(), err))
+		}
+	}
+}
+
+// Default returns an Options struct in which every setting has its default.
+func Default[Options any]() Options {
+	var o Options
+	Fill(Of("", &o))
+	return o
+}
+
+// Key is the setting's full name: "store.events".
+func (s Setting) Key() string { return s.Section + "." + s.Name }
+
+// Variable is the environment variable that sets it: "SPARKD_STORE_EVENTS".
+func (s Setting) Variable() string {
+	return "SPARKD_" + strings.ToUpper(strings.ReplaceAll(s.Section, ".", "_")+"_"+s.Name)
+}
+
+// Set gives the setting the value that text means: an environment variable's or a flag's.
+func (s Setting) Set(text string) error {
+	v, err := s.form().parse(text)
+	if err == nil {
+		s.value.Set(reflect.ValueOf(v))
+	}
+	return err
+}
+
+// Assign gives the setting a value as a TOML parser decodes it: string, int64, bool, []any
+// or map[string]any. The error says what was expected.
+func (s Setting) Assign(v any) error {
+	decoded, err := s.form().decode(v)
+	if err == nil {
+		s.value.Set(reflect.ValueOf(decoded))
+	}
+	return err
+}
+
+// String writes the value as TOML; a secret is masked.
+func (s Setting) String() string {
+	if s.tag.Get("secret") == "true" && !s.value.IsZero() {
+		return `"********"`
+	}
+	return s.write(s.value.Interface())
+}
+
+// Default writes the default as TOML.
+func (s Setting) Default() string {
+	v := reflect.Zero(s.value.Type()).Interface()
+	if text, ok := s.tag.Lookup("default"); ok {
+		v, _ = s.form().parse(text) // Fill has read it
+	}
+	return s.write(v)
+}
+
+// Choices lists the values that the tag allows; nil where it does not say.
+func (s Setting) Choices() []string {
+	if choices := s.tag.Get("choices"); choices != "" {
+		return strings.Split(choices, ",")
+	}
+	return nil
+}
+
+func (s Setting) write(v any) string { return s.form().write(v) }
