@@ -88,7 +88,10 @@ type checker struct {
 
 func (c *checker) checkAll(txn *badger.Txn) error {
 	c.txn = txn
-	for _, step := range []func() error{c.checkRollouts, c.checkTrees, c.checkNodes, c.checkReferences, c.checkCompleted, c.checkEvents, c.checkStrangers} {
+	for _, step := range []func() error{
+		c.checkRollouts, c.checkTrees, c.checkNodes, c.checkReferences,
+		c.checkCompleted, c.checkEvents, c.checkUnknownKeys,
+	} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -30,7 +30,8 @@ func (c *checker) checkCompleted() error {
 		case !known:
 			c.report(Missing, e.Rollout, e.Tree, treeKey(e.Tree), "the tree is in the completion log and nowhere else")
 		case h != nil && h.Completed != seq:
-			c.report(Mismatch, e.Rollout, e.Tree, key, "the completion log has the tree as %d, its header as %d", seq, h.Completed)
+			c.report(Mismatch, e.Rollout, e.Tree, key,
+				"the completion log has the tree as %d, its header as %d", seq, h.Completed)
 		}
 		return nil
 	}
@@ -45,7 +46,8 @@ func (c *checker) checkCompleted() error {
 		}
 		for _, rollout := range []string{"", h.Rollout} {
 			if !listed[place{rollout, h.Completed}] {
-				c.report(Missing, h.Rollout, h.ID, completedKey(rollout, h.Completed), "the tree is finished and its entry in the completion log is missing")
+				c.report(Missing, h.Rollout, h.ID, completedKey(rollout, h.Completed),
+					"the tree is finished and its entry in the completion log is missing")
 			}
 		}
 	}
@@ -88,31 +90,37 @@ func (c *checker) checkEvents() error {
 // checkEvent compares an event with the records of its rollout and its tree.
 func (c *checker) checkEvent(e *sparkd.Event) {
 	if _, known := c.rollouts[e.Rollout]; !known {
-		c.report(Missing, e.Rollout, "", rolloutKey(e.Rollout), "event %d tells of a rollout that is missing", e.Seq)
-		c.rollouts[e.Rollout] = nil // say it once
+		c.report(Missing, e.Rollout, "", rolloutKey(e.Rollout), "event %d is of a rollout that is missing", e.Seq)
+		c.rollouts[e.Rollout] = nil // report it once
 	}
 	if e.Tree == "" {
 		return
 	}
 	switch h, known := c.trees[e.Tree]; {
 	case !known:
-		c.report(Missing, e.Rollout, e.Tree, treeKey(e.Tree), "event %d tells of a tree that is missing", e.Seq)
+		c.report(Missing, e.Rollout, e.Tree, treeKey(e.Tree), "event %d is of a tree that is missing", e.Seq)
 	case h != nil && h.Round < e.Round:
-		c.report(Mismatch, e.Rollout, e.Tree, treeKey(e.Tree), "the tree has %d rounds, event %d tells of round %d", h.Round, e.Seq, e.Round)
+		c.report(Mismatch, e.Rollout, e.Tree, treeKey(e.Tree),
+			"the tree has %d rounds, event %d is of round %d", h.Round, e.Seq, e.Round)
 	default:
 		return
 	}
-	c.trees[e.Tree] = nil // say it once
+	c.trees[e.Tree] = nil // report it once
 }
 
 func (c *checker) lost(from, to uint64) {
-	c.Findings = append(c.Findings, Finding{Kind: Lost, Key: describeKey(eventKey(from)),
-		Problem: fmt.Sprintf("the commits of events %d to %d are lost: the disk dropped or altered them, or the power failed", from, to),
-		Remedy:  "nothing else is affected: unfinished trees grow on from what is left; check the disk, or use sync = \"always\""})
+	const problem = "the commits of events %d to %d are lost: the disk dropped or altered them, or the power failed"
+	c.Findings = append(c.Findings, Finding{
+		Kind:    Lost,
+		Key:     describeKey(eventKey(from)),
+		Problem: fmt.Sprintf(problem, from, to),
+		Remedy: "nothing else is affected: unfinished trees grow on from what is left; check the disk, " +
+			"or use sync = \"always\"",
+	})
 }
 
-// checkStrangers looks for keys of no known kind.
-func (c *checker) checkStrangers() error {
+// checkUnknownKeys looks for keys of no known kind.
+func (c *checker) checkUnknownKeys() error {
 	it := c.txn.NewIterator(badger.IteratorOptions{})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); {

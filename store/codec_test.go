@@ -215,7 +215,10 @@ func TestFrame(t *testing.T) {
 }
 
 func FuzzKey(f *testing.F) {
-	for _, k := range [][]byte{rolloutKey("r"), stateKey("r"), treeKey("t"), nodesKey("t", 7, 1), completedKey("", 9), completedKey("r", 9), eventKey(1), {}, {'n'}} {
+	for _, k := range [][]byte{
+		rolloutKey("r"), stateKey("r"), treeKey("t"), nodesKey("t", 7, 1),
+		completedKey("", 9), completedKey("r", 9), eventKey(1), {}, {'n'},
+	} {
 		f.Add(k)
 	}
 	f.Fuzz(func(t *testing.T, key []byte) {
@@ -227,8 +230,14 @@ func FuzzKey(f *testing.F) {
 
 func TestDescribeKey(t *testing.T) {
 	for want, key := range map[string][]byte{
-		"rollout/r": rolloutKey("r"), "state/r": stateKey("r"), "tree/t": treeKey("t"), "nodes/t/300/2": nodesKey("t", 300, 2),
-		"completed/9": completedKey("", 9), "completed/r/9": completedKey("r", 9), "event/1": eventKey(1), `"n\x00abcdef"`: nodesKey("", 0, 0)[:2:2],
+		"rollout/r":     rolloutKey("r"),
+		"state/r":       stateKey("r"),
+		"tree/t":        treeKey("t"),
+		"nodes/t/300/2": nodesKey("t", 300, 2),
+		"completed/9":   completedKey("", 9),
+		"completed/r/9": completedKey("r", 9),
+		"event/1":       eventKey(1),
+		`"n\x00abcdef"`: nodesKey("", 0, 0)[:2:2],
 	} {
 		if want == `"n\x00abcdef"` {
 			key = append(key, "abcdef"...)

@@ -160,7 +160,12 @@ func (s *Store) writable() error {
 // the log or not, and Badger's view in memory is not to be trusted before it has
 // replayed the log: that is what a restart does.
 func (s *Store) breakDown(cause error) error {
-	e := &sparkd.Error{Code: sparkd.CodeStore, Message: fmt.Sprintf("a commit failed: %v", cause), Remedy: remedyBroken, Err: cause}
+	e := &sparkd.Error{
+		Code:    sparkd.CodeStore,
+		Message: fmt.Sprintf("a commit failed: %v", cause),
+		Remedy:  remedyBroken,
+		Err:     cause,
+	}
 	s.broken.Store(e)
 	s.opt.Logger.Error().Err(cause).Msg("a commit failed; the store takes no more writes")
 	return e
@@ -192,7 +197,8 @@ func (b *batch) run(o *op) (err error) {
 func (b *batch) put(key, payload []byte) {
 	value := seal(key, payload)
 	if len(value) > maxValue && b.err == nil {
-		b.err = sparkd.Errorf(sparkd.CodeTooLarge, "record %s has %d bytes; the limit is %d", describeKey(key), len(value), maxValue)
+		b.err = sparkd.Errorf(sparkd.CodeTooLarge,
+			"record %s has %d bytes; the limit is %d", describeKey(key), len(value), maxValue)
 	}
 	b.set(b.txn.Set(key, value))
 	b.bytes += len(key) + len(value)

@@ -126,8 +126,9 @@ type numbered struct {
 }
 
 // completions reads a page of the completion log, or of a rollout's own.
-func (s *Store) completions(ctx context.Context, rollout string, after uint64, limit int) (entries []numbered, err error) {
-	err = s.view(ctx, func(txn *badger.Txn) error {
+func (s *Store) completions(ctx context.Context, rollout string, after uint64, limit int) ([]numbered, error) {
+	var entries []numbered
+	err := s.view(ctx, func(txn *badger.Txn) error {
 		it := prefixIterator(txn, completedPrefix(rollout), true)
 		defer it.Close()
 		for it.Seek(completedKey(rollout, after+1)); it.Valid() && len(entries) < limit; it.Next() {
@@ -151,7 +152,8 @@ func (s *Store) load(ctx context.Context, e numbered) loaded {
 	}
 	l.entry.Tree, l.err = s.Tree(ctx, e.Tree)
 	if sparkd.CodeOf(l.err) == sparkd.CodeNotFound {
-		l.err = finding(Missing, e.Rollout, e.Tree, treeKey(e.Tree), "the tree is in the completion log and nowhere else")
+		const problem = "the tree is in the completion log and nowhere else"
+		l.err = finding(Missing, e.Rollout, e.Tree, treeKey(e.Tree), problem)
 	}
 	return l
 }
@@ -164,7 +166,8 @@ func parseCursor(s string) (uint64, error) {
 	}
 	seq, err := strconv.ParseUint(s, 36, 64)
 	if err != nil {
-		return 0, sparkd.Invalid("after", "use a cursor that was answered before, or none to start over", "%q is no cursor", s)
+		const remedy = "use a cursor that was answered before, or none to start over"
+		return 0, sparkd.Invalid("after", remedy, "%q is no cursor", s)
 	}
 	return seq, nil
 }

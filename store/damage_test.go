@@ -100,7 +100,8 @@ func findings(t *testing.T, s *Store, key []byte, kinds ...FindingKind) []Findin
 // sameUpTo reports whether got is want, or want as it was after an earlier round: that is
 // what a log cut short leaves, which only Open and Check can notice.
 func sameUpTo(got, want *sparkd.Tree) bool {
-	return reflect.DeepEqual(got, want) || got.Round < want.Round && reflect.DeepEqual(got.Nodes, want.Nodes[:len(got.Nodes)])
+	return reflect.DeepEqual(got, want) ||
+		got.Round < want.Round && reflect.DeepEqual(got.Nodes, want.Nodes[:len(got.Nodes)])
 }
 
 // readsLoudly reads everything: what is returned is what was stored, or an error.
@@ -117,9 +118,10 @@ func readsLoudly(t *testing.T, s *Store, trees []*sparkd.Tree) {
 		}
 	}
 	for e, err := range s.Completed(t.Context(), Filter{}) {
+		i := slices.IndexFunc(trees, func(w *sparkd.Tree) bool { return w.ID == e.ID })
 		if err != nil {
 			wantCode(t, err, sparkd.CodeDamaged)
-		} else if i := slices.IndexFunc(trees, func(w *sparkd.Tree) bool { return w.ID == e.ID }); i < 0 || !reflect.DeepEqual(e.Tree, trees[i]) {
+		} else if i < 0 || !reflect.DeepEqual(e.Tree, trees[i]) {
 			t.Errorf("Completed yields tree %s with other content", e.ID)
 		}
 	}
@@ -157,7 +159,8 @@ func TestMissingRecords(t *testing.T) {
 		if r.key[0] == kindNodes {
 			_, id, _, _ := splitKey(r.key)
 			_, err := s.Tree(t.Context(), id)
-			if e := wantCode(t, err, sparkd.CodeDamaged); !strings.Contains(e.Message, id) || !strings.Contains(e.Message, describeKey(r.key)) {
+			e := wantCode(t, err, sparkd.CodeDamaged)
+			if !strings.Contains(e.Message, id) || !strings.Contains(e.Message, describeKey(r.key)) {
 				t.Errorf("the error names too little: %v", e)
 			}
 		}
@@ -198,29 +201,72 @@ func TestWrongRecords(t *testing.T) {
 	reward := *trees[0].Nodes[1]
 	reward.Reward++
 	nodes := append([]*sparkd.Node{&reward}, trees[0].Nodes[2:5]...)
+	put := func(nodes []byte) record {
+		key := nodesKey("t0", 1, 0)
+		return record{key, seal(key, nodes)}
+	}
 	tests := map[string]struct {
 		put  record
 		kind FindingKind
 		key  []byte
 	}{
-		"a reward changed":        {record{nodesKey("t0", 1, 0), seal(nodesKey("t0", 1, 0), append([]byte{1}, encodeNodes(nodes)...))}, Mismatch, treeKey("t0")},
-		"nodes that end early":    {record{nodesKey("t0", 1, 0), seal(nodesKey("t0", 1, 0), []byte{1, 200, 1})}, Altered, nodesKey("t0", 1, 0)},
-		"a piece too many":        {record{nodesKey("t0", 1, 0), seal(nodesKey("t0", 1, 0), []byte{2, 1, 1})}, Missing, nodesKey("t0", 1, 1)},
-		"an older header":         {change(treeKey("t3"), &head, func() { head.Count, head.Hash, head.Round = 5, olderHash, 2 }), Mismatch, treeKey("t3")},
-		"a header of another":     {change(treeKey("t1"), &head, func() { head.ID = "t0" }), Altered, treeKey("t1")},
-		"a tree of another":       {change(treeKey("t1"), &head, func() { head.Rollout = "r1" }), Mismatch, treeKey("t1")},
-		"a tree of nobody":        {change(treeKey("t1"), &head, func() { head.Rollout = "r9" }), Missing, rolloutKey("r9")},
-		"another completion":      {change(treeKey("t1"), &head, func() { head.Completed = 1 }), Missing, completedKey("", 1)},
-		"a header counts more":    {change(treeKey("t0"), &head, func() { head.Count++ }), Missing, nodesKey("t0", 13, 0)},
-		"a header counts less":    {change(treeKey("t0"), &head, func() { head.Count-- }), Mismatch, treeKey("t0")},
-		"a rollout lists less":    {change(rolloutKey("r0"), &r, func() { r.Trees = r.Trees[:1] }), Dangling, treeKey("t1")},
-		"a rollout lists more":    {change(rolloutKey("r0"), &r, func() { r.Trees = append(r.Trees, "t9") }), Missing, treeKey("t9")},
-		"a rollout done too soon": {change(stateKey("r1"), &st, func() { st.State = sparkd.RolloutDone }), Mismatch, treeKey("t3")},
-		"an older state":          {change(stateKey("r1"), &st, func() { st.State = sparkd.RolloutQueued }), Mismatch, stateKey("r1")},
-		"a completion of nothing": {change(completedKey("", 6), &e, func() { e.Tree = "t9" }), Missing, treeKey("t9")},
-		"a completion of another": {change(completedKey("r0", 6), &e, func() { e.Tree = "t1" }), Mismatch, completedKey("r0", 6)},
-		"a key of no kind":        {record{[]byte("zebra"), []byte("x")}, Dangling, []byte("zebra")},
-		"a key of no form":        {record{[]byte("tree"), []byte("x")}, Dangling, []byte("tree")},
+		"a reward changed":     {put(append([]byte{1}, encodeNodes(nodes)...)), Mismatch, treeKey("t0")},
+		"nodes that end early": {put([]byte{1, 200, 1}), Altered, nodesKey("t0", 1, 0)},
+		"a piece too many":     {put([]byte{2, 1, 1}), Missing, nodesKey("t0", 1, 1)},
+		"an older header": {
+			change(treeKey("t3"), &head, func() { head.Count, head.Hash, head.Round = 5, olderHash, 2 }),
+			Mismatch, treeKey("t3"),
+		},
+		"a header of another": {
+			change(treeKey("t1"), &head, func() { head.ID = "t0" }),
+			Altered, treeKey("t1"),
+		},
+		"a tree of another": {
+			change(treeKey("t1"), &head, func() { head.Rollout = "r1" }),
+			Mismatch, treeKey("t1"),
+		},
+		"a tree of nobody": {
+			change(treeKey("t1"), &head, func() { head.Rollout = "r9" }),
+			Missing, rolloutKey("r9"),
+		},
+		"another completion": {
+			change(treeKey("t1"), &head, func() { head.Completed = 1 }),
+			Missing, completedKey("", 1),
+		},
+		"a header counts more": {
+			change(treeKey("t0"), &head, func() { head.Count++ }),
+			Missing, nodesKey("t0", 13, 0),
+		},
+		"a header counts less": {
+			change(treeKey("t0"), &head, func() { head.Count-- }),
+			Mismatch, treeKey("t0"),
+		},
+		"a rollout lists less": {
+			change(rolloutKey("r0"), &r, func() { r.Trees = r.Trees[:1] }),
+			Dangling, treeKey("t1"),
+		},
+		"a rollout lists more": {
+			change(rolloutKey("r0"), &r, func() { r.Trees = append(r.Trees, "t9") }),
+			Missing, treeKey("t9"),
+		},
+		"a rollout done too soon": {
+			change(stateKey("r1"), &st, func() { st.State = sparkd.RolloutDone }),
+			Mismatch, treeKey("t3"),
+		},
+		"an older state": {
+			change(stateKey("r1"), &st, func() { st.State = sparkd.RolloutQueued }),
+			Mismatch, stateKey("r1"),
+		},
+		"a completion of nothing": {
+			change(completedKey("", 6), &e, func() { e.Tree = "t9" }),
+			Missing, treeKey("t9"),
+		},
+		"a completion of another": {
+			change(completedKey("r0", 6), &e, func() { e.Tree = "t1" }),
+			Mismatch, completedKey("r0", 6),
+		},
+		"a key of no kind": {record{[]byte("zebra"), []byte("x")}, Dangling, []byte("zebra")},
+		"a key of no form": {record{[]byte("tree"), []byte("x")}, Dangling, []byte("tree")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -256,12 +302,14 @@ func TestDamagedRollout(t *testing.T) {
 	s.CreateRollout(t.Context(), testRollout("q"))
 	putRaw(t, s, record{stateKey("r1"), []byte("garbage")})
 	list, _, err := s.Rollouts(t.Context(), "", 10)
-	if err != nil || len(list) != 3 || list[2].ID != "r1" || list[2].Error.Code != sparkd.CodeDamaged || list[2].State != sparkd.RolloutFailed {
+	if err != nil || len(list) != 3 || list[2].ID != "r1" || list[2].Error.Code != sparkd.CodeDamaged ||
+		list[2].State != sparkd.RolloutFailed {
 		t.Errorf("Rollouts = %+v, %v", list, err)
 	}
 	putRaw(t, s, record{eventKey(3), []byte("garbage")})
 	events, err := s.Events(t.Context(), 0, 5)
-	if err != nil || len(events) != 5 || events[2].Kind != EventDamaged || events[2].Seq != 3 || events[2].Error.Code != sparkd.CodeDamaged {
+	if err != nil || len(events) != 5 || events[2].Kind != EventDamaged || events[2].Seq != 3 ||
+		events[2].Error.Code != sparkd.CodeDamaged {
 		t.Errorf("Events = %+v, %v", events, err)
 	}
 	unfinished, err := s.Unfinished(t.Context())

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	remedyDamaged = "run `sparkd check` to see what else is damaged; restore the folder from a backup, or sample the tree again under a new rollout"
-	remedyBroken  = "nothing more is written; free or repair the disk and restart sparkd, trees grow on from their last committed round"
+	remedyDamaged = "run `sparkd check` to see what else is damaged; restore the folder from a backup, " +
+		"or sample the tree again under a new rollout"
+	remedyBroken = "nothing more is written; free or repair the disk and restart sparkd, " +
+		"trees grow on from their last committed round"
 )
 
 // damaged returns the error that names a damaged record. Check lists its Finding.
@@ -20,7 +22,14 @@ func damaged(kind FindingKind, key []byte, format string, args ...any) error {
 }
 
 func finding(kind FindingKind, rollout, tree string, key []byte, problem string) error {
-	f := &Finding{Kind: kind, Rollout: rollout, Tree: tree, Key: describeKey(key), Problem: problem, Remedy: remedyDamaged}
+	f := &Finding{
+		Kind:    kind,
+		Rollout: rollout,
+		Tree:    tree,
+		Key:     describeKey(key),
+		Problem: problem,
+		Remedy:  remedyDamaged,
+	}
 	return f.err()
 }
 
@@ -50,21 +59,32 @@ func storeError(err error) error {
 	case errors.Is(err, badger.ErrDBClosed):
 		return errClosed()
 	}
-	return &sparkd.Error{Code: sparkd.CodeStore, Message: fmt.Sprintf("the store failed: %v", err), Remedy: "see the log of the daemon and the disk's health", Err: err}
+	return &sparkd.Error{
+		Code:    sparkd.CodeStore,
+		Message: fmt.Sprintf("the store failed: %v", err),
+		Remedy:  "see the log of the daemon and the disk's health",
+		Err:     err,
+	}
 }
 
 func errClosed() error {
-	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the store is closed", Remedy: "try again when sparkd runs"}
+	const remedy = "try again when sparkd runs"
+	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the store is closed", Remedy: remedy}
 }
 
 func notFound(what, id string) error {
-	return &sparkd.Error{Code: sparkd.CodeNotFound, Message: fmt.Sprintf("no %s %q", what, id), Remedy: "check the id; GET /v1/rollouts lists what there is"}
+	return &sparkd.Error{
+		Code:    sparkd.CodeNotFound,
+		Message: fmt.Sprintf("no %s %q", what, id),
+		Remedy:  "check the id; GET /v1/rollouts lists what there is",
+	}
 }
 
 // recoverDamage turns a panic of Badger over a damaged table into an error.
 func recoverDamage(err *error) {
 	if r := recover(); r != nil {
-		f := &Finding{Kind: Altered, Problem: fmt.Sprintf("a table of the database cannot be read: %v", r), Remedy: remedyDamaged}
+		problem := fmt.Sprintf("a table of the database cannot be read: %v", r)
+		f := &Finding{Kind: Altered, Problem: problem, Remedy: remedyDamaged}
 		*err = f.err()
 	}
 }

@@ -134,10 +134,15 @@ func growOn(t *testing.T, s *Store, id string) {
 func TestBatchFaults(t *testing.T) {
 	s := open(t, t.TempDir(), testOptions())
 	put := func(id string, size int) *op {
-		return &op{done: make(chan error, 1), run: func(b *batch) error { b.put(treeKey(id), make([]byte, size)); return nil }}
+		return &op{done: make(chan error, 1), run: func(b *batch) error {
+			b.put(treeKey(id), make([]byte, size))
+			return nil
+		}}
 	}
 	refused := errors.New("refused")
-	bad := &op{done: make(chan error, 1), run: func(*batch) error { return sparkd.Errorf(sparkd.CodeConflict, "no: %v", refused) }}
+	bad := &op{done: make(chan error, 1), run: func(*batch) error {
+		return sparkd.Errorf(sparkd.CodeConflict, "no: %v", refused)
+	}}
 	panics := &op{done: make(chan error, 1), run: func(*batch) error { panic("index out of range") }}
 	good := put("a", 10)
 	s.commitOps([]*op{bad, good, panics})

@@ -62,9 +62,15 @@ func testTree(id, rollout string) *sparkd.Tree {
 func addRound(t *sparkd.Tree, rng *rand.Rand, k, tokens int) (first int) {
 	first = len(t.Nodes)
 	for range k {
-		n := &sparkd.Node{ID: len(t.Nodes), Parent: -1, Round: t.Round, Started: epoch.Add(time.Duration(len(t.Nodes)) * time.Second)}
+		n := &sparkd.Node{ID: len(t.Nodes), Parent: -1, Round: t.Round}
+		n.Started = epoch.Add(time.Duration(n.ID) * time.Second)
 		if n.ID == 0 {
-			n.Spans = []sparkd.Span{{Source: sparkd.SourcePrompt, Tokens: randomTokens(rng, 40), Text: "You are in a kitchen.", TokenExact: true}}
+			n.Spans = []sparkd.Span{{
+				Source:     sparkd.SourcePrompt,
+				Tokens:     randomTokens(rng, 40),
+				Text:       "You are in a kitchen.",
+				TokenExact: true,
+			}}
 			t.Nodes = append(t.Nodes, n)
 			break
 		}
@@ -80,19 +86,39 @@ func addRound(t *sparkd.Tree, rng *rand.Rand, k, tokens int) (first int) {
 
 func fillNode(n *sparkd.Node, rng *rand.Rand, tokens int) {
 	n.Spans = []sparkd.Span{
-		{Source: sparkd.SourceModel, Tokens: randomTokens(rng, tokens), Logprobs: randomFloats(rng, tokens), Entropies: randomFloats(rng, tokens),
-			Text: "<explore>Where could a mug be?</explore><action>go to shelf 1</action>", TokenExact: true},
-		{Source: sparkd.SourceEnv, Tokens: randomTokens(rng, 30), Text: "You arrive at shelf 1. On the shelf 1, you see a mug 2.", TokenExact: true},
+		{
+			Source:     sparkd.SourceModel,
+			Tokens:     randomTokens(rng, tokens),
+			Logprobs:   randomFloats(rng, tokens),
+			Entropies:  randomFloats(rng, tokens),
+			Text:       "<explore>Where could a mug be?</explore><action>go to shelf 1</action>",
+			TokenExact: true,
+		},
+		{
+			Source:     sparkd.SourceEnv,
+			Tokens:     randomTokens(rng, 30),
+			Text:       "You arrive at shelf 1. On the shelf 1, you see a mug 2.",
+			TokenExact: true,
+		},
 	}
 	n.Action, n.Valid, n.Admissible, n.ObsHash = "go to shelf 1", true, true, fmt.Sprintf("%016x", rng.Uint64())
-	n.Reward, n.Finish, n.Engine, n.PolicyVersion = rng.Float64(), sparkd.FinishStop, "embedded", "sha256:0123456789abcdef"
-	n.Signals = sparkd.Signals{Tags: []string{"explore"}, MeanEntropy: rng.Float64(), MaxEntropy: 2, LogprobSum: -rng.Float64(), HasEntropy: true}
+	n.Reward, n.Finish = rng.Float64(), sparkd.FinishStop
+	n.Engine, n.PolicyVersion = "embedded", "sha256:0123456789abcdef"
+	n.Signals = sparkd.Signals{
+		Tags:        []string{"explore"},
+		MeanEntropy: rng.Float64(),
+		MaxEntropy:  2,
+		LogprobSum:  -rng.Float64(),
+		HasEntropy:  true,
+	}
 	n.Decision = sparkd.Decision{K: 2, Index: rng.IntN(2), Reason: "tag:explore", Score: 1}
 	n.PromptTokens, n.CachedTokens, n.ComputedTokens = 512, 500, 12
 	n.SampleTime, n.EnvTime = 3*time.Millisecond, 5*time.Microsecond
 	if rng.IntN(8) == 0 {
 		n.Done, n.Outcome = true, sparkd.OutcomeFailed
-		n.Error = &sparkd.Error{Code: sparkd.CodeDiverged, Message: "observation 3 differs", Field: "task", Remedy: "report it"}
+		n.Error = &sparkd.Error{
+			Code: sparkd.CodeDiverged, Message: "observation 3 differs", Field: "task", Remedy: "report it",
+		}
 	}
 }
 

@@ -129,8 +129,12 @@ func folderError(dir, problem, remedy string, cause error) *sparkd.Error {
 
 // openError is about a folder that looks like a store and that Badger cannot open.
 func openError(dir string, cause error) error {
-	return &sparkd.Error{Code: sparkd.CodeDamaged, Message: fmt.Sprintf("the store in %s cannot be opened: %v", dir, cause),
-		Remedy: "restore the folder from a backup, or move it away and start with an empty one", Err: cause}
+	return &sparkd.Error{
+		Code:    sparkd.CodeDamaged,
+		Message: fmt.Sprintf("the store in %s cannot be opened: %v", dir, cause),
+		Remedy:  "restore the folder from a backup, or move it away and start with an empty one",
+		Err:     cause,
+	}
 }
 
 // checkFree refuses to write when the disk is about to be full.
@@ -145,8 +149,8 @@ func (s *Store) checkFree() error {
 	if free >= s.opt.MinFree {
 		return nil
 	}
-	return folderError(s.dir, fmt.Sprintf("is on a disk with %d MB free, and %d MB must stay free", free>>20, s.opt.MinFree>>20),
-		"free disk space; nothing was written, everything stored stays readable", nil)
+	problem := fmt.Sprintf("is on a disk with %d MB free, and %d MB must stay free", free>>20, s.opt.MinFree>>20)
+	return folderError(s.dir, problem, "free disk space; nothing was written, everything stored stays readable", nil)
 }
 
 // syncLogs forces Badger's write-ahead logs to the disk. DB.Sync would leave out the

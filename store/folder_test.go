@@ -24,10 +24,14 @@ func TestOpenRefuses(t *testing.T) {
 		code sparkd.Code
 		says string
 	}{
-		"no name":           {func(*testing.T) string { return "" }, sparkd.CodeInvalid, "no data folder"},
-		"a file":            {func(t *testing.T) string { return write(t, filepath.Join(t.TempDir(), "f"), "x") }, sparkd.CodeInvalid, "is a file"},
-		"a file on the way": {func(t *testing.T) string { return filepath.Join(write(t, filepath.Join(t.TempDir(), "f"), "x"), "d") }, sparkd.CodeInvalid, "cannot be made"},
-		"not allowed":       {func(*testing.T) string { return "/proc/sparkd" }, sparkd.CodeInvalid, "cannot be made"},
+		"no name": {func(*testing.T) string { return "" }, sparkd.CodeInvalid, "no data folder"},
+		"a file": {func(t *testing.T) string {
+			return write(t, filepath.Join(t.TempDir(), "f"), "x")
+		}, sparkd.CodeInvalid, "is a file"},
+		"a file on the way": {func(t *testing.T) string {
+			return filepath.Join(write(t, filepath.Join(t.TempDir(), "f"), "x"), "d")
+		}, sparkd.CodeInvalid, "cannot be made"},
+		"not allowed": {func(*testing.T) string { return "/proc/sparkd" }, sparkd.CodeInvalid, "cannot be made"},
 		"read-only": {func(t *testing.T) string {
 			dir := mountTmpfs(t, "size=1m")
 			remountReadOnly(t, dir)
@@ -51,7 +55,9 @@ func TestOpenRefuses(t *testing.T) {
 			write(t, name, string(b))
 			return s.dir
 		}, sparkd.CodeStore, "store format 9"},
-		"in use": {func(t *testing.T) string { return open(t, t.TempDir(), testOptions()).dir }, sparkd.CodeConflict, "another sparkd uses"},
+		"in use": {func(t *testing.T) string {
+			return open(t, t.TempDir(), testOptions()).dir
+		}, sparkd.CodeConflict, "another sparkd uses"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +107,8 @@ func TestStats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st.Commits != 4 || st.Rounds != 3 || st.Nodes != 9 || st.Bytes < 1000 || st.LastEvent != 5 || st.OldestEvent != 1 {
+	if st.Commits != 4 || st.Rounds != 3 || st.Nodes != 9 || st.Bytes < 1000 ||
+		st.LastEvent != 5 || st.OldestEvent != 1 {
 		t.Errorf("%+v", st)
 	}
 	if st.FreeBytes <= 0 || st.DiskBytes < int64(st.Bytes) || st.DiskBytes > 4<<20 {

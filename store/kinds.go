@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The kinds of fields. Each is told where the value is in a T.
+// The kinds of fields. Each is given where the value is in a T.
 
 func integer[T any, I ~int | ~int64](at func(*T) *I) kind[T] {
 	return kind[T]{"integer (sint64)", protowire.VarintType,

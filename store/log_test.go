@@ -134,7 +134,9 @@ func testEvents(t *testing.T, s *Store) {
 		}
 		got = append(got, fmt.Sprintf("%s %s%s %s %d", e.Kind, e.Rollout, e.Tree, e.State, e.Round))
 	}
-	want := []string{"rollout r queued 0", "rollout r running 0", "round rt1 growing 1", "round rt1 done 2", "tree rt1 done 2"}
+	want := []string{
+		"rollout r queued 0", "rollout r running 0", "round rt1 growing 1", "round rt1 done 2", "tree rt1 done 2",
+	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("events %q, want %q", got, want)
 	}

@@ -61,7 +61,7 @@ func (s *Store) CreateRollout(ctx context.Context, r sparkd.Rollout) (stored spa
 	head, state := headOf(&r), stateOf(&r)
 	encoded, err := json.Marshal(&head)
 	if err != nil {
-		return sparkd.Rollout{}, false, sparkd.Invalid("spec", "numbers must be finite", "the request cannot be stored: %v", err)
+		return sparkd.Rollout{}, false, errRequest(err)
 	}
 	var result struct { // written by the commit loop, read once it has answered
 		stored  sparkd.Rollout
@@ -71,7 +71,12 @@ func (s *Store) CreateRollout(ctx context.Context, r sparkd.Rollout) (stored spa
 		old, err := readRollout(b.txn, r.ID)
 		switch {
 		case err == nil && !sameSpec(&old.Spec, &r.Spec):
-			return &sparkd.Error{Code: sparkd.CodeConflict, Field: "id", Message: fmt.Sprintf("rollout %q exists with another request", r.ID), Remedy: "use a new id, or repeat the request as it was"}
+			return &sparkd.Error{
+				Code:    sparkd.CodeConflict,
+				Field:   "id",
+				Message: fmt.Sprintf("rollout %q exists with another request", r.ID),
+				Remedy:  "use a new id, or repeat the request as it was",
+			}
 		case err == nil:
 			result.stored, result.created = old, false
 			return nil
@@ -89,6 +94,10 @@ func (s *Store) CreateRollout(ctx context.Context, r sparkd.Rollout) (stored spa
 	return result.stored, result.created, nil
 }
 
+func errRequest(cause error) error {
+	return sparkd.Invalid("spec", "numbers must be finite", "the request cannot be stored: %v", cause)
+}
+
 func sameSpec(a, b *sparkd.Spec) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
@@ -98,7 +107,13 @@ func sameSpec(a, b *sparkd.Spec) bool {
 // putState puts a state with its event. The end of a rollout is forced to the disk.
 func (b *batch) putState(id string, st *rolloutState) {
 	b.putJSON(stateKey(id), st)
-	b.event(sparkd.Event{Kind: sparkd.EventRollout, Rollout: id, State: string(st.State), Stats: &st.Stats, Error: st.Error})
+	b.event(sparkd.Event{
+		Kind:    sparkd.EventRollout,
+		Rollout: id,
+		State:   string(st.State),
+		Stats:   &st.Stats,
+		Error:   st.Error,
+	})
 	b.sync = b.sync || st.State.Ended()
 }
 
@@ -112,7 +127,7 @@ func (s *Store) PutRollout(ctx context.Context, r sparkd.Rollout) error {
 	state, trees := stateOf(&r), slices.Clone(r.Trees)
 	head, err := json.Marshal(headOf(&r))
 	if err != nil {
-		return sparkd.Invalid("spec", "numbers must be finite", "the request cannot be stored: %v", err)
+		return errRequest(err)
 	}
 	return s.write(ctx, len(head)+stateSize, func(b *batch) error {
 		var old rolloutState
@@ -159,7 +174,8 @@ func readRollout(txn *badger.Txn, id string) (sparkd.Rollout, error) {
 	errState := readJSON(txn, stateKey(id), &state)
 	switch {
 	case errHead == nil && errState == nil && head.ID != id:
-		return sparkd.Rollout{}, finding(Altered, id, "", rolloutKey(id), fmt.Sprintf("the record is that of rollout %q", head.ID))
+		problem := fmt.Sprintf("the record is that of rollout %q", head.ID)
+		return sparkd.Rollout{}, finding(Altered, id, "", rolloutKey(id), problem)
 	case errHead == nil && errState == nil:
 		return join(head, state), nil
 	case errors.Is(errHead, errMissing) && errors.Is(errState, errMissing):
@@ -174,7 +190,9 @@ func readRollout(txn *badger.Txn, id string) (sparkd.Rollout, error) {
 
 // Rollouts returns up to limit rollouts in order of their ids, starting after the id
 // after, and the id to go on with: "" at the end. Ids that sparkd makes sort by time.
-func (s *Store) Rollouts(ctx context.Context, after string, limit int) (rollouts []sparkd.Rollout, next string, err error) {
+func (s *Store) Rollouts(
+	ctx context.Context, after string, limit int,
+) (rollouts []sparkd.Rollout, next string, err error) {
 	err = s.view(ctx, func(txn *badger.Txn) error {
 		return eachRollout(txn, after, func(id string) error {
 			if len(rollouts) == limit {
@@ -243,7 +261,8 @@ func eachRollout(txn *badger.Txn, after string, fn func(id string) error) error 
 // checkID refuses ids that cannot be part of a key.
 func checkID(field, id string) error {
 	if id == "" || len(id) > maxID || strings.IndexByte(id, 0) >= 0 {
-		return sparkd.Invalid(field, fmt.Sprintf("use 1 to %d bytes without zero bytes", maxID), "%q cannot be an id", id)
+		remedy := fmt.Sprintf("use 1 to %d bytes without zero bytes", maxID)
+		return sparkd.Invalid(field, remedy, "%q cannot be an id", id)
 	}
 	return nil
 }

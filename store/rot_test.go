@@ -113,7 +113,8 @@ func rot(t *testing.T, name, dir string, stored []record, trees []*sparkd.Tree) 
 		return "found"
 	}
 	if now := records(t, s); !reflect.DeepEqual(now, stored) {
-		t.Errorf("%s: %d of %d records differ or are gone, and Check finds nothing", name, len(stored)-len(now), len(stored))
+		t.Errorf("%s: %d of %d records differ or are gone, and Check finds nothing",
+			name, len(stored)-len(now), len(stored))
 	}
 	return "harmless"
 }

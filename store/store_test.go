@@ -236,8 +236,14 @@ func testRefusedRounds(t *testing.T, s *Store) {
 		"parent is younger":    {change(func(c *sparkd.Tree) { c.Nodes[1].Parent = 2 }), 1, sparkd.CodeInvalid},
 		"two roots":            {change(func(c *sparkd.Tree) { c.Nodes[1].Parent = -1 }), 1, sparkd.CodeInvalid},
 		"wrong depth":          {change(func(c *sparkd.Tree) { c.Nodes[1].Depth = 3 }), 1, sparkd.CodeInvalid},
-		"logprobs too short":   {change(func(c *sparkd.Tree) { c.Nodes[1].Spans[0].Logprobs = []float32{1} }), 1, sparkd.CodeInvalid},
-		"wrong first node":     {&sparkd.Tree{ID: "t2", Rollout: "r", State: sparkd.TreeGrowing, Nodes: []*sparkd.Node{{Parent: 0}}}, 0, sparkd.CodeInvalid},
+		"logprobs too short": {
+			change(func(c *sparkd.Tree) { c.Nodes[1].Spans[0].Logprobs = []float32{1} }),
+			1, sparkd.CodeInvalid,
+		},
+		"wrong first node": {
+			&sparkd.Tree{ID: "t2", Rollout: "r", State: sparkd.TreeGrowing, Nodes: []*sparkd.Node{{Parent: 0}}},
+			0, sparkd.CodeInvalid,
+		},
 	}
 	for name, test := range tests {
 		if err := s.PutRound(t.Context(), test.tree, test.first); sparkd.CodeOf(err) != test.code {

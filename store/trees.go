@@ -25,6 +25,18 @@ type treeHead struct {
 
 func (h *treeHead) finished() bool { return h.State != sparkd.TreeGrowing }
 
+// event is what the event log says of the tree.
+func (h *treeHead) event(kind sparkd.EventKind) sparkd.Event {
+	return sparkd.Event{
+		Kind:    kind,
+		Rollout: h.Rollout,
+		Tree:    h.ID,
+		Round:   h.Round,
+		State:   string(h.State),
+		Stats:   &h.Stats,
+	}
+}
+
 // chain adds a round's block to a tree's rolling hash. The block's own bits are vouched
 // for by its checksum; the hash is there to notice a block that is missing, of another
 // time or of another place.
@@ -113,12 +125,14 @@ func (r *round) commit(b *batch) error {
 		for i := 0; i < r.pieces() && !r.ahead; i++ {
 			r.putPiece(b, i)
 		}
-		b.event(sparkd.Event{Kind: sparkd.EventRound, Rollout: h.Rollout, Tree: h.ID, Round: h.Round, State: string(h.State), Stats: &h.Stats})
+		b.event(h.event(sparkd.EventRound))
 		b.rounds++
 		b.nodes += h.Count - r.first
 	}
 	if h.finished() {
-		h.Completed = b.event(sparkd.Event{Kind: sparkd.EventTree, Rollout: h.Rollout, Tree: h.ID, Round: h.Round, State: string(h.State), Stats: &h.Stats, Error: h.Error})
+		e := h.event(sparkd.EventTree)
+		e.Error = h.Error
+		h.Completed = b.event(e)
 		b.putCompleted(completion{Tree: h.ID, Rollout: h.Rollout}, h.Completed)
 	}
 	b.putJSON(treeKey(h.ID), h)
@@ -146,7 +160,11 @@ func (r *round) previous(txn *badger.Txn) (*treeHead, error) {
 	default:
 		return old, nil
 	}
-	return nil, &sparkd.Error{Code: sparkd.CodeConflict, Message: fmt.Sprintf("tree %s cannot grow: %s", r.head.ID, problem), Remedy: "read the tree again and grow it on from there"}
+	return nil, &sparkd.Error{
+		Code:    sparkd.CodeConflict,
+		Message: fmt.Sprintf("tree %s cannot grow: %s", r.head.ID, problem),
+		Remedy:  "read the tree again and grow it on from there",
+	}
 }
 
 // checkRound refuses what could not be read back.
@@ -163,7 +181,8 @@ func checkRound(t *sparkd.Tree, first int) error {
 		return sparkd.Invalid("tree.state", "use growing, done, failed or canceled", "unknown tree state %q", t.State)
 	}
 	if first < 0 || first > len(t.Nodes) {
-		return sparkd.Invalid("first", "use the number of nodes stored so far", "%d is out of range for %d nodes", first, len(t.Nodes))
+		const remedy = "use the number of nodes stored so far"
+		return sparkd.Invalid("first", remedy, "%d is out of range for %d nodes", first, len(t.Nodes))
 	}
 	for id := first; id < len(t.Nodes); id++ {
 		if problem := linkProblem(t.Nodes, id); problem != "" {

@@ -98,7 +98,7 @@ func (e *encoder) varint(num protowire.Number, x uint64) {
 	e.message = protowire.AppendVarint(e.message, x)
 }
 
-// begin opens a field of bytes that are not counted yet. What end is told is where they begin.
+// begin opens a field of bytes that are not counted yet, and returns where they begin, for end.
 func (e *encoder) begin(num protowire.Number) int {
 	e.message = append(protowire.AppendTag(e.message, num, protowire.BytesType), 0)
 	return len(e.message)

@@ -74,7 +74,8 @@ func TestUnknownFields(t *testing.T) {
 		newer := withUnknown(rng, block)
 		got, err := decodeNodes(frameVersion, newer, want[0].ID)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("%v: %d bytes, %d of them unknown\n got %+v\nwant %+v", err, len(newer), len(newer)-len(block), got, want)
+			t.Fatalf("%v: %d bytes, %d of them unknown\n got %+v\nwant %+v",
+				err, len(newer), len(newer)-len(block), got, want)
 		}
 	}
 }
