@@ -40,10 +40,10 @@ var nodeFields = message[sparkd.Node]{
 
 var spanFields = message[sparkd.Span]{
 	{"source", word(func(s *sparkd.Span) *sparkd.Source { return &s.Source })},
-	{"tokens", packed("sfixed32", func(s *sparkd.Span) *[]sparkd.Token { return &s.Tokens })},
-	{"logprobs", packed("float", func(s *sparkd.Span) *[]float32 { return &s.Logprobs })},
-	{"sampled_logprobs", packed("float", func(s *sparkd.Span) *[]float32 { return &s.SampledLogprobs })},
-	{"entropies", packed("float", func(s *sparkd.Span) *[]float32 { return &s.Entropies })},
+	{"tokens", tokens(func(s *sparkd.Span) *[]sparkd.Token { return &s.Tokens })},
+	{"logprobs", floats(func(s *sparkd.Span) *[]float32 { return &s.Logprobs })},
+	{"sampled_logprobs", floats(func(s *sparkd.Span) *[]float32 { return &s.SampledLogprobs })},
+	{"entropies", floats(func(s *sparkd.Span) *[]float32 { return &s.Entropies })},
 	{"text", text(func(s *sparkd.Span) *string { return &s.Text })},
 	{"turns", list("Turn", turnFields, func(s *sparkd.Span) *[]sparkd.Turn { return &s.Turns })},
 	{"token_exact", flag(func(s *sparkd.Span) *bool { return &s.TokenExact })},

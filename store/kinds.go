@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"sparkd"
 )
 
 // The kinds of fields. Each is given where the value is in a T.
@@ -101,53 +103,70 @@ func words[T any](at func(*T) *[]string) kind[T] {
 	}
 }
 
-// packed is for one number per token. An empty slice is written, nil is not.
-func packed[T any, E int32 | float32](about string, at func(*T) *[]E) kind[T] {
-	return kind[T]{"packed " + about, protowire.BytesType,
+// tokens takes two or three bytes of most ids. An empty slice is written, nil is not.
+func tokens[T any](at func(*T) *[]sparkd.Token) kind[T] {
+	return kind[T]{"packed uint32", protowire.BytesType,
 		func(e *encoder, num protowire.Number, v *T) {
 			if s := *at(v); s != nil {
-				e.message = protowire.AppendTag(e.message, num, protowire.BytesType)
-				e.message = protowire.AppendVarint(e.message, uint64(4*len(s)))
-				e.message = slices.Grow(e.message, 4*len(s))[:len(e.message)+4*len(s)]
-				putFixed32(e.message[len(e.message)-4*len(s):], s)
+				begin := e.begin(num)
+				for _, id := range s {
+					e.message = protowire.AppendVarint(e.message, uint64(uint32(id)))
+				}
+				e.end(begin)
+			}
+		},
+		func(_ *decoder, x value, v *T) (err error) {
+			*at(v), err = readTokens(x.bytes)
+			return err
+		},
+	}
+}
+
+func readTokens(b []byte) ([]sparkd.Token, error) {
+	count := 0
+	for _, c := range b {
+		count += int(^c >> 7) // the last byte of an id
+	}
+	s := make([]sparkd.Token, count)
+	for i := range s {
+		id, n := protowire.ConsumeVarint(b)
+		if n < 0 || id > math.MaxUint32 {
+			return nil, errFormat
+		}
+		s[i], b = sparkd.Token(uint32(id)), b[n:]
+	}
+	if len(b) > 0 {
+		return nil, errShort
+	}
+	return s, nil
+}
+
+// floats is for one number per token. An empty slice is written, nil is not.
+func floats[T any](at func(*T) *[]float32) kind[T] {
+	return kind[T]{"packed float", protowire.BytesType,
+		func(e *encoder, num protowire.Number, v *T) {
+			s := *at(v)
+			if s == nil {
+				return
+			}
+			e.message = protowire.AppendTag(e.message, num, protowire.BytesType)
+			e.message = protowire.AppendVarint(e.message, uint64(4*len(s)))
+			e.message = slices.Grow(e.message, 4*len(s))
+			for _, x := range s {
+				e.message = binary.LittleEndian.AppendUint32(e.message, math.Float32bits(x))
 			}
 		},
 		func(_ *decoder, x value, v *T) error {
-			s := make([]E, len(x.bytes)/4)
-			*at(v) = s
+			s := make([]float32, len(x.bytes)/4)
 			if len(x.bytes) != 4*len(s) {
 				return errFormat
 			}
-			getFixed32(x.bytes, s)
+			for i := range s {
+				s[i] = math.Float32frombits(binary.LittleEndian.Uint32(x.bytes[4*i:]))
+			}
+			*at(v) = s
 			return nil
 		},
-	}
-}
-
-// putFixed32 and getFixed32 have a loop for each type: these are most of a block's bytes.
-func putFixed32[E int32 | float32](b []byte, s []E) {
-	switch s := any(s).(type) {
-	case []int32:
-		for i, x := range s {
-			binary.LittleEndian.PutUint32(b[4*i:], uint32(x))
-		}
-	case []float32:
-		for i, x := range s {
-			binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(x))
-		}
-	}
-}
-
-func getFixed32[E int32 | float32](b []byte, s []E) {
-	switch s := any(s).(type) {
-	case []int32:
-		for i := range s {
-			s[i] = int32(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-	case []float32:
-		for i := range s {
-			s[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
 	}
 }
 
