@@ -200,9 +200,9 @@ func TestCancelAtAnyMoment(t *testing.T) {
 					}
 				})
 			}
-			got = r.waitFor(got.ID)
-			if got.State == sparkd.RolloutFailed || got.State == sparkd.RolloutDone && got.Done != 1 {
-				t.Errorf("%+v", got)
+			last := r.waitFor(got.ID)
+			if last.State == sparkd.RolloutFailed || last.State == sparkd.RolloutDone && last.Done != 1 {
+				t.Errorf("%+v", last)
 			}
 		})
 	}
