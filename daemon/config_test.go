@@ -78,7 +78,8 @@ func TestShippedConfigIsTheDefault(t *testing.T) {
 
 func TestPrecedence(t *testing.T) {
 	path := writeConfig(t, "[daemon]\ntrees = 3\nqueue = 5\ndrain = '1m'\n[engine]\nthreads = 2\n")
-	l, err := Load(path, []string{"SPARKD_DAEMON_QUEUE=6", "SPARKD_DAEMON_DRAIN=2m", "HOME=/x"}, map[string]string{"daemon.drain": "3m"})
+	environ := []string{"SPARKD_DAEMON_QUEUE=6", "SPARKD_DAEMON_DRAIN=2m", "HOME=/x"}
+	l, err := Load(path, environ, map[string]string{"daemon.drain": "3m"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func TestPrecedence(t *testing.T) {
 		t.Errorf("got %+v %+v", c.Daemon, c.Engine)
 	}
 	for key, want := range map[string]string{
-		"daemon.trees": "file " + path, "daemon.queue": "env SPARKD_DAEMON_QUEUE", "daemon.drain": "flag", "api.listen": "default",
+		"daemon.trees": "file " + path, "daemon.queue": "env SPARKD_DAEMON_QUEUE",
+		"daemon.drain": "flag", "api.listen": "default",
 	} {
 		if got := l.Sources[key]; got != want {
 			t.Errorf("source of %s is %q, want %q", key, got, want)
@@ -125,7 +127,8 @@ func TestBadFile(t *testing.T) {
 		{"no time", "[api]\nread_timeout = '0s'\n", "api.read_timeout",
 			`:2:1: "0s" is not above zero (use for example "30s")`},
 		{"size without unit", "[api]\nmax_body = '64'\n", "api.max_body", `for example "64MiB"`},
-		{"size that overflows", "[api]\nmax_body = '9999999999TiB'\n", "api.max_body", ":2:1: \"9999999999TiB\" is not a size"},
+		{"size that overflows", "[api]\nmax_body = '9999999999TiB'\n", "api.max_body",
+			":2:1: \"9999999999TiB\" is not a size"},
 		{"size out of range", "[api]\nmax_body = '2GiB'\n", "api.max_body",
 			`:2:1: "2GiB" is out of range (use "1KiB" to "1GiB")`},
 		{"syntax", "[daemon\ntrees = 3\n", "config", ":1:8: expected ']'"},
@@ -141,15 +144,19 @@ func TestBadFile(t *testing.T) {
 		{"dialect", "[engine]\ndialect = 'morse'\n", "engine.dialect", `:2:1: unknown value "morse" (one of auto, `},
 		{"open without token", "[api]\nlisten = '0.0.0.0:80'\n", "api.token",
 			`:1:2: "0.0.0.0:80" can be reached from other machines and no token is set (set api.token_file`},
-		{"no port", "[api]\nlisten = 'localhost'\n", "api.listen", `:2:1: cannot listen on "localhost" (write host:port`},
+		{"no port", "[api]\nlisten = 'localhost'\n", "api.listen",
+			`:2:1: cannot listen on "localhost" (write host:port`},
 		{"both tokens", "[api]\ntoken = 'a'\ntoken_file = 'b'\n", "api.token_file", ":3:1: both are set"},
 		{"too few cells", "[engine]\ncells = 15\n", "engine.cells",
 			`:2:1: 15 is out of range (use 16 to 16777216, or "auto")`},
 		{"servers that nobody asks", "[engine]\nreplicas = ['http://127.0.0.1:8000']\n", "engine.kind",
 			`:1:2: engine.replicas names servers, and engine.kind is "embedded", which asks none (set it to "remote"`},
-		{"no servers", "[engine]\nkind = 'remote'\n", "engine.replicas", ":1:2: engine.kind is remote and there is no replica"},
-		{"environment without a kind", "[env.x]\ndata = '/a'\n", "env.x.kind", `:1:6: unknown value "" (one of alfworld,`},
-		{"environment of a taken name", "[env.household]\nkind = 'alfworld'\n", "env.household", ":1:6: household is built in"},
+		{"no servers", "[engine]\nkind = 'remote'\n", "engine.replicas",
+			":1:2: engine.kind is remote and there is no replica"},
+		{"environment without a kind", "[env.x]\ndata = '/a'\n", "env.x.kind",
+			`:1:6: unknown value "" (one of alfworld,`},
+		{"environment of a taken name", "[env.household]\nkind = 'alfworld'\n", "env.household",
+			":1:6: household is built in"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := writeConfig(t, tt.file)
@@ -203,7 +210,8 @@ func TestBadFlags(t *testing.T) {
 		{"engine.threads", "0", "engine.threads", `neither "auto" nor a number`},
 		{"engine.cells", "0", "engine.cells", `neither "auto" nor a number`},
 		{"engine.cells", "16777217", "engine.cells", "out of range"},
-		{"api.listen", "0.0.0.0:80", "api.token", `api.token: "0.0.0.0:80" can be reached`}, // the file says nothing of it
+		// The file is not at fault.
+		{"api.listen", "0.0.0.0:80", "api.token", `api.token: "0.0.0.0:80" can be reached`},
 	} {
 		t.Run(tt.flag, func(t *testing.T) {
 			_, err := Load(writeConfig(t, "[api]\nstreams = 3\n"), nil, map[string]string{tt.flag: tt.value})
@@ -230,7 +238,8 @@ func TestSettingsThatAreGone(t *testing.T) {
 		t.Fatalf("%v", l.Warnings)
 	}
 	for i, w := range want {
-		if got := l.Warnings[i]; got.Field != w[0] || !strings.HasPrefix(got.Message, w[1]) || got.Remedy != "take it out" {
+		got := l.Warnings[i]
+		if got.Field != w[0] || !strings.HasPrefix(got.Message, w[1]) || got.Remedy != "take it out" {
 			t.Errorf("%+v, want %q", got, w)
 		}
 	}
@@ -256,8 +265,9 @@ func TestFormsOfAFile(t *testing.T) {
 // Variables of the scripts and tests of this repository, and of anybody else, are none of the
 // configuration's business.
 func TestForeignVariables(t *testing.T) {
-	for _, name := range []string{"CONFIG", "ADDR", "CACHE", "TRAIN_PYTHON", "ALFWORLD_PYTHON", "BENCH", "BENCH_MODEL", "BENCH_THREADS", "BUNDLED_URL",
-		"LLAMA_SERVER", "LLAMA_MODEL", "VLLM_URL", "CONFORMANCE_URL", "CONFORMANCE_OLLAMA", "TEST_MODEL", "TEST_ENVS", "TEST_TOKEN", "TEST_DIR",
+	for _, name := range []string{"CONFIG", "ADDR", "CACHE", "TRAIN_PYTHON", "ALFWORLD_PYTHON", "BENCH", "BENCH_MODEL",
+		"BENCH_THREADS", "BUNDLED_URL", "LLAMA_SERVER", "LLAMA_MODEL", "VLLM_URL", "CONFORMANCE_URL",
+		"CONFORMANCE_OLLAMA", "TEST_MODEL", "TEST_ENVS", "TEST_TOKEN", "TEST_DIR",
 		"MCP_DAEMON", "EXEC_DAEMON", "RECORD_COMMAND", "FIXTURE", "DEFECT", "HOME", "LOGS", ""} {
 		if _, err := Load("", []string{"SPARKD_" + name + "=x"}, nil); err != nil {
 			t.Errorf("SPARKD_%s: %v", name, err)
@@ -282,7 +292,8 @@ func TestMissingFile(t *testing.T) {
 
 // What Print writes is a configuration file again, with the secret masked.
 func TestPrintReadsBack(t *testing.T) {
-	path := writeConfig(t, "[daemon]\ntrees = 3\n[api]\ntoken = 'hunter2'\nmax_body='2MiB'\n[engine]\nthreads = 4\nmodel='/a \"b\"'\n")
+	path := writeConfig(t, "[daemon]\ntrees = 3\n[api]\ntoken = 'hunter2'\nmax_body='2MiB'\n"+
+		"[engine]\nthreads = 4\nmodel='/a \"b\"'\n")
 	l, err := Load(path, nil, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ package engine
 import (
 	"context"
 	"strings"
-	"time"
 
 	"sparkd"
 	"sparkd/engine/generic"
@@ -26,10 +25,9 @@ type Options struct {
 	Model    string   `toml:"served_model"`           // its name there; "": the first that a server lists
 	// Tokenizer is a folder of Hugging Face files, for servers that do not tell the chat
 	// template.
-	Tokenizer  string        `toml:"tokenizer"`
-	APIKeyFile string        `toml:"api_key_file"`                           // that holds the bearer token
-	Inflight   int           `toml:"inflight" default:"16" range:"1..65536"` // requests under way on one replica
-	Timeout    time.Duration `toml:"timeout" default:"10m" range:">0"`       // of one request
+	Tokenizer  string `toml:"tokenizer"`
+	APIKeyFile string `toml:"api_key_file"` // that holds the bearer token
+	pool.Options
 }
 
 // Validate checks the dialect.
@@ -86,7 +84,7 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 			return e, nil
 		}}
 	}
-	return pool.Open(ctx, targets, pool.Options{Inflight: o.Inflight, Timeout: o.Timeout})
+	return pool.Open(ctx, targets, o.Options)
 }
 
 // Connect opens the engine of one server, one of Dialects.

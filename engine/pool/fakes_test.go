@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/settings"
 	"sparkd/prefixcache"
 )
 
@@ -164,6 +165,7 @@ func open(t *testing.T, o Options, servers ...*server) *Pool {
 	for _, s := range servers {
 		targets = append(targets, s.target())
 	}
+	settings.Fill(settings.Of("engine", &o))
 	p, err := Open(t.Context(), targets, o)
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func (p *Pool) place(ctx context.Context, r *sparkd.SampleRequest, avoid *replic
 	p.dispatch()
 	p.mu.Unlock()
 
-	check := time.NewTicker(p.o.Patience)
+	check := time.NewTicker(patience)
 	defer check.Stop()
 	alone := time.Now() // since when no replica was seen in service
 	for {
@@ -42,7 +42,7 @@ func (p *Pool) place(ctx context.Context, r *sparkd.SampleRequest, avoid *replic
 		case <-check.C:
 			if len(p.engines()) > 0 {
 				alone = time.Now()
-			} else if time.Since(alone) >= p.o.Patience {
+			} else if time.Since(alone) >= patience {
 				return place{}, p.withdraw(w, errNone)
 			}
 		}

@@ -29,45 +29,28 @@ type Target struct {
 	Connect func(ctx context.Context) (Member, error)
 }
 
-// Options configure a Pool. Zero values ask for the defaults.
+// Options configure a Pool: its part of the section [engine] of the configuration.
 type Options struct {
-	Inflight int           // requests under way on one replica; default 16
-	Queue    int           // requests that wait for a place; further callers block; default 4096
-	Remember int           // tokens that a replica is thought to hold; default 1 Mi
-	Tries    int           // attempts at one request; default 4
-	Timeout  time.Duration // of one attempt; default 10 minutes
-	Patience time.Duration // longest time without any replica; default 1 minute
-	Probe    time.Duration // between two probes of a replica; default 5 seconds
+	Inflight int           `toml:"inflight" default:"16" range:"1..65536"` // requests under way on one replica
+	Timeout  time.Duration `toml:"timeout" default:"10m" range:">0"`       // of one attempt at a request
 }
 
-func (o Options) withDefaults() Options {
-	number := func(v *int, def int) {
-		if *v <= 0 {
-			*v = def
-		}
-	}
-	limit := func(v *time.Duration, def time.Duration) {
-		if *v <= 0 {
-			*v = def
-		}
-	}
-	number(&o.Inflight, 16)
-	number(&o.Queue, 4096)
-	number(&o.Remember, 1<<20)
-	number(&o.Tries, 4)
-	limit(&o.Timeout, 10*time.Minute)
-	limit(&o.Patience, time.Minute)
-	limit(&o.Probe, 5*time.Second)
-	return o
-}
+const (
+	maxWaiting  = 4096            // requests that wait for a place; further callers block
+	maxRemember = 1 << 20         // tokens that a replica is thought to hold
+	maxAttempts = 4               // at one request
+	patience    = time.Minute     // longest time without any replica
+	probeEvery  = 5 * time.Second // between two probes of a replica
+)
 
 // Pool implements sparkd.Fleet and sparkd.Reloader.
 type Pool struct {
-	o       Options
-	stop    context.CancelFunc
-	ended   sync.WaitGroup // the goroutines that watch replicas
-	entered chan struct{}  // one per request in the pool: bounds the queue
-	reload  sync.Mutex     // one change of weights at a time
+	o        Options
+	attempts int // maxAttempts, but in tests
+	stop     context.CancelFunc
+	ended    sync.WaitGroup // the goroutines that watch replicas
+	entered  chan struct{}  // one per request in the pool: bounds the queue
+	reload   sync.Mutex     // one change of weights at a time
 
 	mu       sync.Mutex
 	replicas []*replica
@@ -92,10 +75,9 @@ func Open(ctx context.Context, targets []Target, o Options) (*Pool, error) {
 		return nil, sparkd.Invalid("engine.replicas", `list addresses, for example ["http://127.0.0.1:8000"]`,
 			"no replica")
 	}
-	o = o.withDefaults()
 	p := &Pool{
-		o: o, entered: make(chan struct{}, o.Queue+o.Inflight*len(targets)),
-		held: prefixcache.NewHolders(o.Remember), changed: make(chan struct{}), typical: 64, last: -1,
+		o: o, attempts: maxAttempts, entered: make(chan struct{}, maxWaiting+o.Inflight*len(targets)),
+		held: prefixcache.NewHolders(maxRemember), changed: make(chan struct{}), typical: 64, last: -1,
 	}
 	for _, t := range targets {
 		p.replicas = append(p.replicas, &replica{target: t, state: sparkd.ReplicaDown, since: time.Now()})

@@ -13,6 +13,7 @@ import (
 
 	"sparkd"
 	"sparkd/internal/httpclient"
+	"sparkd/internal/settings"
 )
 
 // step samples one continuation and returns the prefix of the next step, and who served.
@@ -317,13 +318,13 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		a, b := newServer("a"), newServer("b")
 		b.hash = "other"
-		_, err := Open(t.Context(), []Target{a.target(), b.target()}, Options{})
+		_, err := Open(t.Context(), []Target{a.target(), b.target()}, settings.Default[Options]())
 		if sparkd.CodeOf(err) != sparkd.CodeInvalid {
 			t.Errorf("another tokenizer: %v", err)
 		}
 		gone := newServer("gone")
 		gone.probe = func() error { return errGone }
-		_, err = Open(t.Context(), []Target{gone.target()}, Options{})
+		_, err = Open(t.Context(), []Target{gone.target()}, settings.Default[Options]())
 		if sparkd.CodeOf(err) != sparkd.CodeUnavailable {
 			t.Errorf("no server there: %v", err)
 		}
@@ -367,7 +368,8 @@ func TestStorm(t *testing.T) {
 				}
 				servers = append(servers, s)
 			}
-			p := open(t, Options{Inflight: 4, Timeout: 5 * time.Second, Tries: 6}, servers...)
+			p := open(t, Options{Inflight: 4, Timeout: 5 * time.Second}, servers...)
+			p.attempts = 6
 			var wg sync.WaitGroup
 			for i := range 200 {
 				wg.Go(func() {

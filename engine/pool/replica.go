@@ -117,7 +117,7 @@ func (p *Pool) failure(r *replica, err error) {
 
 // watch asks a replica from time to time whether it is there, until ctx ends.
 func (p *Pool) watch(ctx context.Context, r *replica) {
-	tick := time.NewTicker(p.o.Probe)
+	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
 		select {

@@ -35,7 +35,7 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 			return res, nil
 		case ctx.Err() != nil:
 			return res, ctx.Err()
-		case !passing(err) || attempt >= p.o.Tries:
+		case !passing(err) || attempt >= p.attempts:
 			return res, err
 		}
 		failed = at.on

@@ -17,14 +17,17 @@ type Setting struct {
 	value reflect.Value // addressable
 }
 
-// Of lists the settings among the fields of options, a pointer to a struct, in their order.
+// Of lists the settings among the fields of options, a pointer to a struct, in their order;
+// those of an embedded struct are among them.
 func Of(section string, options any) []Setting {
 	var list []Setting
 	v := reflect.ValueOf(options).Elem()
 	for i := range v.NumField() {
-		tag := v.Type().Field(i).Tag
-		if name := tag.Get("toml"); name != "" {
-			list = append(list, Setting{section, name, tag, v.Field(i)})
+		field := v.Type().Field(i)
+		if name := field.Tag.Get("toml"); name != "" {
+			list = append(list, Setting{section, name, field.Tag, v.Field(i)})
+		} else if field.Anonymous {
+			list = append(list, Of(section, v.Field(i).Addr().Interface())...)
 		}
 	}
 	return list
