@@ -1,7 +1,11 @@
 package daemon_test
 
 import (
+	"io"
+	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,6 +14,7 @@ import (
 
 	"sparkd"
 	"sparkd/daemon"
+	"sparkd/daemon/daemontest"
 )
 
 // values sums each metric over its labels, and over each value of a label.
@@ -93,5 +98,70 @@ func TestEvents(t *testing.T) {
 	}
 	if tree, err := r.Client.Tree(t.Context(), got.Trees[0]); err != nil || rounds != tree.Round {
 		t.Errorf("%d rounds told, %v %+v", rounds, err, tree)
+	}
+}
+
+// fleet is an engine of replicas that reports totals of its own.
+type fleet struct{ daemontest.Engine }
+
+func (*fleet) Replicas() []sparkd.Replica { return nil }
+func (*fleet) Drain(string, bool) error   { return nil }
+func (*fleet) Stats() sparkd.EngineStats  { return sparkd.EngineStats{} }
+
+// docs/metrics.md has every metric that the program shows, with its labels and its help, and
+// no other.
+func TestMetricsPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{}
+	rows := regexp.MustCompile("(?m)^\\| `(sparkd_[a-z_]+)` \\| (.*) \\|$")
+	for _, row := range rows.FindAllStringSubmatch(string(page), -1) {
+		documented[row[1]] = row[2]
+	}
+	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{Engine: &fleet{}})
+	have := map[string]string{}
+	described := make(chan *prometheus.Desc, 1000)
+	r.Gatherer().(*prometheus.Registry).Describe(described)
+	close(described)
+	form := regexp.MustCompile(`fqName: "(sparkd_[a-z_]+)", help: "([^"]*)",.* constLabels: {([^}]*)}, ` +
+		`variableLabels: {([^}]*)}`)
+	for d := range described {
+		if m := form.FindStringSubmatch(d.String()); m != nil {
+			constant, _, _ := strings.Cut(m[3], "=")
+			have[m[1]] = strings.ReplaceAll(constant+m[4], ",", ", ") + " | " + m[2]
+		}
+	}
+	if _, err := r.Client.Info(t.Context()); err != nil { // a first request, which has counters of its own
+		t.Fatal(err)
+	}
+	answer, err := http.Get("http://" + r.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# HELP (sparkd_[a-z_]+) (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		if _, ok := have[m[1]]; !ok { // the server's own
+			labels, _, _ := strings.Cut(documented[m[1]], " | ")
+			have[m[1]] = labels + " | " + m[2]
+		}
+	}
+	if len(have) < 50 {
+		t.Errorf("only %d metrics were found", len(have))
+	}
+	for name, is := range have {
+		if documented[name] != is {
+			t.Errorf("%s is documented as %q, and is %q", name, documented[name], is)
+		}
+	}
+	for name := range documented {
+		if _, ok := have[name]; !ok {
+			t.Errorf("docs/metrics.md has %s, which the program does not show", name)
+		}
 	}
 }
