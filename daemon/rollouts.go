@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -61,7 +62,7 @@ func (p *rollouts) Submit(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout
 }
 
 func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error) {
-	if spec, err = branching.Resolve(spec); err != nil {
+	if spec, err = p.resolved(ctx, spec); err != nil {
 		return sparkd.Rollout{}, false, err
 	}
 	if err := p.queue.status().refused; err != nil {
@@ -78,11 +79,8 @@ func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollo
 		return sparkd.Rollout{}, false, err
 	}
 	defer release()
-	switch stored, err := p.store.Rollout(ctx, spec.ID); sparkd.CodeOf(err) {
+	switch _, err := p.store.Rollout(ctx, spec.ID); sparkd.CodeOf(err) {
 	case "":
-		if branching.Same(stored.Spec.Policy, spec.Policy) {
-			spec.Policy = stored.Spec.Policy // as an earlier version may have written it
-		}
 		r, err := p.repeat(ctx, spec)
 		return r, false, err
 	case sparkd.CodeNotFound:
@@ -91,6 +89,24 @@ func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollo
 	default:
 		return sparkd.Rollout{}, false, err
 	}
+}
+
+// resolved fills a request in. One that is stored has its policy as it lies there: earlier
+// versions wrote out parameters that a policy does not take, and whoever repeats those word
+// for word is not refused.
+func (p *rollouts) resolved(ctx context.Context, spec sparkd.Spec) (sparkd.Spec, error) {
+	full, err := branching.Resolve(spec)
+	if spec.ID == "" {
+		return full, err
+	}
+	switch stored, missing := p.store.Rollout(ctx, spec.ID); {
+	case missing != nil:
+	case reflect.DeepEqual(stored.Spec, spec):
+		return spec, nil
+	case err == nil && branching.Same(stored.Spec.Policy, full.Policy):
+		full.Policy = stored.Spec.Policy
+	}
+	return full, err
 }
 
 // repeat answers a request whose id is stored. A rollout that was left unfinished by

@@ -36,6 +36,11 @@ func TestMisspelt(t *testing.T) {
 		{[]string{"run", "--policy", "random:picks=2"}, `"picks" is no parameter of random`},
 		{[]string{"run", "--policy", "random:probability=often"}, "random takes roots, branch, probability"},
 		{[]string{"run", "--policy", "random:probability"}, "gives no value"},
+		{[]string{"run", "--policy", "mcts"}, "one of spark, linear, random, "},
+		{[]string{"run", "--policy", "grpo:picks=0"}, `"picks" is no parameter of linear`},
+		{[]string{"run", "--policy", "linear", "--branch", "2"}, `"branch" is no parameter of linear`},
+		{[]string{"run", "--roots", "0"}, "policy.roots: 0 is out of range"},
+		{[]string{"compare", "--policies", "spark,arpo:tau=1"}, `"tau" is no parameter of entropy`},
 		{[]string{"run", "--env", "chess"}, "use household, or configure it as [env.chess]"},
 		{[]string{"compare", "--out", "x.csv"}, "the report is HTML"},
 	} {
