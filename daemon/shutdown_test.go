@@ -90,6 +90,21 @@ func TestStopNow(t *testing.T) {
 	sameTrees(t, start(t, c, daemon.Parts{}), s)
 }
 
+// Whoever holds on to a daemon that has ended is answered and does not hang.
+func TestAfterTheEnd(t *testing.T) {
+	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{})
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	_, _, submitted := r.Daemon.Submit(t.Context(), spec(1))
+	_, canceled := r.Daemon.Cancel(t.Context(), "any")
+	for name, err := range map[string]error{"Submit": submitted, "Cancel": canceled, "Ready": r.Ready()} {
+		if sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // An open event stream does not hold up a shutdown: it is ended by it.
 func TestShutdownEndsStreams(t *testing.T) {
 	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{})
