@@ -13,15 +13,18 @@ import (
 	"sparkd"
 )
 
-// TestDocumented keeps docs/export.md equal to the code: its tables are the fields of the
+// TestDocumented keeps docs/export.md and docs/formats.md equal to the code: its tables are the fields of the
 // formats and those of the manifest with their comments, and it names every format and
 // parameter.
 func TestDocumented(t *testing.T) {
-	text, err := os.ReadFile("../docs/export.md")
-	if err != nil {
-		t.Fatal(err)
+	page := ""
+	for _, name := range []string{"export", "formats"} {
+		text, err := os.ReadFile("../docs/" + name + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page += string(text) + "\n" // a blank line ends every table
 	}
-	page := string(text) + "\n" // a blank line ends every table
 	tables := map[string]bool{}
 	for i := range formats {
 		f := &formats[i]
@@ -34,7 +37,7 @@ func TestDocumented(t *testing.T) {
 	tables[tableHead+commentRows(t, "LeftOut")] = true
 	for table := range tables {
 		if !strings.Contains(page, table+"\n") {
-			t.Errorf("docs/export.md lacks this table, or it has other rows:\n\n%s", table)
+			t.Errorf("docs/formats.md lacks this table, or it has other rows:\n\n%s", table)
 		}
 	}
 	for _, name := range filterKeys() {
@@ -53,7 +56,7 @@ func TestDocumented(t *testing.T) {
 		example.Format = format
 		line, _, _ := strings.Cut(string(export(t, example, []*sparkd.Tree{toy()})), "\n")
 		if want := "```json\n" + wrapped(line) + "```\n"; !strings.Contains(page, want) {
-			t.Errorf("docs/export.md lacks the example of %s, which is now:\n\n%s", format, want)
+			t.Errorf("docs/formats.md lacks the example of %s, which is now:\n\n%s", format, want)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 """Finished trees → what the trainer computes on: sequences of tokens in micro-batches.
 
-A line of the export format `tree` (docs/export.md) holds every node once. A sequence is the path to a
+A line of the export format `tree` (docs/formats.md) holds every node once. A sequence is the path to a
 leaf; a step that several leaves share is trained in the first of them, with the weight of
 all, and is context in the others.
 """
