@@ -4,8 +4,10 @@ package daemon_test
 
 import (
 	"bytes"
-	"encoding/json"
+	"io"
+	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 
 	"sparkd"
@@ -97,22 +99,31 @@ func TestFormat1GrowsOn(t *testing.T) {
 	}
 }
 
-// A request that the version before stored is the same request: asked for again it is
-// answered with what is there.
+// A request that the version before was sent is the same request: sent again it is answered
+// with what is stored.
 func TestFormat1Requests(t *testing.T) {
 	r := start(t, config(t, storetest.Format1(t).Data), daemon.Parts{Resume: func(string) bool { return false }})
-	all, _, err := r.Client.Rollouts(t.Context(), "", 0)
-	if err != nil || len(all) != 8 {
-		t.Fatalf("%d rollouts, %v", len(all), err)
-	}
-	for _, stored := range all {
-		if env := stored.Spec.Tasks.Env; env == sparkd.EnvClient || env == "broken" {
-			continue // a session, and an environment that is not here
+	url := "http://" + r.Addr().String() + "/v1/rollouts"
+	for id, sent := range map[string]string{ // as in store/storetest/testdata/make.py
+		"spark":  `"policy": {"name": "spark", "roots": 2}, "budget": {"leaves": 4}, "tasks": {"count": 2}`,
+		"chains": `"policy": {"name": "linear"}, "budget": {"leaves": 3}, "tasks": {"count": 2, "from": 4}`,
+		"random": `"policy": {"name": "random", "roots": 2, "probability": 0.7}, "budget": {"leaves": 4},
+			"sampling": {"max_tokens": 24, "temperature": 0.7, "top_p": 0.9},
+			"context": {"mode": "window", "window": 2}`,
+		"late": `"policy": {"roots": 2}, "budget": {"leaves": 2}, "tasks": {"count": 1, "from": 7}`,
+	} {
+		body := `{"id": "` + id + `", "max_steps": 6, "seed": 7, ` + sent
+		if !strings.Contains(sent, "sampling") {
+			body += `, "sampling": {"max_tokens": 24}`
 		}
-		again, created, err := r.Client.Submit(t.Context(), stored.Spec)
-		if err != nil || created || again.State != stored.State {
-			text, _ := json.Marshal(stored.Spec)
-			t.Errorf("%s: created %v, %v\nstored %s", stored.ID, created, err, text)
+		answer, err := http.Post(url, "application/json", strings.NewReader(body+"}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK || !bytes.Contains(text, []byte(`"state":"done"`)) {
+			t.Errorf("%s: %s %s %v", id, answer.Status, text, err)
 		}
 	}
 }
