@@ -240,7 +240,8 @@ func TestNoDataFolder(t *testing.T) {
 	s := newSession(t)
 	for _, args := range [][]string{{"tree", "x"}, {"check"}, {"export"}, {"rollouts"}} {
 		r := s.run(args...)
-		if r.code != exitFailure || !strings.Contains(r.stderr, "there is no data folder") {
+		if r.code != exitUsage || !strings.Contains(r.stderr, "daemon.data: there is no data folder") ||
+			!strings.Contains(r.stderr, "remedy: ") {
 			t.Errorf("%v: %+v", args, r)
 		}
 		if _, err := os.Stat(s.data); err == nil {

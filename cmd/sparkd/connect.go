@@ -117,14 +117,14 @@ func needStore(dir, remedy string) error {
 	if store.Exists(dir) {
 		return nil
 	}
-	e := &sparkd.Error{Code: sparkd.CodeNotFound, Field: "daemon.data", Remedy: remedy}
+	e := sparkd.Invalid("daemon.data", remedy, "there is no data folder %s", dir)
 	switch info, err := os.Stat(dir); {
 	case err != nil:
-		e.Message, e.Err = "there is no data folder "+dir, err
+		e.Err = err
 	case !info.IsDir():
-		e.Code, e.Message = sparkd.CodeInvalid, dir+" is a file, not a data folder"
+		e.Message = dir + " is a file, not a data folder"
 	default:
-		e.Message = "there is no store in " + dir
+		e.Code, e.Message = sparkd.CodeNotFound, "there is no store in "+dir
 	}
 	return e
 }
@@ -142,9 +142,8 @@ func (c *cli) dial(addr string, config *daemon.Config, use func(*client.Client) 
 	return use(cl)
 }
 
-// start calls use with a client of a daemon in this process that serves this process alone:
-// on a free loopback port and with a token of its own. It ends in order; a second signal
-// makes that quick.
+// start calls use with a client of a daemon in this process that serves this process alone: on a free loopback
+// port and with a token of its own. It ends in order; a second signal makes that quick.
 func (c *cli) start(config daemon.Config, parts daemon.Parts, use func(*client.Client) error) error {
 	token := rand.Text()
 	config.API.Listen, config.API.Token, config.API.TokenFile = "127.0.0.1:0", token, ""

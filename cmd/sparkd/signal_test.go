@@ -96,7 +96,7 @@ func TestCommandsBesideADaemon(t *testing.T) {
 		!strings.HasPrefix(stdout.String(), "first ") {
 		t.Errorf("no folder is named and none is there: exit %d\n%s%s", code, &stdout, &stderr)
 	}
-	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=127.0.0.1:1"}); code != exitFailure ||
+	if code := elsewhere.main(nil, []string{"rollouts", "--set", "api.listen=127.0.0.1:1"}); code != exitUsage ||
 		!strings.Contains(stderr.String(), "--addr") {
 		t.Errorf("nor a daemon: exit %d\n%s", code, &stderr)
 	}
