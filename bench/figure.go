@@ -1,6 +1,5 @@
-// Package bench is the form of measured figures: one JSON line each. The measurements
-// themselves are tests named TestFigures, here and in the packages whose insides they
-// time; `make bench` runs them all.
+// Package bench is the form of measured figures: one JSON line each. The measurements themselves are tests named
+// TestFigures, here and in the packages whose insides they time; `make bench` runs them all.
 package bench
 
 import (

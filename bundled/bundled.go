@@ -1,6 +1,5 @@
-// Package bundled holds the policy that sparkd ships: a small Llama that was trained from
-// nothing for the tasks of household, with a vocabulary and a chat template of its own. It
-// is no model for anything else.
+// Package bundled holds the policy that sparkd ships: a small Llama that was trained from nothing for the tasks of
+// household, with a vocabulary and a chat template of its own. It is no model for anything else.
 //
 // household.gguf is the policy; hf/ beside it is the same in the files of Hugging Face.
 // `make policy` makes both anew.
@@ -23,10 +22,9 @@ import (
 //go:embed household.gguf
 var policy []byte
 
-// Path returns the path of a file that holds the policy, for engines that read files. It is
-// written into CacheDir once, under a name with its hash, or into a folder for temporary
-// files where that cannot be written. Many processes may ask at once; a file that is not
-// what it should be is written anew.
+// Path returns the path of a file that holds the policy, for engines that read files. It is written into CacheDir
+// once, under a name with its hash, or into a folder for temporary files where that cannot be written. Many
+// processes may ask at once; a file that is not what it should be is written anew.
 func Path(ctx context.Context) (string, error) {
 	sum := sha256.Sum256(policy)
 	name := "household-" + hex.EncodeToString(sum[:])[:12] + ".gguf"
@@ -51,8 +49,7 @@ func Path(ctx context.Context) (string, error) {
 			err.Error(), Remedy: "name a folder that can be written by SPARKD_CACHE"}
 }
 
-// CacheDir is where sparkd keeps models: models in $SPARKD_CACHE, else in sparkd in the
-// user's cache folder.
+// CacheDir is where sparkd keeps models: models in $SPARKD_CACHE, else in sparkd in the user's cache folder.
 func CacheDir() string {
 	if dir := os.Getenv("SPARKD_CACHE"); dir != "" {
 		return filepath.Join(dir, "models")
@@ -77,8 +74,7 @@ func intact(path string) bool {
 	return err == nil && bytes.Equal(text, policy)
 }
 
-// put makes the file in one go. What another process has made meanwhile is left alone: it
-// may be loading it.
+// put makes the file in one go. What another process has made meanwhile is left alone: it may be loading it.
 func put(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

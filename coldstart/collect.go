@@ -23,9 +23,8 @@ type Options struct {
 // attempts bounds how often a task is tried that was not solved.
 const attempts = 4
 
-// Collect plays tasks of ALFWorld's games, one trajectory each, until it has Count of them,
-// and calls emit for each. A task that is not solved is left out; after as many of those as
-// trajectories were asked for it gives up.
+// Collect plays tasks of ALFWorld's games, one trajectory each, until it has Count of them, and calls emit for
+// each. A task that is not solved is left out; after as many of those as trajectories were asked for it gives up.
 func Collect(ctx context.Context, e *alfworld.Env, o Options, emit func(*Trajectory) error) error {
 	failed := 0
 	for i := 0; i-failed < o.Count; i++ {

@@ -17,10 +17,9 @@ type teacherAnswer struct {
 	cutOff string // why it is not whole; "" if it is
 }
 
-// reasons returns the reasons of an answer, one for each step. An answer counts only if it
-// has as many objects as the path has steps, the same actions, and in each reason one of the
-// two modes and nothing else (SPARK's own rule, made stricter). The error says to the teacher
-// what is wrong.
+// reasons returns the reasons of an answer, one for each step. An answer counts only if it has as many objects as
+// the path has steps, the same actions, and in each reason one of the two modes and nothing else (SPARK's own
+// rule, made stricter). The error says to the teacher what is wrong.
 func (a *teacherAnswer) reasons(steps []Step) ([]string, error) {
 	if a.cutOff != "" {
 		return nil, errors.New(a.cutOff)

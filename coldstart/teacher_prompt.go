@@ -15,8 +15,7 @@ import (
 //go:embed teacher_rules.txt
 var teacherRules string
 
-// teacherMessages asks for the reasons of a path, once more with why the last answer was
-// refused.
+// teacherMessages asks for the reasons of a path, once more with why the last answer was refused.
 func teacherMessages(t *Trajectory, refusal error) []openai.ChatCompletionMessage {
 	var b strings.Builder
 	if t.Goal != "" {

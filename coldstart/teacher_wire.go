@@ -42,9 +42,8 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
 }
 
-// passes reports whether a request may be sent again, and how long the server asked to
-// be left alone. Hosted models answer now and then with a 500 that the next request does
-// not get.
+// passes reports whether a request may be sent again, and how long the server asked to be left alone. Hosted
+// models answer now and then with a 500 that the next request does not get.
 func passes(err error) (bool, time.Duration) {
 	if r := (*httpclient.Retry)(nil); errors.As(err, &r) {
 		return true, r.After

@@ -1,8 +1,7 @@
-// Package coldstart makes the trajectories that an agent learns the two modes of
-// reasoning from before reinforcement learning begins: a path to the goal, each step with
-// a reason in <explore> where the state leaves something open and in <think> elsewhere
-// (SPARK, arXiv 2601.20209, §3.1 and appendix A). Reasons come from a planner that knows
-// only what has been seen, or from a teacher model.
+// Package coldstart makes the trajectories that an agent learns the two modes of reasoning from before
+// reinforcement learning begins: a path to the goal, each step with a reason in <explore> where the state leaves
+// something open and in <think> elsewhere (SPARK, arXiv 2601.20209, §3.1 and appendix A). Reasons come from a
+// planner that knows only what has been seen, or from a teacher model.
 package coldstart
 
 import (
@@ -47,9 +46,8 @@ func (t *Trajectory) Explores() int {
 	return n
 }
 
-// Row is a line for training: a conversation, in the conversational form that TRL's
-// SFTTrainer takes (trl/data_utils.py). Either Messages holds all of it, or Prompt and
-// Completion hold one step.
+// Row is a line for training: a conversation, in the conversational form that TRL's SFTTrainer takes
+// (trl/data_utils.py). Either Messages holds all of it, or Prompt and Completion hold one step.
 type Row struct {
 	Messages   []Message `json:"messages,omitempty"`
 	Prompt     []Message `json:"prompt,omitempty"`
@@ -112,8 +110,7 @@ func windows(t *Trajectory, p sampler.Prompt, window int, opening []Message) []R
 	return rows
 }
 
-// answer is what the agent says: the reason and the action, on a line of its own in the
-// paper's form.
+// answer is what the agent says: the reason and the action, on a line of its own in the paper's form.
 func answer(s *Step, style sampler.Style) Message {
 	m := Message{Role: "assistant", Content: s.Reason + "\n<action>" + s.Action + "</action>"}
 	if style == sampler.StyleCompact {

@@ -62,9 +62,8 @@ type variant struct {
 	spec  sparkd.Spec
 }
 
-// variants returns a request for every policy and context: the same tasks, seed, sampling
-// and budget. Their ids begin with that of the base, so that a comparison that was
-// interrupted goes on under the same id.
+// variants returns a request for every policy and context: the same tasks, seed, sampling and budget. Their ids
+// begin with that of the base, so that a comparison that was interrupted goes on under the same id.
 func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
 	var out []variant
 	for text := range strings.SplitSeq(o.policies, ",") {

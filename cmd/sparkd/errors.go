@@ -42,9 +42,8 @@ func (e exit) Unwrap() error { return e.err }
 // usage is an error in the command line.
 func usage(format string, args ...any) error { return sparkd.Invalid("", "", format, args...) }
 
-// exitCode returns the exit code of a command that ended with err. What is wrong in flags,
-// variables and files, or in what they name, has the code invalid; a model that cannot be
-// used is named there too.
+// exitCode returns the exit code of a command that ended with err. What is wrong in flags, variables and files, or
+// in what they name, has the code invalid; a model that cannot be used is named there too.
 func (c *cli) exitCode(err error) int {
 	var asked exit
 	code := sparkd.CodeOf(err)

@@ -17,8 +17,7 @@ import (
 	"sparkd/export/reward"
 )
 
-// exportFlags are the flags that say how lines are made; their names are those of
-// export.Parameters with dashes.
+// exportFlags are the flags that say how lines are made; their names are those of export.Parameters with dashes.
 type exportFlags struct {
 	options export.Options
 	given   map[string]string // the parameters that were given
@@ -117,8 +116,7 @@ func (c *cli) exportTo(cl *client.Client, e *exportFlags, o client.ExportOptions
 	return x, err
 }
 
-// pack calls write with what packs lines into the output, and writes the manifest that it
-// returns beside a file.
+// pack calls write with what packs lines into the output, and writes the manifest that it returns beside a file.
 func (c *cli) pack(e *exportFlags, write func(io.Writer) (*api.Manifest, error)) error {
 	var m *api.Manifest
 	err := c.output(e.out, func(w io.Writer) error {

@@ -1,6 +1,5 @@
-// Command sparkd grows trajectory trees of LLM agents: as a daemon with an HTTP API
-// (serve), as one job in this process (run), and with commands that show what is
-// stored. `sparkd help` lists them.
+// Command sparkd grows trajectory trees of LLM agents: as a daemon with an HTTP API (serve), as one job in this
+// process (run), and with commands that show what is stored. `sparkd help` lists them.
 package main
 
 import (

@@ -78,8 +78,7 @@ func otherFormat(path string) bool {
 	return slices.Contains(otherFormats, strings.ToLower(filepath.Ext(path)))
 }
 
-// checkLines refuses a name that promises another format than lines come in, and what
-// checkOutput refuses.
+// checkLines refuses a name that promises another format than lines come in, and what checkOutput refuses.
 func checkLines(path string) error {
 	if otherFormat(path) {
 		return sparkd.Invalid("out", "name a .jsonl (JSON lines), .jsonl.zst (packed) or .parquet",

@@ -105,8 +105,7 @@ func helpCommand(c *cli) *cobra.Command {
 // oneDash is a long flag behind one dash.
 var oneDash = regexp.MustCompile(`^-[a-z][a-z-]`)
 
-// twoDashes writes -name as --name: Go's own flags take either, and pflag would read
-// flags of one letter.
+// twoDashes writes -name as --name: Go's own flags take either, and pflag would read flags of one letter.
 func twoDashes(args []string) []string {
 	out := slices.Concat([]string{}, args)
 	for i, a := range out {

@@ -69,9 +69,8 @@ func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
 	}
 }
 
-// parsePolicy reads "name" or "name:parameter=value:…"; parameters are the fields of
-// policy in a request. M, B and the tag are those of given where the text has none and the
-// policy takes them.
+// parsePolicy reads "name" or "name:parameter=value:…"; parameters are the fields of policy in a request. M, B and
+// the tag are those of given where the text has none and the policy takes them.
 func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
 	p := sparkd.Policy{Name: name}

@@ -46,8 +46,7 @@ func (c *cli) version() error {
 	return nil
 }
 
-// buildVersion returns the version and the commit, "-dirty" behind it when files were
-// changed.
+// buildVersion returns the version and the commit, "-dirty" behind it when files were changed.
 func buildVersion() (v, commit string) {
 	v = version
 	info, ok := debug.ReadBuildInfo()

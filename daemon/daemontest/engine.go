@@ -14,11 +14,9 @@ import (
 	"sparkd"
 )
 
-// Engine is a deterministic sparkd.Engine. Its tokens are bytes, and a few control
-// tokens behind them.
+// Engine is a deterministic sparkd.Engine. Its tokens are bytes, and a few control tokens behind them.
 type Engine struct {
-	// Before is called at the start of every Sample and may wait or fail; nil does
-	// neither.
+	// Before is called at the start of every Sample and may wait or fail; nil does neither.
 	Before func(ctx context.Context, r sparkd.SampleRequest) error
 	// Explore is how often an answer is tagged explore; 0 is 0.3.
 	Explore float64

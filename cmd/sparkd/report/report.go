@@ -63,8 +63,7 @@ func HTML(w io.Writer, c *Comparison) error {
 // thousands writes 12345 as 12 345.
 func thousands(n int) string { return strings.ReplaceAll(humanize.Comma(int64(n)), ",", " ") }
 
-// All pictures have this inner width; positions in them are computed here, so that the
-// page holds no arithmetic.
+// All pictures have this inner width; positions in them are computed here, so that the page holds no arithmetic.
 const (
 	plotWidth = 420.0
 	rowHeight = 26.0
