@@ -59,7 +59,8 @@ func validateRequire(require []string) error {
 		for _, c := range capabilities {
 			known = append(known, c.name)
 		}
-		return Invalid(fmt.Sprintf("require[%d]", i), "any of "+strings.Join(known, ", "), "unknown capability %q", name)
+		return Invalid(fmt.Sprintf("require[%d]", i), "any of "+strings.Join(known, ", "),
+			"unknown capability %q", name)
 	}
 	return nil
 }

@@ -115,7 +115,8 @@ var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 // branching.Resolve.
 func (s *Spec) Validate() error {
 	if s.ID != "" && !idForm.MatchString(s.ID) {
-		return Invalid("id", "use 1 to 128 letters, digits, dots, colons, dashes and underscores", "%q cannot be an id", s.ID)
+		return Invalid("id", "use 1 to 128 letters, digits, dots, colons, dashes and underscores",
+			"%q cannot be an id", s.ID)
 	}
 	if err := s.Tasks.validate(); err != nil {
 		return err
@@ -159,7 +160,8 @@ func (t *Tasks) validate() error {
 			return Invalid(field, "the first task is 0", "%d is negative", x)
 		}
 		if seen[x] {
-			return Invalid(field, "name each task once; more trajectories of a task are more roots or leaves", "task %d is listed twice", x)
+			return Invalid(field, "name each task once; more trajectories of a task are more roots or leaves",
+				"task %d is listed twice", x)
 		}
 		seen[x] = true
 	}

@@ -34,7 +34,8 @@ func (s *Sampling) Validate(prefix string) error {
 	field := func(n string) string { return prefix + "." + n }
 	switch {
 	case !finite(s.Temperature) || s.Temperature < 0:
-		return Invalid(field("temperature"), "use 0 (greedy) or a finite number above it; 1 is the usual", "%v is not a temperature", s.Temperature)
+		return Invalid(field("temperature"), "use 0 (greedy) or a finite number above it; 1 is the usual",
+			"%v is not a temperature", s.Temperature)
 	case s.Temperature > 100:
 		return Invalid(field("temperature"), "use at most 100", "%v is too high", s.Temperature)
 	case s.TopK < 0:
@@ -52,12 +53,14 @@ func (s *Sampling) Validate(prefix string) error {
 	}
 	for i, t := range s.Stop {
 		if t == "" || len(t) > MaxStopLength {
-			return Invalid(fmt.Sprintf("%s[%d]", field("stop"), i), fmt.Sprintf("use 1 to %d bytes", MaxStopLength), "stop string of %d bytes", len(t))
+			return Invalid(fmt.Sprintf("%s[%d]", field("stop"), i), fmt.Sprintf("use 1 to %d bytes", MaxStopLength),
+				"stop string of %d bytes", len(t))
 		}
 	}
 	for i, t := range s.StopTokenIDs {
 		if t < 0 {
-			return Invalid(fmt.Sprintf("%s[%d]", field("stop_token_ids"), i), "ids start at 0", "%d is not a token id", t)
+			return Invalid(fmt.Sprintf("%s[%d]", field("stop_token_ids"), i), "ids start at 0",
+				"%d is not a token id", t)
 		}
 	}
 	return nil

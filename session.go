@@ -37,7 +37,8 @@ func (s *SessionSpec) Validate() error {
 		return Invalid(field, "use seconds, up to a day", "%v is no time limit", x)
 	}
 	if s.Rollout.Tasks.Env != EnvClient {
-		return Invalid("rollout.tasks.env", fmt.Sprintf("use %q, or POST /v1/rollouts", EnvClient), "a session drives %q, not %q", EnvClient, s.Rollout.Tasks.Env)
+		return Invalid("rollout.tasks.env", fmt.Sprintf("use %q, or POST /v1/rollouts", EnvClient),
+			"a session drives %q, not %q", EnvClient, s.Rollout.Tasks.Env)
 	}
 	if s.Fork != ForkNative && s.Fork != ForkReplay {
 		return Invalid("fork", "one of native, replay", "unknown way to fork %q", s.Fork)

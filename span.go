@@ -75,7 +75,8 @@ func (s *Span) Validate() error {
 	end := 0
 	for i, t := range s.Turns {
 		if s.Source != SourcePrompt || t.From < end || t.To < t.From || t.To > len(s.Text) {
-			return Invalid(fmt.Sprintf("turns[%d]", i), "messages of a prompt, one behind the other inside text", "bytes %d to %d", t.From, t.To)
+			return Invalid(fmt.Sprintf("turns[%d]", i), "messages of a prompt, one behind the other inside text",
+				"bytes %d to %d", t.From, t.To)
 		}
 		end = t.To
 	}

@@ -16,7 +16,7 @@ func probe(*rand.Rand) (int, string) { return 1, "probe" }
 // given M leaves the pre-monitor out.
 func balanced(p *sparkd.Policy) rule {
 	fork := leafwise(balancedFork(p), *p.Branch)
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		if *p.Roots > 0 || v.begun() {
 			return fork(v)
 		}
@@ -24,7 +24,7 @@ func balanced(p *sparkd.Policy) rule {
 			return nil
 		}
 		roots := premonitor(v.most-1, *p.RootSlope, v.probed(*p.EntropyAggregate))
-		return []wish{{more: roots, reason: "root"}}
+		return []proposal{{more: roots, reason: "root"}}
 	}
 }
 

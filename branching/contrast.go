@@ -13,9 +13,9 @@ import (
 // gain. A prefix below which both outcomes are known already has its contrast.
 //
 // TRACE trains a predictor of V; here V comes from the tree, see values. After every
-// `picks` continuations the tree is grown to its end and looked at anew, until N.
+// `picks` continuations the tree is grown to its end and judged again, until N.
 func contrast(p *sparkd.Policy) rule {
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		if len(v.live) > 0 {
 			return nil
 		}
@@ -24,7 +24,7 @@ func contrast(p *sparkd.Policy) rule {
 		for i, id := range nodes {
 			gains[i] = gain(id, 0)
 		}
-		var wishes []wish
+		var proposals []proposal
 		for range min(*p.Picks, v.places) {
 			best := 0 // the first of equals
 			for i := range gains {
@@ -35,11 +35,11 @@ func contrast(p *sparkd.Policy) rule {
 			if len(nodes) == 0 || gains[best] <= 0 {
 				break
 			}
-			wishes = append(wishes, wish{node: nodes[best], more: 1, reason: "contrast", score: gains[best]})
+			proposals = append(proposals, proposal{node: nodes[best], more: 1, reason: "contrast", score: gains[best]})
 			given[best]++
 			gains[best] = gain(nodes[best], given[best])
 		}
-		return wishes
+		return proposals
 	}
 }
 
@@ -56,7 +56,7 @@ func (v *view) prospects() (nodes []int, gain func(id, k int) float64) {
 	}
 	return nodes, func(id, k int) float64 {
 		if id == 0 {
-			roots := v.kids[0] + k
+			roots := v.children[0] + k
 			return rootValue(value[0], roots+1) - rootValue(value[0], roots)
 		}
 		return prefixValue(value[id], wins[id] > 0, k+1) - prefixValue(value[id], wins[id] > 0, k)

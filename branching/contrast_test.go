@@ -34,7 +34,7 @@ func TestContrastEstimate(t *testing.T) {
 	chain(tree, 2, success) // nodes 1, 2
 	chain(tree, 2, failure) // nodes 3, 4
 	branch(tree, 1, 1, "contrast", failure)
-	v := look(tree, 30)
+	v := newView(tree, 30)
 	ended, wins := v.tally()
 	for node, want := range []float64{(1 + .5) / 4, (1 + .375) / 3, (1 + 1.375/3) / 2, .375 / 2} {
 		if got := v.values(ended, wins)[node]; math.Abs(got-want) > 1e-12 {

@@ -2,7 +2,7 @@ package branching
 
 import "sparkd"
 
-// entropyWindow is how many tokens of a step FirstEntropy looks at.
+// entropyWindow is how many tokens of a step FirstEntropy covers.
 const entropyWindow = 20
 
 // stepEntropy returns H of a step in units of ln|V|: the mean over its first tokens, or

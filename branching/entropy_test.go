@@ -142,11 +142,11 @@ func TestStreak(t *testing.T) {
 		n.Round, n.Decision.Reason = 2+i, reason
 		step(tree, 2, "").Round = 2 + i
 	}
-	if got := look(tree, 30).streak("x"); got != 2 {
+	if got := newView(tree, 30).streak("x"); got != 2 {
 		t.Errorf("%d rounds in a row, want 2", got)
 	}
 	step(tree, 1, "").Round = 6
-	if got := look(tree, 30).streak("x"); got != 0 {
+	if got := newView(tree, 30).streak("x"); got != 0 {
 		t.Errorf("%d after a round without, want 0", got)
 	}
 }

@@ -8,7 +8,7 @@ import "sparkd"
 // end: M·(1 + L·N) leaves. What is drawn at the opening begins a chain apart, from which
 // later rounds do not draw.
 func expandRandom(p *sparkd.Policy) rule {
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		const reason = "expand-random"
 		if len(v.live) > 0 || v.iterations(reason) >= *p.Iterations {
 			return nil
@@ -25,14 +25,15 @@ func expandRandom(p *sparkd.Policy) rule {
 				inner[of[n.ID]] = append(tree, n.ID)
 			}
 		}
-		var wishes []wish
+		var proposals []proposal
 		for _, tree := range roots {
 			for range *p.Picks {
-				wishes = append(wishes, wish{node: inner[tree][v.rng.IntN(len(inner[tree]))], more: 1, reason: reason})
+				drawn := inner[tree][v.rng.IntN(len(inner[tree]))]
+				proposals = append(proposals, proposal{node: drawn, more: 1, reason: reason})
 			}
 		}
-		shuffle(v.rng, wishes)
-		return wishes
+		shuffle(v.rng, proposals)
+		return proposals
 	}
 }
 

@@ -65,7 +65,7 @@ func TestTreesOfForks(t *testing.T) {
 	fork := step(tree, 0, "")
 	fork.Decision = sparkd.Decision{Of: 2, SharedTokens: 3}
 	step(tree, fork.ID, "")
-	if got := look(tree, 30).trees(); got[1] != 1 || got[2] != 2 || got[3] != 2 || got[4] != 2 {
+	if got := newView(tree, 30).trees(); got[1] != 1 || got[2] != 2 || got[3] != 2 || got[4] != 2 {
 		t.Errorf("trees %v", got)
 	}
 }

@@ -178,7 +178,7 @@ func TestGrowth(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("seed %d, round %d, plan %v, %+v", seed, full.Round, plan, w)
 			}
-			if full.Round > 3*MaxTries*(w.maxSteps+1)*(w.budget.Leaves+1) {
+			if full.Round > 3*MaxAttempts*(w.maxSteps+1)*(w.budget.Leaves+1) {
 				t.Fatalf("seed %d: no end after %d rounds, %+v", seed, full.Round, w)
 			}
 		}
@@ -274,7 +274,7 @@ func (w world) checkTree(t *testing.T, tree *sparkd.Tree) {
 		}
 	}
 	for parent, rounds := range tries {
-		if len(rounds) > MaxTries {
+		if len(rounds) > MaxAttempts {
 			t.Errorf("node %d failed in %d rounds", parent, len(rounds))
 		}
 	}

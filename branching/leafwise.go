@@ -6,40 +6,40 @@ import (
 	"sparkd"
 )
 
-// A criterion says whether a live leaf is a critical state that asks for a fork, why,
-// and with which score. It is asked leaf by leaf in order of node id.
-type criterion func(v *view, leaf *sparkd.Node) (ask bool, reason string, score float64)
+// A criterion says whether a live leaf is a critical state, which forks, why, and with which
+// score. It is called leaf by leaf in order of node id.
+type criterion func(v *view, leaf *sparkd.Node) (critical bool, reason string, score float64)
 
-// leafwise asks about every live leaf that may fork. Those that ask wish for B
-// continuations; where places are short, who comes first is drawn.
+// leafwise asks the criterion about every live leaf that may fork. B continuations are
+// proposed for those that are critical; where places are short, who comes first is drawn.
 func leafwise(c criterion, branch int) rule {
-	return func(v *view) []wish {
-		var asking, quiet []wish
+	return func(v *view) []proposal {
+		var forks, linear []proposal
 		for _, n := range v.live {
-			if branch < 2 || v.room(n.ID) == 0 {
+			if branch < 2 || v.capacity(n.ID) == 0 {
 				continue
 			}
-			ask, reason, score := c(v, n)
+			critical, reason, score := c(v, n)
 			switch {
-			case ask:
-				asking = append(asking, wish{node: n.ID, more: branch - 1, reason: reason, score: score})
+			case critical:
+				forks = append(forks, proposal{node: n.ID, more: branch - 1, reason: reason, score: score})
 			case score != 0:
-				quiet = append(quiet, wish{node: n.ID, score: score})
+				linear = append(linear, proposal{node: n.ID, score: score})
 			}
 		}
-		shuffle(v.rng, asking)
-		return append(asking, quiet...)
+		shuffle(v.rng, forks)
+		return append(forks, linear...)
 	}
 }
 
-func shuffle(rng *rand.Rand, w []wish) {
+func shuffle(rng *rand.Rand, w []proposal) {
 	rng.Shuffle(len(w), func(i, j int) { w[i], w[j] = w[j], w[i] })
 }
 
 // never is linear: the M independent chains of GRPO.
-func never(*view) []wish { return nil }
+func never(*view) []proposal { return nil }
 
-// always asks for a fork in any case.
+// always forks.
 func always(reason string) criterion {
 	return func(*view, *sparkd.Node) (bool, string, float64) { return true, reason, 0 }
 }
@@ -70,7 +70,7 @@ func bernoulli(p *sparkd.Policy) rule {
 // over the whole batch instead).
 func randomK(p *sparkd.Policy) rule {
 	all := leafwise(always("random-k"), *p.Branch)
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		w := all(v) // in drawn order
 		return w[:min(*p.Picks, len(w))]
 	}

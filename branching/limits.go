@@ -6,27 +6,27 @@ import "math"
 // hold for every policy, and for every reason to fork. Node 0 is no fork: how many
 // roots there are is the budget's matter.
 type limits struct {
-	depth int // no forks at or beyond it
-	node  int // continuations of a node beyond its first
-	path  int // forks between node 0 and a leaf
-	apart int // steps after a fork that do not fork
+	depth    int // no forks at or beyond it
+	node     int // continuations of a node beyond its first
+	path     int // forks between node 0 and a leaf
+	coolDown int // steps after a fork that do not fork
 }
 
-// room returns how many more leaves may grow from a node: 0 where it is finished, at
+// capacity returns how many more leaves may grow from a node: 0 where it is finished, at
 // the last step, given up after failures, or where the limits forbid a fork.
-func (v *view) room(id int) int {
+func (v *view) capacity(id int) int {
 	n, l := v.tree.Nodes[id], &v.limits
 	switch {
-	case n.Done || n.Failed() || n.Depth >= v.maxSteps || v.tries[id] >= MaxTries:
+	case n.Done || n.Failed() || n.Depth >= v.maxSteps || v.failures[id] >= MaxAttempts:
 		return 0
 	case id == 0:
 		return math.MaxInt
 	case l.depth > 0 && n.Depth >= l.depth:
 		return 0
-	case v.kids[id] < 2 && !v.mayFork(id): // else it is a fork already
+	case v.children[id] < 2 && !v.mayFork(id): // else it is a fork already
 		return 0
 	case l.node > 0:
-		return l.node - (v.kids[id] - 1)
+		return l.node - (v.children[id] - 1)
 	}
 	return math.MaxInt
 }
@@ -35,14 +35,14 @@ func (v *view) room(id int) int {
 // it few enough and far enough apart.
 func (v *view) mayFork(id int) bool {
 	l := &v.limits
-	if l.path == 0 && l.apart == 0 {
+	if l.path == 0 && l.coolDown == 0 {
 		return true
 	}
 	if v.around == nil {
 		v.around = v.survey()
 	}
 	s := v.around[id]
-	return min(s.up, s.down) > l.apart && (l.path == 0 || s.above+1+s.below <= l.path)
+	return min(s.up, s.down) > l.coolDown && (l.path == 0 || s.above+1+s.below <= l.path)
 }
 
 // surroundings is how forks lie around a node.
@@ -53,7 +53,7 @@ type surroundings struct {
 
 // survey returns the surroundings of every node, with the forks planned so far.
 func (v *view) survey() []surroundings {
-	out := make([]surroundings, len(v.kids))
+	out := make([]surroundings, len(v.children))
 	const far = math.MaxInt / 2
 	for id := range out {
 		out[id].up, out[id].down = far, far
@@ -77,12 +77,12 @@ func (v *view) survey() []surroundings {
 	return out
 }
 
-func (v *view) fork(id int) bool { return id > 0 && v.kids[id] > 1 }
+func (v *view) fork(id int) bool { return id > 0 && v.children[id] > 1 }
 
 // grew notes that k more continuations of a node are planned.
 func (v *view) grew(id, k int) {
 	before := v.fork(id)
-	if v.kids[id] += k; v.fork(id) != before {
+	if v.children[id] += k; v.fork(id) != before {
 		v.around = nil
 	}
 }

@@ -11,8 +11,10 @@ import (
 
 // Expansion asks for K continuations of one node. Node 0 stands for the roots.
 type Expansion struct {
-	Node   int
-	K      int     // of a live leaf 1 is a linear step and K > 1 replaces it by K leaves; of a node that was grown before, K more leaves
+	Node int
+	// K of a live leaf is 1 for a linear step; K > 1 replaces it by K leaves. Of a node that
+	// was grown before it is K more leaves.
+	K      int
 	Reason string  // "root", "linear", "tag:explore", or the name of the policy or modifier
 	Score  float64 // what the decision was made on: a probability, an entropy, a gain
 	// A fork inside a step: the continuations begin with the first Shared tokens of the
@@ -20,16 +22,16 @@ type Expansion struct {
 	Of, Shared int
 }
 
-// MaxTries bounds how often a node is expanded when its children fail. After so many
+// MaxAttempts bounds how often a node is expanded when its children fail. After so many
 // rounds with a failed child the node is left alone: as a root, the tree ends failed; as
 // a leaf, its trajectory stays without an outcome and earns no reward; as an inner node,
 // it gets no more children.
-const MaxTries = 3
+const MaxAttempts = 3
 
 // Next returns the expansions of the next round, in order of node id, at most one
 // for a node. None means that the tree is finished.
 //
-// The first round begins M roots; it is repeated, up to MaxTries times in all, while no
+// The first round begins M roots; it is repeated, up to MaxAttempts times in all, while no
 // root survived. After that every live leaf (not done, not failed) is expanded in every
 // round, by one continuation or, where the policy sees a critical state, by
 //
@@ -38,8 +40,8 @@ const MaxTries = 3
 // where used counts every leaf ever created, finished ones included; a failed branch
 // is no leaf, so its place is free again (SPARK, Eq. 7, in the reading of its
 // released code). Policies that judge finished trajectories expand inner nodes once no
-// leaf is live, by at most N−used continuations. Where more is wished for than places
-// are left, most policies draw who gets them; the draw depends on the nodes of the tree
+// leaf is live, by at most N−used continuations. Where more is proposed than places are
+// left, most policies draw who gets them; the draw depends on the nodes of the tree
 // alone, not on who came first.
 //
 // A node is a last-step node when its depth has reached the step limit: nothing can
@@ -60,8 +62,8 @@ func (p Policy) Next(t *sparkd.Tree, b sparkd.Budget, rng *rand.Rand) []Expansio
 	if b.GeneratedTokens > 0 {
 		steps = min(steps, b.GeneratedTokens-t.Stats.GeneratedTokens)
 	}
-	v := look(t, p.maxSteps)
-	if v.kids[0] == 0 {
+	v := newView(t, p.maxSteps)
+	if v.children[0] == 0 {
 		return p.begin(v, b.Leaves, steps, rng)
 	}
 	if len(v.live) > steps {
@@ -77,7 +79,7 @@ func (p Policy) Next(t *sparkd.Tree, b sparkd.Budget, rng *rand.Rand) []Expansio
 		granted = r.grant(cutFinished(v))
 	}
 	if !granted && len(v.live) == 0 && p.topUp {
-		r.grant([]wish{{more: 1, reason: "top-up"}})
+		r.grant([]proposal{{more: 1, reason: "top-up"}})
 	}
 	slices.SortFunc(r.out, func(a, b Expansion) int { return cmp.Compare(a.Node, b.Node) })
 	return r.out
@@ -92,7 +94,7 @@ func (p Policy) begin(v *view, leaves, steps int, rng *rand.Rand) []Expansion {
 	case k == 0:
 		k = leaves
 	}
-	if k = min(k, leaves, steps); k <= 0 || v.tries[0] >= MaxTries {
+	if k = min(k, leaves, steps); k <= 0 || v.failures[0] >= MaxAttempts {
 		return nil
 	}
 	return []Expansion{{Node: 0, K: k, Reason: reason}}
@@ -108,7 +110,8 @@ type round struct {
 
 // newRound plans one continuation for every live leaf.
 func newRound(v *view) *round {
-	r := &round{v: v, out: make([]Expansion, len(v.live), len(v.live)+1), at: make(map[int]int, len(v.live)), free: make(map[int]bool, len(v.live))}
+	n := len(v.live)
+	r := &round{v: v, out: make([]Expansion, n, n+1), at: make(map[int]int, n), free: make(map[int]bool, n)}
 	for i, n := range v.live {
 		r.out[i] = Expansion{Node: n.ID, K: 1, Reason: "linear"}
 		r.at[n.ID], r.free[n.ID] = i, true
@@ -117,14 +120,14 @@ func newRound(v *view) *round {
 	return r
 }
 
-// grant gives what it can of the wishes, in their order, and reports whether it gave any.
-func (r *round) grant(wishes []wish) bool {
+// grant gives what it can of the proposals, in their order, and reports whether it gave any.
+func (r *round) grant(proposals []proposal) bool {
 	granted := false
-	for _, w := range wishes {
+	for _, w := range proposals {
 		if r.free[w.node] {
 			r.out[r.at[w.node]].Score = w.score
 		}
-		if k := min(w.more, r.v.places, r.v.room(w.node)); k > 0 && r.add(w, k) {
+		if k := min(w.more, r.v.places, r.v.capacity(w.node)); k > 0 && r.add(w, k) {
 			r.v.places -= k
 			granted = true
 		}
@@ -134,7 +137,7 @@ func (r *round) grant(wishes []wish) bool {
 
 // add plans k more continuations of a node. A fork inside a step needs an expansion of
 // its own and waits for another round where the node has one already.
-func (r *round) add(w wish, k int) bool {
+func (r *round) add(w proposal, k int) bool {
 	i, planned := r.at[w.node]
 	if planned && (w.shared > 0 || r.out[i].Shared > 0) {
 		return false

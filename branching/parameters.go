@@ -62,8 +62,8 @@ var parameters = []parameter{
 		about: "after a fork, so many steps of the path do not fork; what is expanded later keeps the distance too"},
 	{name: "top_up", modifier: true, about: "where no leaf is live and places are left: one fresh root (ARPO)"},
 	{name: "fallback", modifier: true,
-		about: "where no leaf is live and places are left: finished paths, drawn, are cut at a drawn step and continued " +
-			"from there, as many as there are places (TreePO)"},
+		about: "where no leaf is live and places are left: finished paths, drawn, are cut at a drawn step and " +
+			"continued from there, as many as there are places (TreePO)"},
 	{name: "stop_equal", modifier: true, least: 2, most: mostLeaves,
 		about: "once so many leaves have ended, all with one return, nothing new is begun; " +
 			"live leaves grow to their end"},

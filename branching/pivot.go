@@ -19,14 +19,14 @@ import (
 // the next can learn from it. The opening is no candidate: from there a continuation is
 // just another root.
 func pivot(p *sparkd.Policy) rule {
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		const reason = "pivot"
 		if len(v.live) > 0 {
 			return nil
 		}
 		used, chains := v.born(reason), v.chains(reason)
 		chance := v.recovery(used, chains)
-		var wishes []wish
+		var proposals []proposal
 		for _, leaf := range chains {
 			if v.tree.Return(leaf.ID) > *p.ReturnThreshold {
 				continue
@@ -47,10 +47,10 @@ func pivot(p *sparkd.Policy) rule {
 			}
 			weights := pivotWeights(positions, *p.PositionExponent, chance)
 			i := draw(v.rng.Float64(), weights)
-			wishes = append(wishes, wish{node: nodes[i], more: *p.Branch, reason: reason, score: weights[i]})
+			proposals = append(proposals, proposal{node: nodes[i], more: *p.Branch, reason: reason, score: weights[i]})
 		}
-		shuffle(v.rng, wishes)
-		return wishes
+		shuffle(v.rng, proposals)
+		return proposals
 	}
 }
 

@@ -64,7 +64,7 @@ func TestRecovery(t *testing.T) {
 		if i%2 == 0 {
 			back, outcome = 3, failure
 		}
-		from := look(tree, 30).before(leaf, back)
+		from := newView(tree, 30).before(leaf, back)
 		if i == 10 { // ten pivots so far
 			if p := chanceIn(tree); p(.25) != 1 || p(.75) != 1 {
 				t.Error("ten pivots are learnt from")
@@ -80,7 +80,7 @@ func TestRecovery(t *testing.T) {
 }
 
 func chanceIn(t *sparkd.Tree) func(float64) float64 {
-	v := look(t, 30)
+	v := newView(t, 30)
 	return v.recovery(v.born("pivot"), v.chains("pivot"))
 }
 

@@ -20,16 +20,16 @@ type Policy struct {
 	widest          int // most continuations of one expansion, the roots aside
 }
 
-// A rule is what tells one policy from another: the continuations that it wishes for in
-// the next round, in order of precedence, beside the one that every live leaf gets.
-type rule func(v *view) []wish
+// A rule is what tells one policy from another: the continuations that it proposes for the
+// next round, in order of precedence, beside the one that every live leaf gets.
+type rule func(v *view) []proposal
 
 // An opener says how many roots the first round begins, and why.
 type opener func(rng *rand.Rand) (k int, reason string)
 
-// A wish is for so many more continuations of a node. Zero asks for nothing and leaves
-// the score with the leaf's linear step.
-type wish struct {
+// A proposal is for so many more continuations of a node. With zero it only records the
+// score with the leaf's linear step.
+type proposal struct {
 	node, more int
 	reason     string
 	score      float64
@@ -50,7 +50,7 @@ func NewPolicy(p sparkd.Policy, maxSteps int) (Policy, error) {
 	q := Policy{
 		roots:     *p.Roots,
 		rule:      d.rule(&p),
-		limits:    limits{depth: *p.MaxDepth, node: *p.MaxForksNode, path: *p.MaxForksPath, apart: *p.CoolDown},
+		limits:    limits{depth: *p.MaxDepth, node: *p.MaxForksNode, path: *p.MaxForksPath, coolDown: *p.CoolDown},
 		maxSteps:  maxSteps,
 		topUp:     *p.TopUp,
 		fallback:  *p.Fallback,

@@ -9,7 +9,7 @@ type attempt struct{ back, k int }
 const maxTail = 6
 
 // attempts is the table of BranPO's difficulty-aware sampling (arXiv 2602.03719): what
-// is tried with a chain of a group with the given accuracy, one attempt after another.
+// branches off a chain of a group with the given accuracy, one attempt after another.
 // slow says that the chain took more steps than the mean of its group.
 func attempts(accuracy float64, won, slow bool) []attempt {
 	switch {
@@ -25,12 +25,12 @@ func attempts(accuracy float64, won, slow bool) []attempt {
 	return nil
 }
 
-// tail is BranPO's rule: M chains to their end, then each that the table names is grown
-// anew from a few steps before its end, until a branch gives a contrast: another outcome,
+// tail is BranPO's rule: M chains to their end, then each that the table names is
+// continued from a few steps before its end, until a branch gives a contrast: another outcome,
 // or the same success in fewer steps. The branches of one attempt are sampled together,
 // so that the first contrast ends the attempts, not the attempt. The opening is never
 // branched: chains as short as that have no tail.
-func tail(v *view) []wish {
+func tail(v *view) []proposal {
 	const reason = "tail"
 	chains := v.chains(reason)
 	if len(v.live) > 0 || len(chains) == 0 {
@@ -44,21 +44,21 @@ func tail(v *view) []wish {
 		}
 	}
 	n := float64(len(chains))
-	tried, done := v.born(reason), v.contrasted(reason, chains)
-	var wishes []wish
+	branched, done := v.born(reason), v.contrasted(reason, chains)
+	var proposals []proposal
 	for i, leaf := range chains {
 		if done[i] {
 			continue
 		}
 		for _, a := range attempts(float64(wins)/n, won(leaf), float64(leaf.Depth) > float64(steps)/n) {
-			if at := v.before(leaf, a.back); at > 0 && !tried[at] && v.room(at) > 0 {
-				wishes = append(wishes, wish{node: at, more: a.k, reason: reason})
+			if at := v.before(leaf, a.back); at > 0 && !branched[at] && v.capacity(at) > 0 {
+				proposals = append(proposals, proposal{node: at, more: a.k, reason: reason})
 				break
 			}
 		}
 	}
-	shuffle(v.rng, wishes)
-	return wishes
+	shuffle(v.rng, proposals)
+	return proposals
 }
 
 // before returns the node that lies so many steps before the leaf, and 0 where the

@@ -78,7 +78,7 @@ func TestTailOfSolvedTask(t *testing.T) {
 		want  bool
 	}{{1, success, false}, {1, failure, true}} {
 		branch(tree, 2, tt.steps, "tail", tt.won)
-		if got := look(tree, 30).contrasted("tail", []*sparkd.Node{base}); got[0] != tt.want {
+		if got := newView(tree, 30).contrasted("tail", []*sparkd.Node{base}); got[0] != tt.want {
 			t.Errorf("%s in %d steps: contrast %v", tt.won, 2+tt.steps, got[0])
 		}
 	}

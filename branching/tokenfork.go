@@ -20,13 +20,13 @@ import (
 // A round expands a node once, so that forks in the steps of one parent follow each
 // other.
 func tokenFork(p *sparkd.Policy) rule {
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		iteration := v.iteration()
-		wishes := v.pending(iteration, p)
-		if len(wishes) == 0 && len(v.live) == 0 && iteration < *p.Iterations {
-			wishes = v.pending(iteration+1, p)
+		proposals := v.pending(iteration, p)
+		if len(proposals) == 0 && len(v.live) == 0 && iteration < *p.Iterations {
+			proposals = v.pending(iteration+1, p)
 		}
-		return wishes
+		return proposals
 	}
 }
 
@@ -57,7 +57,7 @@ func (v *view) iteration() int {
 type place struct{ node, token int }
 
 // pending returns the forks of an iteration that can be made and are not made yet.
-func (v *view) pending(iteration int, p *sparkd.Policy) []wish {
+func (v *view) pending(iteration int, p *sparkd.Policy) []proposal {
 	if iteration == 0 {
 		return nil
 	}
@@ -71,15 +71,15 @@ func (v *view) pending(iteration int, p *sparkd.Policy) []wish {
 			made[place{n.Decision.Of, n.Decision.SharedTokens}] = true
 		}
 	}
-	var wishes []wish
+	var proposals []proposal
 	for _, s := range v.surprising(begun, *p.Picks) {
 		parent := v.tree.Nodes[s.node].Parent
-		if !made[s.place] && v.room(parent) > 0 {
-			wishes = append(wishes, wish{node: parent, more: *p.Branch, score: s.score,
+		if !made[s.place] && v.capacity(parent) > 0 {
+			proposals = append(proposals, proposal{node: parent, more: *p.Branch, score: s.score,
 				reason: tokenForkReason + strconv.Itoa(iteration), of: s.node, shared: s.token})
 		}
 	}
-	return wishes
+	return proposals
 }
 
 // scored is a token with its −logprob.

@@ -8,12 +8,12 @@ import (
 )
 
 // topK is AT²PO's rule (arXiv 2601.04767): M chains to their end, then L rounds that
-// each generate the K most uncertain steps of the tree anew, beside the old ones. A
+// each sample the K most uncertain steps of the tree again, beside the old ones. A
 // step's score is the mean of −logprob over its sampled tokens, a Monte Carlo estimate
 // of the entropy, less a penalty for every sibling it has; where there are fewer steps
 // than K the list is gone through again.
 func topK(p *sparkd.Policy) rule {
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		const reason = "topk-entropy"
 		if len(v.live) > 0 || v.iterations(reason) >= *p.Iterations {
 			return nil
@@ -24,20 +24,20 @@ func topK(p *sparkd.Policy) rule {
 		}
 		var steps []step
 		for _, n := range v.tree.Nodes[1:] {
-			if h, ok := surprise(n); ok && v.room(n.Parent) > 0 {
-				steps = append(steps, step{n.Parent, crowded(h, v.kids[n.Parent], *p.Penalty)})
+			if h, ok := surprise(n); ok && v.capacity(n.Parent) > 0 {
+				steps = append(steps, step{n.Parent, crowded(h, v.children[n.Parent], *p.Penalty)})
 			}
 		}
 		if len(steps) == 0 {
 			return nil
 		}
 		slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(b.score, a.score) })
-		wishes := make([]wish, *p.Picks)
-		for i := range wishes {
+		proposals := make([]proposal, *p.Picks)
+		for i := range proposals {
 			s := steps[i%len(steps)]
-			wishes[i] = wish{node: s.parent, more: 1, reason: reason, score: s.score}
+			proposals[i] = proposal{node: s.parent, more: 1, reason: reason, score: s.score}
 		}
-		return wishes
+		return proposals
 	}
 }
 

@@ -12,10 +12,10 @@ type view struct {
 	tree *sparkd.Tree
 	// By node: children that did not fail, the planned ones included, and rounds in which
 	// a child failed.
-	kids, tries []int
-	live        []*sparkd.Node // leaves that grow on, by id
-	ended       []*sparkd.Node // leaves that are finished, by id
-	used        int            // leaves ever created
+	children, failures []int
+	live               []*sparkd.Node // leaves that grow on, by id
+	ended              []*sparkd.Node // leaves that are finished, by id
+	used               int            // leaves ever created
 
 	maxSteps int
 	most     int // N
@@ -25,29 +25,29 @@ type view struct {
 	rng      *rand.Rand
 }
 
-// look reads the tree in two passes: it runs once a round, over all nodes.
-func look(t *sparkd.Tree, maxSteps int) *view {
-	v := &view{tree: t, maxSteps: maxSteps, kids: make([]int, len(t.Nodes)), tries: make([]int, len(t.Nodes))}
-	lastTry := make([]int, len(t.Nodes)) // the latest round in which a child failed
+// newView reads the tree in two passes: it runs once a round, over all nodes.
+func newView(t *sparkd.Tree, maxSteps int) *view {
+	v := &view{tree: t, maxSteps: maxSteps, children: make([]int, len(t.Nodes)), failures: make([]int, len(t.Nodes))}
+	lastFailure := make([]int, len(t.Nodes)) // the latest round in which a child failed
 	for _, n := range t.Nodes {
 		switch {
 		case n.Parent < 0:
 		case !n.Failed():
-			v.kids[n.Parent]++
-		case lastTry[n.Parent] != n.Round:
-			lastTry[n.Parent] = n.Round
-			v.tries[n.Parent]++
+			v.children[n.Parent]++
+		case lastFailure[n.Parent] != n.Round:
+			lastFailure[n.Parent] = n.Round
+			v.failures[n.Parent]++
 		}
 	}
 	for _, n := range t.Nodes {
-		if n.Parent < 0 || v.kids[n.ID] > 0 || n.Failed() {
+		if n.Parent < 0 || v.children[n.ID] > 0 || n.Failed() {
 			continue
 		}
 		v.used++
 		switch {
 		case n.Done:
 			v.ended = append(v.ended, n)
-		case n.Depth < maxSteps && v.tries[n.ID] < MaxTries:
+		case n.Depth < maxSteps && v.failures[n.ID] < MaxAttempts:
 			v.live = append(v.live, n)
 		}
 	}
@@ -55,7 +55,7 @@ func look(t *sparkd.Tree, maxSteps int) *view {
 }
 
 // inner reports whether a node was grown and may be grown again: node 0 too.
-func (v *view) inner(id int) bool { return v.kids[id] > 0 && v.room(id) > 0 }
+func (v *view) inner(id int) bool { return v.children[id] > 0 && v.capacity(id) > 0 }
 
 // parent returns the node before n.
 func (v *view) parent(n *sparkd.Node) *sparkd.Node { return v.tree.Nodes[n.Parent] }

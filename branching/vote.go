@@ -27,7 +27,7 @@ type answer struct {
 
 // Vote chooses one trajectory of a tree that was grown to act, not to train, by majority
 // (best-of, the test-time branching of SPARK, arXiv 2601.20209). No reward and no success
-// is looked at: at test time there is none.
+// counts: at test time there is none.
 //
 // Every leaf whose episode the environment ended votes for its last action, spaces and
 // case aside; leaves that ran out of steps, context or budget answered nothing and vote
@@ -85,7 +85,10 @@ func count(t *sparkd.Tree, voters []*sparkd.Node) Ballot {
 		return 1
 	})
 	first := answers[0]
-	return Ballot{Leaf: first.best.ID, Answer: first.best.Action, Votes: len(first.leaves), Of: len(voters), Reason: decided(answers, len(voters))}
+	return Ballot{
+		Leaf: first.best.ID, Answer: first.best.Action,
+		Votes: len(first.leaves), Of: len(voters), Reason: decided(answers, len(voters)),
+	}
 }
 
 // decided says what made the first answer win.

@@ -15,10 +15,10 @@ func firstDivergence(rng *rand.Rand) (int, string) { return 2 + rng.IntN(7), "ro
 // one each and the remainder to the last. The round's width is at most B for every live
 // path and, passed on, for every path that finished in the round before.
 func widthSplit(p *sparkd.Policy) rule {
-	return func(v *view) []wish {
+	return func(v *view) []proposal {
 		var live []*sparkd.Node
 		for _, n := range v.live {
-			if v.room(n.ID) > 0 {
+			if v.capacity(n.ID) > 0 {
 				live = append(live, n)
 			}
 		}
@@ -33,11 +33,11 @@ func widthSplit(p *sparkd.Policy) rule {
 			}
 		}
 		width := min(len(live)+v.places, *p.Branch*(len(live)+finished))
-		var wishes []wish
+		var proposals []proposal
 		for i, k := range split(width, len(live)) {
-			wishes = append(wishes, wish{node: live[i].ID, more: k - 1, reason: "width-split"})
+			proposals = append(proposals, proposal{node: live[i].ID, more: k - 1, reason: "width-split"})
 		}
-		return wishes
+		return proposals
 	}
 }
 
@@ -55,10 +55,10 @@ func split(width, paths int) []int {
 }
 
 // cutFinished is the modifier fallback, TreePO's too: where no path is live and width is
-// left, finished paths are cut at a random step and grown anew from there, as many as
-// there are places. Paths, then steps, are drawn uniformly; a path of one step is grown
-// anew from the opening.
-func cutFinished(v *view) []wish {
+// left, finished paths are cut at a random step and continued from there, as many as
+// there are places. Paths, then steps, are drawn uniformly; a path of one step is cut at
+// the opening.
+func cutFinished(v *view) []proposal {
 	var cuts [][]int // by path
 	for _, leaf := range v.ended {
 		var at []int
@@ -77,10 +77,10 @@ func cutFinished(v *view) []wish {
 	if len(cuts) == 0 {
 		return nil
 	}
-	var wishes []wish
+	var proposals []proposal
 	for range v.places {
 		at := cuts[v.rng.IntN(len(cuts))]
-		wishes = append(wishes, wish{node: at[v.rng.IntN(len(at))], more: 1, reason: "fallback"})
+		proposals = append(proposals, proposal{node: at[v.rng.IntN(len(at))], more: 1, reason: "fallback"})
 	}
-	return wishes
+	return proposals
 }

@@ -84,11 +84,11 @@ func TestGrowWithoutAnEngine(t *testing.T) {
 			if tree.State != sparkd.TreeFailed || sparkd.CodeOf(tree.Error) != c.code {
 				t.Errorf("state %s, error %v", tree.State, tree.Error)
 			}
-			if want := branching.MaxTries * *b.spec.Policy.Roots; tree.Stats.Failed != want ||
+			if want := branching.MaxAttempts * *b.spec.Policy.Roots; tree.Stats.Failed != want ||
 				len(tree.Nodes) != want+1 || tree.Stats.Leaves != 0 {
 				t.Errorf("stats %+v, want %d failed", tree.Stats, want)
 			}
-			if want := branching.MaxTries * c.calls; calls.Load() != want {
+			if want := branching.MaxAttempts * c.calls; calls.Load() != want {
 				t.Errorf("%d calls, want %d", calls.Load(), want)
 			}
 		})

@@ -58,7 +58,8 @@ func Names() []string {
 func New(name string, o Options) (Estimator, error) {
 	i := slices.IndexFunc(methods, func(m method) bool { return m.name == name })
 	if i < 0 {
-		return Estimator{}, sparkd.Invalid("advantage", "one of "+strings.Join(Names(), ", "), "unknown estimator %q", name)
+		known := "one of " + strings.Join(Names(), ", ")
+		return Estimator{}, sparkd.Invalid("advantage", known, "unknown estimator %q", name)
 	}
 	m := &methods[i]
 	if field := o.unused(m); field != "" {
@@ -69,7 +70,8 @@ func New(name string, o Options) (Estimator, error) {
 		return Estimator{}, sparkd.Invalid(field, "leave it out; "+has, "%s has no option %s", name, field)
 	}
 	if o.Discount != 0 && !o.ProcessRewards && slices.Contains(m.options, "process_rewards") {
-		return Estimator{}, sparkd.Invalid("discount", "set process_rewards too, or leave it out", "%s discounts process rewards only", name)
+		return Estimator{}, sparkd.Invalid("discount", "set process_rewards too, or leave it out",
+			"%s discounts process rewards only", name)
 	}
 	o.complete(m)
 	return Estimator{m, o}, o.validate()

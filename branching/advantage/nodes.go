@@ -113,7 +113,8 @@ func (g *group) backUp(value, leaves []float64) error {
 		if g.ValueMode == "child_softmax" && g.count[at] != g.count[p] { // an only child has weight 1
 			h, known := entropy(g.nodes[at])
 			if !known {
-				return refuse(g.tree(at), ReasonNoEntropy, "use value_mode child_mean or leaf_mean, or an engine that reports logprobs",
+				return refuse(g.tree(at), ReasonNoEntropy,
+					"use value_mode child_mean or leaf_mean, or an engine that reports logprobs",
 					"at2po weighs branches by their entropy, and node %d has no logprobs", g.nodes[at].ID)
 			}
 			w = math.Exp(min(h, 500)) // finite, whatever an engine reports

@@ -15,20 +15,26 @@ import (
 // except of Epsilon and InvalidPenalty, asks for what the estimator was published with;
 // one that the estimator does not have must be left zero.
 type Options struct {
-	RewardScale    float64 `json:"reward_scale"`    // multiplies every reward; own: 10 (spark-*, gigpo, grpo, arpo-hard), else 1
-	InvalidPenalty float64 `json:"invalid_penalty"` // spark-*, gigpo: taken off the score of a step whose output has not the required format
-	Epsilon        float64 `json:"epsilon"`         // added to every standard deviation
-	Std            string  `json:"std,omitempty"`   // "unbiased" (n−1, as torch.std) or "population" (n, as numpy.std); own: population for at2po, else unbiased
+	// Multiplies every reward; own: 10 (spark-*, gigpo, grpo, arpo-hard), else 1.
+	RewardScale float64 `json:"reward_scale"`
+	// spark-*, gigpo: taken off the score of a step whose output has not the required format.
+	InvalidPenalty float64 `json:"invalid_penalty"`
+	Epsilon        float64 `json:"epsilon"` // added to every standard deviation
+	// "unbiased" (n−1, as torch.std) or "population" (n, as numpy.std); own: population for
+	// at2po, else unbiased.
+	Std string `json:"std,omitempty"`
 
-	ProcessRewards bool    `json:"process_rewards,omitempty"` // grpo, drgrpo, arpo-hard, spark-*: credit a step with the rewards from there on
-	Discount       float64 `json:"discount,omitempty"`        // γ of those rewards, in (0, 1]; own: 0.95 for gigpo, else 1
+	// grpo, drgrpo, arpo-hard, spark-*: credit a step with the rewards from there on.
+	ProcessRewards bool    `json:"process_rewards,omitempty"`
+	Discount       float64 `json:"discount,omitempty"` // γ of those rewards, in (0, 1]; own: 0.95 for gigpo, else 1
 
-	Norm          string  `json:"norm,omitempty"`           // gigpo: "mean_std_norm" (own) or "mean_norm", which divides by nothing
-	StepWeight    float64 `json:"step_weight,omitempty"`    // gigpo: ω of the step advantage; own: 1
-	ValueMode     string  `json:"value_mode,omitempty"`     // at2po: "child_softmax" (own), "child_mean" or "leaf_mean"
-	AdvantageMode string  `json:"advantage_mode,omitempty"` // at2po: "node_value" (own), "diff_parent", "diff_global" or "diff_localglobal"
-	LeafValue     string  `json:"leaf_value,omitempty"`     // treerl: "rloo" (own) or "return"
-	Weighting     string  `json:"weighting,omitempty"`      // treepo: "average" (own) or "size"
+	Norm       string  `json:"norm,omitempty"`        // gigpo: "mean_std_norm" (own); "mean_norm" divides by nothing
+	StepWeight float64 `json:"step_weight,omitempty"` // gigpo: ω of the step advantage; own: 1
+	ValueMode  string  `json:"value_mode,omitempty"`  // at2po: "child_softmax" (own), "child_mean" or "leaf_mean"
+	// at2po: "node_value" (own), "diff_parent", "diff_global" or "diff_localglobal".
+	AdvantageMode string `json:"advantage_mode,omitempty"`
+	LeafValue     string `json:"leaf_value,omitempty"` // treerl: "rloo" (own) or "return"
+	Weighting     string `json:"weighting,omitempty"`  // treepo: "average" (own) or "size"
 }
 
 // DefaultOptions ask for every estimator as published. The penalty is that of SPARK's
@@ -153,13 +159,17 @@ func (o *Options) validate() error {
 	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 	switch {
 	case !finite(o.RewardScale) || o.RewardScale <= 0:
-		return sparkd.Invalid("reward_scale", "use a number above 0; 1 keeps the environment's rewards", "%v cannot scale rewards", o.RewardScale)
+		return sparkd.Invalid("reward_scale", "use a number above 0; 1 keeps the environment's rewards",
+			"%v cannot scale rewards", o.RewardScale)
 	case !finite(o.InvalidPenalty) || o.InvalidPenalty < 0:
-		return sparkd.Invalid("invalid_penalty", "use 0 (none) or the amount to take off, for example 0.1", "%v is not a penalty", o.InvalidPenalty)
+		return sparkd.Invalid("invalid_penalty", "use 0 (none) or the amount to take off, for example 0.1",
+			"%v is not a penalty", o.InvalidPenalty)
 	case !finite(o.Epsilon) || o.Epsilon < 0:
-		return sparkd.Invalid("epsilon", "use 0 or a small positive number, for example 1e-6", "%v is out of range", o.Epsilon)
+		return sparkd.Invalid("epsilon", "use 0 or a small positive number, for example 1e-6",
+			"%v is out of range", o.Epsilon)
 	case !(o.Discount >= 0 && o.Discount <= 1):
-		return sparkd.Invalid("discount", "use a number above 0 and up to 1, for example 0.95", "%v is not a discount", o.Discount)
+		return sparkd.Invalid("discount", "use a number above 0 and up to 1, for example 0.95",
+			"%v is not a discount", o.Discount)
 	case !finite(o.StepWeight) || o.StepWeight < 0:
 		return sparkd.Invalid("step_weight", "use a positive number, for example 1", "%v is out of range", o.StepWeight)
 	}

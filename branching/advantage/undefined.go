@@ -43,7 +43,8 @@ func refuse(t *sparkd.Tree, reason, remedy, format string, args ...any) error {
 
 func (g *group) tooFew(estimator string, n int) error {
 	if n == 0 {
-		return refuse(g.tree(0), ReasonNoTrajectory, "leave the tree out", "%s compares trajectories, and none ended", estimator)
+		return refuse(g.tree(0), ReasonNoTrajectory, "leave the tree out",
+			"%s compares trajectories, and none ended", estimator)
 	}
 	return refuse(g.tree(0), ReasonOneTrajectory, "use grpo, spark-rows or spark-unique, or grow more roots or leaves",
 		"%s compares trajectories with each other, and only one ended", estimator)

@@ -37,8 +37,12 @@ type Figures struct {
 // Tree measures one tree.
 func Tree(t *sparkd.Tree) Figures {
 	s := t.Stats
-	f := Figures{Task: t.Task.String(), Generated: s.GeneratedTokens, Prompt: s.PromptTokens, Computed: s.ComputedTokens,
-		Unique: s.UniqueTokens, EnvSteps: s.EnvSteps, ReplaySteps: s.ReplaySteps, ForkDepths: []int{}}
+	f := Figures{
+		Task:      t.Task.String(),
+		Generated: s.GeneratedTokens, Prompt: s.PromptTokens, Computed: s.ComputedTokens, Unique: s.UniqueTokens,
+		EnvSteps: s.EnvSteps, ReplaySteps: s.ReplaySteps,
+		ForkDepths: []int{},
+	}
 	children := make([]int, len(t.Nodes))
 	for _, n := range t.Nodes {
 		if n.Parent < 0 || n.Failed() {

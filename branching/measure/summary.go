@@ -84,8 +84,12 @@ type Summary struct {
 
 // Summarize sums up the trees of one policy whose budget was n leaves.
 func Summarize(tasks []Figures, n int) Summary {
-	s := Summary{Tasks: len(tasks), PassAt1: PassAt1.Of(tasks), PassAtN: PassAtN.Of(tasks), Mixed: Mixed.Of(tasks),
-		SharedShare: Shared.Of(tasks), Saved: Saved(n).Of(tasks), SavedTokens: SavedTokens(n).Of(tasks), ForkDepths: []int{}}
+	s := Summary{
+		Tasks:   len(tasks),
+		PassAt1: PassAt1.Of(tasks), PassAtN: PassAtN.Of(tasks), Mixed: Mixed.Of(tasks),
+		SharedShare: Shared.Of(tasks), Saved: Saved(n).Of(tasks), SavedTokens: SavedTokens(n).Of(tasks),
+		ForkDepths: []int{},
+	}
 	s.SavedByFormula = mean(func(f *Figures) float64 { return f.SavedByFormula(n) })(tasks)
 	for i := range tasks {
 		f := &tasks[i]
