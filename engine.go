@@ -6,8 +6,7 @@ import (
 	"maps"
 )
 
-// Engine samples tokens from a language model. Implementations are safe for
-// concurrent use.
+// Engine samples tokens from a language model. Implementations are safe for concurrent use.
 type Engine interface {
 	// Describe says what the engine is and what it can do. It does not block.
 	Describe() EngineInfo
@@ -129,8 +128,7 @@ type SampleRequest struct {
 	Prefix   []Token
 	K        int
 	Sampling Sampling
-	// Seeds has K entries; continuation i draws from Seeds[i] alone, so that it does
-	// not depend on what else runs.
+	// Seeds has K entries; continuation i draws from Seeds[i] alone, so that it does not depend on what else runs.
 	Seeds []uint64
 	// Tree is the id of the tree that asks; engines share their time fairly among
 	// trees and may place a tree's requests together.
@@ -163,9 +161,8 @@ const (
 	FinishFull   FinishReason = "full"   // the model's context length reached
 )
 
-// Sample is one continuation. Tokens holds every sampled id, the stop token
-// included. Text is their text up to and including a matched stop string, without
-// the stop token.
+// Sample is one continuation. Tokens holds every sampled id, the stop token included. Text is their text up to and
+// including a matched stop string, without the stop token.
 type Sample struct {
 	Tokens          []Token
 	Logprobs        []float32 // raw distribution, natural logarithm

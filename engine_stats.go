@@ -36,9 +36,8 @@ type EngineStats struct {
 	LiveLeaves   int // continuations that decode now
 }
 
-// Histogram counts in buckets whose upper bounds are powers of two: Counts[i] is the
-// number of observations in (2^(i-1), 2^i], with 1 in Counts[0]. The last bucket has no
-// upper bound.
+// Histogram counts in buckets whose upper bounds are powers of two: Counts[i] is the number of observations in
+// (2^(i-1), 2^i], with 1 in Counts[0]. The last bucket has no upper bound.
 type Histogram struct {
 	Counts [11]uint64
 	Sum    uint64

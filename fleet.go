@@ -46,10 +46,9 @@ const (
 // Reloader is an Engine whose weights can be exchanged while it runs.
 type Reloader interface {
 	Engine
-	// Reload moves the engine to other weights of the same model and returns their policy
-	// version. Requests under way end on the weights that they began with or, where the
-	// engine cannot keep both, are waited for; what was computed with the old weights is
-	// never used with the new. After an error the old weights serve on.
+	// Reload moves the engine to other weights of the same model and returns their policy version. Requests under
+	// way end on the weights that they began with or, where the engine cannot keep both, are waited for; what was
+	// computed with the old weights is never used with the new. After an error the old weights serve on.
 	Reload(ctx context.Context, w Weights) (version string, err error)
 }
 

@@ -55,10 +55,9 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// TestConformanceLive runs it against servers: SPARKD_CONFORMANCE_URL has their addresses,
-// separated by commas; SPARKD_CONFORMANCE_OLLAMA that of an Ollama server, and
-// SPARKD_CONFORMANCE_OLLAMA_MODEL the name of its model if not the first. With
-// SPARKD_CONFORMANCE_RECORD=name what they answer is recorded as
+// TestConformanceLive runs it against servers: SPARKD_CONFORMANCE_URL has their addresses, separated by commas;
+// SPARKD_CONFORMANCE_OLLAMA that of an Ollama server, and SPARKD_CONFORMANCE_OLLAMA_MODEL the name of its model if
+// not the first. With SPARKD_CONFORMANCE_RECORD=name what they answer is recorded as
 // PACKAGE/testdata/DIALECT-VERSION-name.jsonl.gz.
 func TestConformanceLive(t *testing.T) {
 	list, ollama := os.Getenv("SPARKD_CONFORMANCE_URL"), os.Getenv("SPARKD_CONFORMANCE_OLLAMA")

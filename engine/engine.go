@@ -17,14 +17,12 @@ import (
 	"sparkd/internal/settings"
 )
 
-// Options say which servers hold the model: their part of the section [engine] of the
-// configuration.
+// Options say which servers hold the model: their part of the section [engine] of the configuration.
 type Options struct {
 	Replicas []string `toml:"replicas" default:""`    // addresses
 	Dialect  string   `toml:"dialect" default:"auto"` // one of Dialects
 	Model    string   `toml:"served_model"`           // its name there; "": the first that a server lists
-	// Tokenizer is a folder of Hugging Face files, for servers that do not tell the chat
-	// template.
+	// Tokenizer is a folder of Hugging Face files, for servers that do not tell the chat template.
 	Tokenizer  string `toml:"tokenizer"`
 	APIKeyFile string `toml:"api_key_file"` // that holds the bearer token
 	pool.Options

@@ -19,8 +19,7 @@ import (
 	"sparkd/internal/httpclient"
 )
 
-// rig is a server of one dialect, real (recorded) or not, whose answers to a sample can be
-// spoilt.
+// rig is a server of one dialect, real (recorded) or not, whose answers to a sample can be spoilt.
 type rig struct {
 	name     string
 	generate string // path of a sample

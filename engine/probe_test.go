@@ -12,8 +12,7 @@ import (
 	"sparkd/internal/httpclient"
 )
 
-// A server that was started anew is noticed once, and the first sample after it expects
-// nothing to be cached.
+// A server that was started anew is noticed once, and the first sample after it expects nothing to be cached.
 func TestProbeNoticesARestart(t *testing.T) {
 	for name, c := range map[string]struct {
 		tape, path string

@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// running asks a server how many requests it works on: /slots of llama-server, /metrics of
-// vLLM.
+// running asks a server how many requests it works on: /slots of llama-server, /metrics of vLLM.
 func running(url string) func(context.Context) (int, error) {
 	get := func(ctx context.Context, path string) (string, int, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, nil)

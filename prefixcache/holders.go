@@ -2,9 +2,8 @@ package prefixcache
 
 import "sparkd"
 
-// Holders says how much of a sequence each of several holders (the replicas of a pool)
-// has, by what each was given. It is an estimate: a holder may have evicted what is listed
-// here.
+// Holders says how much of a sequence each of several holders (the replicas of a pool) has, by what each was
+// given. It is an estimate: a holder may have evicted what is listed here.
 type Holders struct {
 	limit int
 	held  map[string]*Index[struct{}]

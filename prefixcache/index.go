@@ -1,6 +1,5 @@
-// Package prefixcache knows which token prefixes are held, and where. It keeps a
-// radix tree over token ids and never touches an engine: what a value stands for (a
-// KV cell, a replica) is its owner's business.
+// Package prefixcache knows which token prefixes are held, and where. It keeps a radix tree over token ids and
+// never touches an engine: what a value stands for (a KV cell, a replica) is its owner's business.
 //
 // [Index] attaches one value to every token of the sequences inserted into it; a
 // sequence shares the values of its longest prefix that is already there. [Holders]
@@ -15,8 +14,7 @@ import (
 	"sparkd"
 )
 
-// Index is a radix tree over token ids with one value per token. The zero value is
-// an empty index.
+// Index is a radix tree over token ids with one value per token. The zero value is an empty index.
 //
 // All nodes stand in one list in order of use. Whoever touches a node touches its
 // ancestors after it, so every node stands before its ancestors, and the first node
@@ -63,9 +61,8 @@ func (x *Index[V]) Match(tokens []sparkd.Token) []V {
 	return values
 }
 
-// Insert adds tokens with one value each and marks them as used. The first old of
-// them were held already and keep the values they have; the values of the others are
-// the index's from now on. It panics when the lengths differ.
+// Insert adds tokens with one value each and marks them as used. The first old of them were held already and keep
+// the values they have; the values of the others are the index's from now on. It panics when the lengths differ.
 func (x *Index[V]) Insert(tokens []sparkd.Token, values []V) (old int) {
 	if len(tokens) != len(values) {
 		panic("prefixcache: one value per token")
@@ -97,9 +94,8 @@ func (x *Index[V]) Release(p Pin[V]) {
 	}
 }
 
-// Evict drops the leaf that was used least recently among those not pinned and
-// returns its values, or nil when everything held is pinned. What is held by prefixes
-// of a pinned sequence stays.
+// Evict drops the leaf that was used least recently among those not pinned and returns its values, or nil when
+// everything held is pinned. What is held by prefixes of a pinned sequence stays.
 func (x *Index[V]) Evict() []V {
 	for n := x.root.newer; n != nil && n != &x.root; n = n.newer {
 		if n.pins > 0 || len(n.children) > 0 {
@@ -113,8 +109,7 @@ func (x *Index[V]) Evict() []V {
 	return nil
 }
 
-// descend follows tokens as far as they are held: n tokens, of which the last inEdge
-// lie on the edge of end.
+// descend follows tokens as far as they are held: n tokens, of which the last inEdge lie on the edge of end.
 func (x *Index[V]) descend(tokens []sparkd.Token) (end *node[V], inEdge, n int) {
 	end = &x.root
 	for n < len(tokens) {
@@ -131,8 +126,7 @@ func (x *Index[V]) descend(tokens []sparkd.Token) (end *node[V], inEdge, n int) 
 	return end, inEdge, n
 }
 
-// locate is descend with a split, so that the n tokens end at a node, which the caller
-// touches.
+// locate is descend with a split, so that the n tokens end at a node, which the caller touches.
 func (x *Index[V]) locate(tokens []sparkd.Token) (end *node[V], n int) {
 	end, inEdge, n := x.descend(tokens)
 	if inEdge == len(end.tokens) {

@@ -268,8 +268,7 @@ func TestHolders(t *testing.T) {
 	check([]sparkd.Token{1, 2, 3}, nil)
 }
 
-// trees returns the sequences of n trees: a common preamble, then steps that fork now
-// and then.
+// trees returns the sequences of n trees: a common preamble, then steps that fork now and then.
 func trees(n int) [][]sparkd.Token {
 	r := rand.New(rand.NewPCG(7, 7))
 	preamble := make([]sparkd.Token, 400)

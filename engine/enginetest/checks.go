@@ -332,8 +332,7 @@ func (s *suite) badRequests(t *testing.T) {
 	}
 }
 
-// cancel gives up a long request: the caller gets its answer at once, and the server is
-// free for others.
+// cancel gives up a long request: the caller gets its answer at once, and the server is free for others.
 func (s *suite) cancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(s.ctx(t), 300*time.Millisecond)
 	defer cancel()

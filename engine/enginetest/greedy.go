@@ -11,9 +11,8 @@ import (
 	"sparkd"
 )
 
-// greedyTolerance is in nats. Engines keep keys and values in float16, or compute in other
-// orders, than Transformers in float32. Measured with a policy of the bundled one's size:
-// 0.0013 over 328 tokens.
+// greedyTolerance is in nats. Engines keep keys and values in float16, or compute in other orders, than
+// Transformers in float32. Measured with a policy of the bundled one's size: 0.0013 over 328 tokens.
 const greedyTolerance = 0.02
 
 // Continuations are what Transformers continues prompts with, greedily and in float32;

@@ -18,11 +18,10 @@ import (
 	"unicode/utf8"
 )
 
-// Tape is an http.RoundTripper that records what a server answers, or answers as it did. A
-// request is known again by its method, path and body, whatever its address; the same
-// request sent several times is answered in the order of the recording, and the last
-// answer is repeated. One that was given up by its caller is recorded as that, and waits
-// for its caller again.
+// Tape is an http.RoundTripper that records what a server answers, or answers as it did. A request is known again
+// by its method, path and body, whatever its address; the same request sent several times is answered in the order
+// of the recording, and the last answer is repeated. One that was given up by its caller is recorded as that, and
+// waits for its caller again.
 type Tape struct {
 	file   string
 	server http.RoundTripper // nil replays
@@ -74,8 +73,7 @@ func Replay(file string) (*Tape, error) {
 	}
 }
 
-// Record returns a tape that asks the server, and writes what it answered into file when
-// it is saved.
+// Record returns a tape that asks the server, and writes what it answered into file when it is saved.
 func Record(file string, server http.RoundTripper) *Tape {
 	return &Tape{file: file, server: server}
 }

@@ -1,11 +1,9 @@
-// Package generic is the engine that lives in any server with OpenAI's /v1/models and
-// /v1/completions.
+// Package generic is the engine that lives in any server with OpenAI's /v1/models and /v1/completions.
 //
-// Those take and return text: there is no tokenizer to ask and there are no ids, so the
-// tokens of this engine are the bytes of the text in UTF-8, and one for its end. They keep
-// every promise of a Span but one, and that one is flagged: token_exact is false, because
-// they are no ids of the model. For the same reason it has no logprobs, which a server gives
-// per token of its own. Such a server cuts a stop string off and does not say which of them
+// Those take and return text: there is no tokenizer to ask and there are no ids, so the tokens of this engine are
+// the bytes of the text in UTF-8, and one for its end. They keep every promise of a Span but one, and that one is
+// flagged: token_exact is false, because they are no ids of the model. For the same reason it has no logprobs,
+// which a server gives per token of its own. Such a server cuts a stop string off and does not say which of them
 // it was, so Text ends in front of it. One that does know ids is better asked as vLLM.
 package generic
 

@@ -28,11 +28,10 @@ const (
 	copyTimeout = time.Minute
 )
 
-// assign picks a slot for a prefix and marks it busy: the one whose whole content the
-// prefix goes on from, else the one that was used the longest ago. It gets a copy of the
-// longest part of the prefix that is to be had; one that is about to be computed for
-// another request is waited for. The place is cold where so much is left to compute that
-// others may wait for it.
+// assign picks a slot for a prefix and marks it busy: the one whose whole content the prefix goes on from, else
+// the one that was used the longest ago. It gets a copy of the longest part of the prefix that is to be had; one
+// that is about to be computed for another request is waited for. The place is cold where so much is left to
+// compute that others may wait for it.
 func (s *slots) assign(ctx context.Context, prefix []sparkd.Token, fork bool) (p place, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,9 +98,8 @@ func (s *slots) source(prefix []sparkd.Token) (from int, saved bool, shared int)
 	return from, false, held
 }
 
-// awaited returns what is closed when more of a prefix than the first held tokens, by so
-// much that a copy is worth it, is being computed for another request, and has that saved;
-// nil where there is none.
+// awaited returns what is closed when more of a prefix than the first held tokens, by so much that a copy is worth
+// it, is being computed for another request, and has that saved; nil where there is none.
 func (s *slots) awaited(prefix []sparkd.Token, held int) chan struct{} {
 	var best *slot
 	for i := range s.all {

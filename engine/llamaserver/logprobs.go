@@ -8,10 +8,9 @@ import (
 	"sparkd/engine/remote"
 )
 
-// addLogprobs sets the logprobs of a continuation. llama-server returns them for all tokens
-// but those that leave a character of the text unfinished, and the last ones where a stop
-// string ended it; what is missing is asked for with one request each, whose prompt is the
-// sequence up to that token, which the slot still holds.
+// addLogprobs sets the logprobs of a continuation. llama-server returns them for all tokens but those that leave a
+// character of the text unfinished, and the last ones where a stop string ended it; what is missing is asked for
+// with one request each, whose prompt is the sequence up to that token, which the slot still holds.
 func (s *server) addLogprobs(
 	ctx context.Context, c *remote.Choice, g *generated, a *remote.Ask, slot int,
 ) error {

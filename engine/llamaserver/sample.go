@@ -9,11 +9,10 @@ import (
 	"sparkd/engine/remote"
 )
 
-// plan is how n continuations are asked for, of which one request can have most. Where the
-// server copies slots, a prefix that others may begin with is computed first, whose owners
-// wait for it and not for what follows, and each continuation is a request in a slot of its
-// own: the children of n_cmpl leave nothing behind, so that their paths would be computed a
-// second time at the next step. Else n_cmpl computes the prefix in one slot and copies that
+// plan is how n continuations are asked for, of which one request can have most. Where the server copies slots, a
+// prefix that others may begin with is computed first, whose owners wait for it and not for what follows, and each
+// continuation is a request in a slot of its own: the children of n_cmpl leave nothing behind, so that their paths
+// would be computed a second time at the next step. Else n_cmpl computes the prefix in one slot and copies that
 // slot's cells to the others, references only where they are shared (--kv-unified).
 func plan(n, most int, copies, cold bool) remote.Plan {
 	switch {
@@ -53,10 +52,9 @@ func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error
 	return d, err
 }
 
-// warm computes a prefix in its slot: all but the last token, which each continuation
-// computes in any case, since its logits are kept nowhere. It is saved where there are
-// several continuations, where a path begins, which others may begin with too, and where
-// another request waits for it.
+// warm computes a prefix in its slot: all but the last token, which each continuation computes in any case, since
+// its logits are kept nowhere. It is saved where there are several continuations, where a path begins, which
+// others may begin with too, and where another request waits for it.
 func (s *server) warm(ctx context.Context, a remote.Ask, slot int) (remote.Answer, error) {
 	defer s.slots.computed(slot)
 	a.Prefix = a.Prefix[:len(a.Prefix)-1]

@@ -13,11 +13,10 @@ import (
 // slots keeps books on what the slots of a llama-server hold, so that every path of a tree
 // goes on where its cells are. Each request names its slot.
 //
-// Where slots can be saved, every path has a slot, and what two paths begin with
-// in common is computed in one and copied to the other. Else the k continuations of a
-// prefix go in one request (n_cmpl), whose children the server puts into the first slots
-// that are idle, and empties afterwards; therefore the first ones are spare then, left to
-// children alone.
+// Where slots can be saved, every path has a slot, and what two paths begin with in common is computed in one and
+// copied to the other. Else the k continuations of a prefix go in one request (n_cmpl), whose children the server
+// puts into the first slots that are idle, and empties afterwards; therefore the first ones are spare then, left
+// to children alone.
 type slots struct {
 	places   *semaphore.Weighted // free slots for paths
 	children *semaphore.Weighted // free spare slots
@@ -66,9 +65,8 @@ type place struct {
 	cold     bool // other requests can go on from the prefix once it is computed
 }
 
-// acquire waits for a slot, and for spare ones for the continuations of a request beyond the
-// first, and fills it with as much of the prefix as others hold. The caller calls free
-// afterwards.
+// acquire waits for a slot, and for spare ones for the continuations of a request beyond the first, and fills it
+// with as much of the prefix as others hold. The caller calls free afterwards.
 func (s *slots) acquire(
 	ctx context.Context, prefix []sparkd.Token, continuations int,
 ) (p place, free func(), err error) {
@@ -143,10 +141,9 @@ func (s *slots) idle(prefix []sparkd.Token) (next, oldest int) {
 	return next, oldest
 }
 
-// choose picks the idle slot for a prefix where slots cannot be saved: the one whose whole
-// content it goes on from. Else a path has left another one, and computes all anew in the
-// slot that was used the longest ago, or takes the slot that holds the longest part of it
-// if that is cheaper.
+// choose picks the idle slot for a prefix where slots cannot be saved: the one whose whole content it goes on
+// from. Else a path has left another one, and computes all anew in the slot that was used the longest ago, or
+// takes the slot that holds the longest part of it if that is cheaper.
 func (s *slots) choose(prefix []sparkd.Token) int {
 	next, oldest := s.idle(prefix)
 	source, shared := -1, 0
@@ -166,10 +163,9 @@ func (s *slots) choose(prefix []sparkd.Token) int {
 	return oldest
 }
 
-// takesOver reports whether it is cheaper to take the slot that holds the first tokens of a
-// prefix, whose own path then computes its rest anew, than to compute all in the oldest
-// one. Two paths would take the slot from each other at every step, so an old slot that
-// no path misses is only passed over for much.
+// takesOver reports whether it is cheaper to take the slot that holds the first tokens of a prefix, whose own path
+// then computes its rest anew, than to compute all in the oldest one. Two paths would take the slot from each
+// other at every step, so an old slot that no path misses is only passed over for much.
 func (s *slots) takesOver(source *slot, shared int, oldest *slot) bool {
 	turns := 1
 	if s.lost(oldest, 0) == 0 {
@@ -178,8 +174,7 @@ func (s *slots) takesOver(source *slot, shared int, oldest *slot) bool {
 	return shared+s.lost(oldest, 0) > turns*s.lost(source, shared)
 }
 
-// lost is how many tokens that a path may come back for a slot loses when all but the
-// first n are overwritten.
+// lost is how many tokens that a path may come back for a slot loses when all but the first n are overwritten.
 func (s *slots) lost(c *slot, n int) int {
 	if s.tick-c.used > staleAfter*(len(s.all)-s.spare) {
 		return 0
@@ -187,8 +182,7 @@ func (s *slots) lost(c *slot, n int) int {
 	return max(len(c.tokens)-n, 0)
 }
 
-// filled notes what a slot holds after a request: all but the last sampled token has been
-// computed.
+// filled notes what a slot holds after a request: all but the last sampled token has been computed.
 func (s *slots) filled(at int, tokens []sparkd.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,10 +9,9 @@ import (
 	"sparkd"
 )
 
-// bytePairs is a byte-level byte-pair tokenizer as llama.cpp reads it from a GGUF
-// (src/llama-vocab.cpp, llm_tokenizer_bpe_session). Ollama's own, of its package tokenizer,
-// joins one of several equal pairs, and not the first as llama.cpp does, which spells runs
-// of one character differently.
+// bytePairs is a byte-level byte-pair tokenizer as llama.cpp reads it from a GGUF (src/llama-vocab.cpp,
+// llm_tokenizer_bpe_session). Ollama's own, of its package tokenizer, joins one of several equal pairs, and not
+// the first as llama.cpp does, which spells runs of one character differently.
 type bytePairs struct {
 	split *regexp2.Regexp
 	whole bool // a word that is a token is not put together from pairs
@@ -58,8 +57,7 @@ func (b *bytePairs) encode(text string) ([]sparkd.Token, error) {
 	return ids, err
 }
 
-// join puts a word together from its letters, the pair of the lowest rank first, and the
-// first one of equals.
+// join puts a word together from its letters, the pair of the lowest rank first, and the first one of equals.
 func (b *bytePairs) join(word string) []string {
 	parts := strings.Split(word, "")
 	ranks := make([]int, max(0, len(parts)-1)) // of the pair that begins there; -1 for none

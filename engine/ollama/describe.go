@@ -14,8 +14,7 @@ var probeText = strings.Repeat("The cat's 12345 mats, and they'll sell 67,890.5 
 	"\tdef f(x):\n        return x  # naïve 東京 Привет 🙂\n", 5) +
 	"<action>go to shelf 1</action> You are in the middle of a room. Looking quickly around you, you see"
 
-// Describe implements remote.Server: it rebuilds the model's tokenizer, and compares it
-// with the server's.
+// Describe implements remote.Server: it rebuilds the model's tokenizer, and compares it with the server's.
 func (s *server) Describe(ctx context.Context, about *sparkd.EngineInfo) error {
 	version, err := s.api.Version(ctx)
 	if err != nil {

@@ -48,11 +48,10 @@ func list[From, To any](value any, convert func(From) To) []To {
 	return out
 }
 
-// pretokenizer returns the pattern that a byte-pair tokenizer splits text with, by the name
-// that llama.cpp gives it (src/llama-vocab.cpp, "regex_exprs"), and whether words that are
-// tokens stay whole ("ignore_merges"); "" is a name that is not known here. Where llama.cpp
-// rewrote the model's own pattern for an engine of less power, it is the model's own here;
-// where it has two, they are one here.
+// pretokenizer returns the pattern that a byte-pair tokenizer splits text with, by the name that llama.cpp gives
+// it (src/llama-vocab.cpp, "regex_exprs"), and whether words that are tokens stay whole ("ignore_merges"); "" is a
+// name that is not known here. Where llama.cpp rewrote the model's own pattern for an engine of less power, it is
+// the model's own here; where it has two, they are one here.
 func pretokenizer(pre string) (pattern string, whole bool) {
 	const (
 		sp     = `\s\x0b\x85\p{Z}` // of a class: regexp2 takes \s for ASCII alone

@@ -116,10 +116,9 @@ func (r *reader) count(line []byte) {
 	}
 }
 
-// whole returns the continuation. A token that is neither in the text nor the end of the
-// turn (a control token in the middle) shows in the server's count alone, from the
-// versions on that count exactly; then the logprobs are of other tokens than those that
-// are known.
+// whole returns the continuation. A token that is neither in the text nor the end of the turn (a control token in
+// the middle) shows in the server's count alone, from the versions on that count exactly; then the logprobs are of
+// other tokens than those that are known.
 func (r *reader) whole(eot sparkd.Token) (answer, error) {
 	exact := len(r.Tokens)
 	if r.Stopped && !r.found {

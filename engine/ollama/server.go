@@ -3,35 +3,29 @@
 //
 // # Text, not tokens
 //
-// Ollama takes text and returns text: no route takes or returns token ids, and none
-// tokenises. /api/show, however, tells the model's whole vocabulary, so the engine rebuilds
-// the tokenizer from that and checks at the start that it counts a text as the server does.
-// A prefix is sent as the text that its ids spell, in raw mode, which means without a
-// template; the server tokenises that text anew and may merge what stood on both sides of a
-// border between spans. Ids of a continuation are found by the pieces of text that the
-// server returns one by one. All of this is reconstruction, and
-// every span says so: Capabilities.TokenExact is false. A prefix whose text would mean
-// something else to the server (an environment that spells out a control token, half a
-// character) is refused.
+// Ollama takes text and returns text: no route takes or returns token ids, and none tokenises. /api/show, however,
+// tells the model's whole vocabulary, so the engine rebuilds the tokenizer from that and checks at the start that
+// it counts a text as the server does. A prefix is sent as the text that its ids spell, in raw mode, which means
+// without a template; the server tokenises that text anew and may merge what stood on both sides of a border
+// between spans. Ids of a continuation are found by the pieces of text that the server returns one by one. All of
+// this is reconstruction, and every span says so: Capabilities.TokenExact is false. A prefix whose text would mean
+// something else to the server (an environment that spells out a control token, half a character) is refused.
 //
-// The token that ends a turn has no text and gets no logprob from Ollama. It is not part of
-// a sample, except of one that has nothing else, which then has no logprobs. Where a
-// character is made of several tokens, the server returns a logprob for the last of them
-// only; such a sample has none at all.
+// The token that ends a turn has no text and gets no logprob from Ollama. It is not part of a sample, except of
+// one that has nothing else, which then has no logprobs. Where a character is made of several tokens, the server
+// returns a logprob for the last of them only; such a sample has none at all.
 //
 // # Stop strings
 //
-// Ollama cuts a stop string off the answer and does not tell which one it was, so the
-// engine searches for stop strings itself and hangs up where it finds one: a sample has the
-// tokens and logprobs of its stop string.
+// Ollama cuts a stop string off the answer and does not tell which one it was, so the engine searches for stop
+// strings itself and hangs up where it finds one: a sample has the tokens and logprobs of its stop string.
 //
 // # One prefix, k continuations
 //
-// Ollama has no request for several continuations, and computes the same prefix again for
-// each of several concurrent ones. The continuations of a request therefore go one after
-// the other, with nothing in between: each finds the prefix in the runner's cache, where
-// the one before left it. OLLAMA_NUM_PARALLEL=1 is the server's default and the best.
-// Each continuation draws from its own seed, folded to 31 bits.
+// Ollama has no request for several continuations, and computes the same prefix again for each of several
+// concurrent ones. The continuations of a request therefore go one after the other, with nothing in between: each
+// finds the prefix in the runner's cache, where the one before left it. OLLAMA_NUM_PARALLEL=1 is the server's
+// default and the best. Each continuation draws from its own seed, folded to 31 bits.
 //
 // # Reuse
 //

@@ -29,8 +29,7 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// TestShownTemplate: without a folder, the template is the one that Ollama shows, if that
-// is the GGUF's.
+// TestShownTemplate: without a folder, the template is the one that Ollama shows, if that is the GGUF's.
 func TestShownTemplate(t *testing.T) {
 	const jinja = "{#- sparkd: prompt_style=compact -#}{%- for m in messages -%}{{ m['content'] }}{%- endfor -%}"
 	for shown, want := range map[string]string{jinja: jinja, "": "", "{{ .Prompt }}": "",

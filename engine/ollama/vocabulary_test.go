@@ -13,8 +13,7 @@ import (
 	"sparkd"
 )
 
-// info is the model_info of a byte-level model with a few merges, two control tokens and
-// one that users added.
+// info is the model_info of a byte-level model with a few merges, two control tokens and one that users added.
 func info() map[string]any {
 	tokens := []any{"<|end|>", "<|im_start|>", "<tag>"}
 	types := []any{3.0, 3.0, 4.0}

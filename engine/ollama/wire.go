@@ -34,9 +34,8 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: http.Header{}, Body: answer, ContentLength: -1, Request: r}, nil
 }
 
-// stream is the answer of a request that streams. Ollama's client forgets an error of
-// reading, so it is kept here, as are the last bytes, for the fields that the client does
-// not know.
+// stream is the answer of a request that streams. Ollama's client forgets an error of reading, so it is kept here,
+// as are the last bytes, for the fields that the client does not know.
 type stream struct {
 	body io.ReadCloser
 	err  error
@@ -73,9 +72,8 @@ func (s *stream) last() []byte {
 	return []byte(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
-// typed returns an error of Ollama's client with its type: what came from below has one,
-// anything else is an answer that the client cannot read or an error that the server wrote
-// into it.
+// typed returns an error of Ollama's client with its type: what came from below has one, anything else is an
+// answer that the client cannot read or an error that the server wrote into it.
 func (s *server) typed(path string, err error) error {
 	var known *sparkd.Error
 	if errors.As(err, &known) {

@@ -49,8 +49,7 @@ func (p *Pool) place(ctx context.Context, r *sparkd.SampleRequest, avoid *replic
 	}
 }
 
-// withdraw takes a waiter off the list. A place that it got at the same moment is free
-// again.
+// withdraw takes a waiter off the list. A place that it got at the same moment is free again.
 func (p *Pool) withdraw(w *waiter, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

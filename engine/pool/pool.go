@@ -1,7 +1,6 @@
-// Package pool makes one engine of many replicas, servers that hold the same model. A
-// request goes where least has to be computed for it: to the replica that holds the
-// longest prefix, unless so much waits there that computing the prefix elsewhere is
-// cheaper. Replicas that die, hang or ask for a pause are left out until they answer
+// Package pool makes one engine of many replicas, servers that hold the same model. A request goes where least has
+// to be computed for it: to the replica that holds the longest prefix, unless so much waits there that computing
+// the prefix elsewhere is cheaper. Replicas that die, hang or ask for a pause are left out until they answer
 // again, and what ran there runs elsewhere: a sample has no effect but its answer.
 package pool
 
@@ -67,9 +66,8 @@ var (
 	_ sparkd.Reloader = (*Pool)(nil)
 )
 
-// Open connects to the targets. At least one must answer; those that do not are tried
-// again for as long as the pool is open. Replicas must hold the same model and tokenise
-// alike.
+// Open connects to the targets. At least one must answer; those that do not are tried again for as long as the
+// pool is open. Replicas must hold the same model and tokenise alike.
 func Open(ctx context.Context, targets []Target, o Options) (*Pool, error) {
 	if len(targets) == 0 {
 		return nil, sparkd.Invalid("engine.replicas", `list addresses, for example ["http://127.0.0.1:8000"]`,
@@ -229,8 +227,7 @@ func (p *Pool) engines() []sparkd.Engine {
 	return out
 }
 
-// passing reports whether an error may be gone elsewhere or later. What the request
-// itself is at fault for is not.
+// passing reports whether an error may be gone elsewhere or later. What the request itself is at fault for is not.
 func passing(err error) bool {
 	switch sparkd.CodeOf(err) {
 	case sparkd.CodeUnavailable, sparkd.CodeEngine, sparkd.CodeDeadline, sparkd.CodeInternal:

@@ -171,8 +171,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A replica that fails again and again is left out until it answers; what it held is
-// forgotten.
+// A replica that fails again and again is left out until it answers; what it held is forgotten.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newServer("a"), newServer("b")
@@ -340,8 +339,7 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
-// TestStorm: under random faults every request is answered, rightly or with a code, and
-// nothing is left behind.
+// TestStorm: under random faults every request is answered, rightly or with a code, and nothing is left behind.
 func TestStorm(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {

@@ -8,10 +8,9 @@ import (
 	"sparkd"
 )
 
-// Reload implements sparkd.Reloader: one replica after the other is emptied, moved and
-// put back, so that the others serve meanwhile, on the old weights until the first has
-// moved and on the new from then on. A replica that cannot be moved is out of service
-// until a later Reload moves it; if the first one cannot, nothing has changed.
+// Reload implements sparkd.Reloader: one replica after the other is emptied, moved and put back, so that the
+// others serve meanwhile, on the old weights until the first has moved and on the new from then on. A replica that
+// cannot be moved is out of service until a later Reload moves it; if the first one cannot, nothing has changed.
 func (p *Pool) Reload(ctx context.Context, w sparkd.Weights) (string, error) {
 	p.reload.Lock()
 	defer p.reload.Unlock()

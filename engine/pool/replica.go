@@ -101,8 +101,7 @@ func (p *Pool) down(r *replica, err error) {
 	p.signal()
 }
 
-// failure books a failed attempt: a server that asks for a pause gets it, one that fails
-// again and again is down.
+// failure books a failed attempt: a server that asks for a pause gets it, one that fails again and again is down.
 func (p *Pool) failure(r *replica, err error) {
 	r.failures++
 	if after := retryAfter(err); after > 0 {

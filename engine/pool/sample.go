@@ -117,8 +117,7 @@ func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResu
 // forget empties what a replica is thought to hold.
 func (p *Pool) forget(r *replica) { p.held.Drop(r.target.Name) }
 
-// signal lets waiters have what became free and wakes who watches the replicas. p.mu is
-// held.
+// signal lets waiters have what became free and wakes who watches the replicas. p.mu is held.
 func (p *Pool) signal() {
 	p.dispatch()
 	close(p.changed)

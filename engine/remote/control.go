@@ -40,11 +40,10 @@ func (t *Tokenizer) ids(ctx context.Context, text string, add bool) ([]sparkd.To
 	return out.Tokens, err
 }
 
-// control keeps control tokens out of text that must not have any, where the server's
-// tokenizer turns every control token that is spelled out into its id: such words are cut
-// behind their first letter, and the pieces are tokenised apart. The control tokens are
-// those that the server or the model's files list and, besides, every word in the shape of
-// one that turns out to be a single token, unless the files say that it is an ordinary one.
+// control keeps control tokens out of text that must not have any, where the server's tokenizer turns every
+// control token that is spelled out into its id: such words are cut behind their first letter, and the pieces are
+// tokenised apart. The control tokens are those that the server or the model's files list and, besides, every word
+// in the shape of one that turns out to be a single token, unless the files say that it is an ordinary one.
 type control struct {
 	mu     sync.Mutex
 	listed []string        // longest first
@@ -52,8 +51,7 @@ type control struct {
 	single map[string]bool // whether a word in the shape of a control token is one
 }
 
-// shape is what control tokens look like: <|im_end|>, </s>, <start_of_turn>, [INST],
-// <｜begin▁of▁sentence｜>.
+// shape is what control tokens look like: <|im_end|>, </s>, <start_of_turn>, [INST], <｜begin▁of▁sentence｜>.
 var shape = regexp.MustCompile(`<[^<>\s]{1,64}>|\[/?[A-Z_]{2,64}\]`)
 
 // maxWords bounds what is remembered of words.

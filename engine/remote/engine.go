@@ -1,26 +1,23 @@
-// Package remote is what the engines that are servers share: one [Engine] that checks
-// requests, waits, books what the server has computed and reads what it answers, over a
-// [Server], which is what one kind of server does in its own way. Each kind has a package
-// of its own beside this one; DESIGN.md says what they promise.
+// Package remote is what the engines that are servers share: one [Engine] that checks requests, waits, books what
+// the server has computed and reads what it answers, over a [Server], which is what one kind of server does in its
+// own way. Each kind has a package of its own beside this one; DESIGN.md says what they promise.
 //
 // # go-openai
 //
 // The routes that OpenAI defines (/v1/models, /v1/completions) are asked through
-// github.com/sashabaranov/go-openai. It refuses prompts of ids, leaves out zeros
-// (temperature 0 would become the server's default) and drops fields that it does not know
-// (token_ids, stop_reason, max_model_len), so its HTTPDoer is wrapped: type wire writes the
-// fields that matter into the request and keeps the answer as it came. The servers' own
-// routes (/generate of SGLang, /completion of llama-server, /tokenize …) are asked with
-// package httpclient, on which both stand.
+// github.com/sashabaranov/go-openai. It refuses prompts of ids, leaves out zeros (temperature 0 would become the
+// server's default) and drops fields that it does not know (token_ids, stop_reason, max_model_len), so its
+// HTTPDoer is wrapped: type wire writes the fields that matter into the request and keeps the answer as it came.
+// The servers' own routes (/generate of SGLang, /completion of llama-server, /tokenize …) are asked with package
+// httpclient, on which both stand.
 //
 // # Honesty
 //
-// Open asks the server for what Capabilities says, with real requests: ids go around, a
-// prompt is sent twice for the cached count, two continuations are asked for at once, and
-// one token is drawn at two temperatures to see which distribution a logprob is of.
-// Servers know only some of their tokens' alternatives, so Entropies are lower bounds
-// there (sparkd.EntropyTopK): all tokens that were not listed count as one. Every sampling
-// parameter is sent in every request, because servers have defaults.
+// Open asks the server for what Capabilities says, with real requests: ids go around, a prompt is sent twice for
+// the cached count, two continuations are asked for at once, and one token is drawn at two temperatures to see
+// which distribution a logprob is of. Servers know only some of their tokens' alternatives, so Entropies are lower
+// bounds there (sparkd.EntropyTopK): all tokens that were not listed count as one. Every sampling parameter is
+// sent in every request, because servers have defaults.
 //
 // # Seeds
 //
@@ -42,8 +39,7 @@ import (
 	"sparkd/internal/httpclient"
 )
 
-// Options say which server, and what it does not say itself. Zero values ask for the
-// defaults.
+// Options say which server, and what it does not say itself. Zero values ask for the defaults.
 type Options struct {
 	URL       string
 	Model     string            // name of the served model; default: the first that the server lists
@@ -59,8 +55,7 @@ func (o Options) Client() (*httpclient.Client, error) {
 	return httpclient.New(httpclient.Options{URL: o.URL, Token: o.APIKey, Timeout: o.Timeout, Transport: o.Transport})
 }
 
-// Server is one kind of server. Implementations are safe for concurrent use once they are
-// described.
+// Server is one kind of server. Implementations are safe for concurrent use once they are described.
 type Server interface {
 	// Describe fills in what the server says of its model and of itself. TokenExact and
 	// NativeK are claims, the latter of which Open tries; the other capabilities are found
@@ -94,8 +89,7 @@ type Engine struct {
 	http     *httpclient.Client
 	resident *resident
 
-	// weights is held once by every sample and wholly by a reload, so that no sample has
-	// tokens of two policies.
+	// weights is held once by every sample and wholly by a reload, so that no sample has tokens of two policies.
 	weights *semaphore.Weighted
 	life    context.Context // ends with Close
 	close   context.CancelCauseFunc
@@ -109,9 +103,8 @@ const allWeights = 1 << 30
 // errClosed is what requests end with when the engine closes.
 var errClosed = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the engine is closed"}
 
-// Open finds out what a server is and can do, and makes sure that it can sample. The first
-// requests are made of the text probe. Its errors have the code invalid, unavailable or
-// engine.
+// Open finds out what a server is and can do, and makes sure that it can sample. The first requests are made of
+// the text probe. Its errors have the code invalid, unavailable or engine.
 func Open(ctx context.Context, c *httpclient.Client, s Server, probe string) (*Engine, error) {
 	e := &Engine{server: s, http: c, weights: semaphore.NewWeighted(allWeights)}
 	e.life, e.close = context.WithCancelCause(context.Background())
@@ -166,9 +159,8 @@ func (e *Engine) ended(ctx context.Context, err error) error {
 	return err
 }
 
-// Probe asks whether the server is there and still the process that it was. A cache that
-// was lost is an error of code unavailable that wraps httpclient.ErrRestarted, once: from
-// then on the engine knows that it is empty.
+// Probe asks whether the server is there and still the process that it was. A cache that was lost is an error of
+// code unavailable that wraps httpclient.ErrRestarted, once: from then on the engine knows that it is empty.
 func (e *Engine) Probe(ctx context.Context) error {
 	ctx, done := e.alive(ctx)
 	defer done()
@@ -181,8 +173,7 @@ func (e *Engine) Probe(ctx context.Context) error {
 		Message: fmt.Sprintf("the cache of %s is empty: it was started anew, or has unloaded the model", e.about.Name)}
 }
 
-// Reload implements sparkd.Reloader. It waits for the samples under way, and others wait
-// for it.
+// Reload implements sparkd.Reloader. It waits for the samples under way, and others wait for it.
 func (e *Engine) Reload(ctx context.Context, w sparkd.Weights) (string, error) {
 	s, ok := e.server.(Reloader)
 	if !ok {
@@ -207,8 +198,7 @@ func (e *Engine) Reload(ctx context.Context, w sparkd.Weights) (string, error) {
 	return e.server.PolicyVersion(), nil
 }
 
-// CheckWeights refuses weights that a server cannot find or that cannot be told from
-// others.
+// CheckWeights refuses weights that a server cannot find or that cannot be told from others.
 func CheckWeights(w sparkd.Weights) error {
 	switch {
 	case w.Path == "":

@@ -16,8 +16,7 @@ func NotAToken(i int, id sparkd.Token) error {
 		"%d is no token of the model", id)
 }
 
-// AnotherModel is the failure of a server that answers as another model than the one that
-// it was asked for.
+// AnotherModel is the failure of a server that answers as another model than the one that it was asked for.
 func AnotherModel(server, got, want string) error {
 	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "engine.served_model",
 		Message: fmt.Sprintf("%s answers as %q to a request for %q", server, got, want),
@@ -29,8 +28,7 @@ func overlong(message string, cause error) error {
 		Remedy: "take fewer or shorter steps, or serve the model with a longer context"}
 }
 
-// contextFull turns the refusal of an overlong prompt, which every server says in its own
-// way, into context_full.
+// contextFull turns the refusal of an overlong prompt, which every server says in its own way, into context_full.
 func contextFull(err error) error {
 	var typed *sparkd.Error
 	if !errors.As(err, &typed) {

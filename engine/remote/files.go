@@ -38,8 +38,7 @@ type TokenizerInfo struct {
 // maxFile bounds what is read of a file.
 const maxFile = 64 << 20
 
-// ReadFiles reads a folder, "" for none. At least one of the files must be there, and those
-// that are needed.
+// ReadFiles reads a folder, "" for none. At least one of the files must be there, and those that are needed.
 func ReadFiles(folder string, needed ...string) (*Files, error) {
 	f := &Files{Plain: map[string]bool{}}
 	if folder == "" {

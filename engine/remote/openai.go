@@ -45,8 +45,7 @@ func (s *Served) Move(model, version string) {
 	s.model, s.version = model, version
 }
 
-// OpenAI is a server with OpenAI's routes /v1/models and /v1/completions, beside routes of
-// its own.
+// OpenAI is a server with OpenAI's routes /v1/models and /v1/completions, beside routes of its own.
 type OpenAI struct {
 	Served
 	HTTP   *httpclient.Client

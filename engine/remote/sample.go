@@ -78,8 +78,7 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 	return result, nil
 }
 
-// ask is what the server is asked for. Greedy continuations are all the same, so that one
-// is drawn for all.
+// ask is what the server is asked for. Greedy continuations are all the same, so that one is drawn for all.
 func (e *Engine) ask(r *sparkd.SampleRequest) Ask {
 	a := Ask{Prefix: r.Prefix, Sampling: &r.Sampling, Seeds: r.Seeds,
 		Limit: r.Sampling.MaxTokens, Top: e.about.Capabilities.TopK}

@@ -1,7 +1,6 @@
 // Package sglang is the engine that lives in SGLang's server: its native /generate with ids
 // (srt/managers/io_struct.py, GenerateReqInput), /tokenize, /detokenize, /get_model_info and
-// /update_weights_from_disk. It was written from their documented schema and never met a
-// real server.
+// /update_weights_from_disk. It was written from their documented schema and never met a real server.
 package sglang
 
 import (
@@ -79,8 +78,7 @@ func (s *server) Restarted(ctx context.Context) (bool, error) {
 	return false, s.HTTP.JSON(ctx, http.MethodGet, "/get_model_info", nil, &m)
 }
 
-// Reload implements remote.Reloader: the server waits for what runs there and empties its
-// cache.
+// Reload implements remote.Reloader: the server waits for what runs there and empties its cache.
 func (s *server) Reload(_ context.Context, w sparkd.Weights) (func(context.Context) error, error) {
 	if err := remote.CheckWeights(w); err != nil {
 		return nil, err

@@ -10,14 +10,12 @@ import (
 	"sparkd/engine/remote"
 )
 
-// resumeTimeout is how long a server may take to go on after a reload, whatever became of
-// the caller.
+// resumeTimeout is how long a server may take to go on after a reload, whatever became of the caller.
 const resumeTimeout = time.Minute
 
-// Reload implements remote.Reloader. A LoRA adapter is loaded under the name of its
-// version, which has a cache of its own; whole weights need the routes of
-// VLLM_SERVER_DEV_MODE=1, which wait for what runs. vLLM 0.32 does not survive weights that
-// it cannot load: it answers with an error, and dies of the next request. A folder that is
+// Reload implements remote.Reloader. A LoRA adapter is loaded under the name of its version, which has a cache of
+// its own; whole weights need the routes of VLLM_SERVER_DEV_MODE=1, which wait for what runs. vLLM 0.32 does not
+// survive weights that it cannot load: it answers with an error, and dies of the next request. A folder that is
 // not there is therefore refused before it is tried, where this machine is the server's.
 func (s *server) Reload(_ context.Context, w sparkd.Weights) (func(context.Context) error, error) {
 	if err := remote.CheckWeights(w); err != nil {

@@ -111,11 +111,10 @@ func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error
 	return plan(a).Run(ctx, *a, s.Generate)
 }
 
-// plan asks for the continuations of a resident prefix in one request (vLLM refuses n > 1 at
-// temperature 0, but then there is one seed). vLLM gives blocks that one request is about to
-// compute to all that come after it, even in the same forward, and so computes a cold prefix
-// once; but of n continuations it says only what the last one found. Requests of their own
-// say it of each.
+// plan asks for the continuations of a resident prefix in one request (vLLM refuses n > 1 at temperature 0, but
+// then there is one seed). vLLM gives blocks that one request is about to compute to all that come after it, even
+// in the same forward, and so computes a cold prefix once; but of n continuations it says only what the last one
+// found. Requests of their own say it of each.
 func plan(a *remote.Ask) remote.Plan {
 	if a.Resident {
 		return remote.Plan{Each: len(a.Seeds)}

@@ -10,10 +10,9 @@ import (
 // ErrTooLarge is the error of reading an answer beyond its limit.
 var ErrTooLarge = errors.New("the answer is larger than its limit")
 
-// Bounded returns a transport to one server with connections of its own, or through one
-// that is given. Every request to that host carries the bearer token, if there is one, and
-// follows no redirect with it elsewhere; bodies of answers end with ErrTooLarge after most
-// bytes.
+// Bounded returns a transport to one server with connections of its own, or through one that is given. Every
+// request to that host carries the bearer token, if there is one, and follows no redirect with it elsewhere;
+// bodies of answers end with ErrTooLarge after most bytes.
 func Bounded(host, token string, most int64, through http.RoundTripper) http.RoundTripper {
 	if through == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()

@@ -1,6 +1,5 @@
-// Package httpclient is the HTTP ground under engines that are servers: one JSON client of one
-// server with a bearer token, a time limit and a size limit for every request, and one
-// reading of what can go wrong there.
+// Package httpclient is the HTTP ground under engines that are servers: one JSON client of one server with a
+// bearer token, a time limit and a size limit for every request, and one reading of what can go wrong there.
 //
 // # Errors
 //
@@ -8,8 +7,7 @@
 // answer in time) has the code unavailable and wraps a *Retry, which says how long the
 // server asked to be left alone. A refused request has the code invalid and wraps a
 // *Status; an engine reads from it whether the context was full. Anything else that the
-// server did wrong has the code engine. What the caller's context ended has the code
-// canceled or deadline.
+// server did wrong has the code engine. What the caller's context ended has the code canceled or deadline.
 package httpclient
 
 import (

@@ -93,10 +93,9 @@ func (c *Client) statusError(path string, w *http.Response, body []byte) error {
 	return e
 }
 
-// readStatus finds the message of the servers known here: {"error": {"message", "type",
-// "param"}} of OpenAI, vLLM and llama-server, {"error": {"message"}} or {"error": "…"} of
-// SGLang and Ollama, {"detail": "…"} of FastAPI, {"object": "error", "message"} of older
-// vLLM; else the start of the body.
+// readStatus finds the message of the servers known here: {"error": {"message", "type", "param"}} of OpenAI, vLLM
+// and llama-server, {"error": {"message"}} or {"error": "…"} of SGLang and Ollama, {"detail": "…"} of FastAPI,
+// {"object": "error", "message"} of older vLLM; else the start of the body.
 func readStatus(code int, body []byte) *Status {
 	s := &Status{Code: code, Message: Excerpt(body)}
 	type inner struct {
