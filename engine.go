@@ -3,7 +3,9 @@ package sparkd
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"slices"
 )
 
 // Engine samples tokens from a language model. Implementations are safe for concurrent use.
@@ -133,6 +135,41 @@ type SampleRequest struct {
 	// Tree is the id of the tree that asks; engines share their time fairly among
 	// trees and may place a tree's requests together.
 	Tree string
+}
+
+// Validate refuses what no engine can answer. Its errors have the code invalid or, where the prefix leaves no room
+// for a token, context_full. A context length or vocabulary of 0 is one that is not known.
+func (r *SampleRequest) Validate(about *EngineInfo) error {
+	if err := r.Sampling.Validate("sampling"); err != nil {
+		return err
+	}
+	switch n, most := len(r.Prefix), about.ContextLength; {
+	case n == 0:
+		return Invalid("prefix", "give at least one token, for example BOS", "nothing to continue")
+	case r.K < 1 || r.K > MaxLeaves:
+		return Invalid("k", fmt.Sprintf("use 1 to %d", MaxLeaves), "%d continuations", r.K)
+	case len(r.Seeds) != r.K:
+		return Invalid("seeds", "give one seed per continuation", "%d seeds for %d continuations", len(r.Seeds), r.K)
+	case most > 0 && n >= most:
+		return ContextFull(fmt.Sprintf("the prefix has %d tokens and the model's context %d", n, most), nil)
+	}
+	unknown := func(id Token) bool { return id < 0 || about.Vocabulary > 0 && int(id) >= about.Vocabulary }
+	if i := slices.IndexFunc(r.Prefix, unknown); i >= 0 {
+		return NotAToken(i, r.Prefix[i])
+	}
+	return nil
+}
+
+// NotAToken refuses the i-th id of a prefix.
+func NotAToken(i int, id Token) *Error {
+	return Invalid(fmt.Sprintf("prefix[%d]", i), "take ids of the engine's own tokenizer",
+		"%d is no token of the model", id)
+}
+
+// ContextFull is the error of a prefix that does not fit into the model's context; cause may be nil.
+func ContextFull(message string, cause error) *Error {
+	return &Error{Code: CodeContext, Field: "prefix", Message: message, Err: cause,
+		Remedy: "take fewer or shorter steps, or serve the model with a longer context"}
 }
 
 // SampleResult is the answer to a SampleRequest: K samples and what the prefix cost.

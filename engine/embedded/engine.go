@@ -85,7 +85,7 @@ type Engine struct {
 	share bool // prefixes
 
 	// The same for all weights.
-	context, vocabulary, blocks int
+	context, blocks int
 
 	submit    chan *request
 	exchanges chan *exchange
@@ -129,7 +129,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 func newEngine(b backend, o Options) *Engine {
 	e := &Engine{
 		backend: b, loop: newLoop(b, o), share: o.PrefixCache,
-		context: b.contextLength(), vocabulary: b.vocabulary(), blocks: b.blocks(),
+		context: b.contextLength(), blocks: b.blocks(),
 		submit: make(chan *request), exchanges: make(chan *exchange), stopped: make(chan struct{}), reloading: make(chan struct{}, 1),
 	}
 	e.life, e.end = context.WithCancel(context.Background())
@@ -147,6 +147,7 @@ func (e *Engine) start() {
 
 func (e *Engine) describe(b backend) *sparkd.EngineInfo {
 	info := b.info()
+	info.ContextLength, info.Vocabulary = b.contextLength(), b.vocabulary()
 	info.Capabilities = sparkd.Capabilities{
 		TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: sparkd.EntropyFull, NativeK: true, TopK: b.vocabulary(), CachedCounts: true, Abort: true, Reload: true,
 		Deterministic: "a seed repeats its tokens with Q8_0, Q4_0 and Q4_1 weights; with others, unless the rounding of another batch shape tips a draw",
@@ -234,7 +235,7 @@ func (e *Engine) Close() error {
 
 // admit checks r and copies what the caller might change.
 func (e *Engine) admit(ctx context.Context, r sparkd.SampleRequest) (*request, error) {
-	if err := e.check(&r); err != nil {
+	if err := r.Validate(e.about.Load()); err != nil {
 		return nil, err
 	}
 	r.Prefix, r.Seeds = slices.Clone(r.Prefix), slices.Clone(r.Seeds)
@@ -251,28 +252,4 @@ func (e *Engine) admit(ctx context.Context, r sparkd.SampleRequest) (*request, e
 		}
 	}
 	return req, nil
-}
-
-func (e *Engine) check(r *sparkd.SampleRequest) error {
-	if err := r.Sampling.Validate("sampling"); err != nil {
-		return err
-	}
-	switch {
-	case len(r.Prefix) == 0:
-		return sparkd.Invalid("prefix", "give at least one token, for example BOS", "nothing to continue")
-	case r.K < 1 || r.K > sparkd.MaxLeaves:
-		return sparkd.Invalid("k", fmt.Sprintf("use 1 to %d", sparkd.MaxLeaves), "%d continuations", r.K)
-	case len(r.Seeds) != r.K:
-		return sparkd.Invalid("seeds", "give one seed per continuation", "%d seeds for %d continuations", len(r.Seeds), r.K)
-	case len(r.Prefix) >= e.context:
-		return &sparkd.Error{Code: sparkd.CodeContext, Field: "prefix",
-			Message: fmt.Sprintf("the prefix has %d tokens and the model's context %d", len(r.Prefix), e.context),
-			Remedy:  "take fewer or shorter steps, or a model with a longer context"}
-	}
-	for i, id := range r.Prefix {
-		if id < 0 || int(id) >= e.vocabulary {
-			return sparkd.Invalid(fmt.Sprintf("prefix[%d]", i), fmt.Sprintf("ids are 0 to %d", e.vocabulary-1), "%d is no token of the model", id)
-		}
-	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/ollama/ollama/tokenizer"
 
 	"sparkd"
-	"sparkd/engine/remote"
 )
 
 // vocabulary is the tokenizer of a model, rebuilt from what /api/show tells of its GGUF.
@@ -200,7 +199,7 @@ func (v *vocabulary) decode(ids []sparkd.Token) (string, error) {
 	var text strings.Builder
 	for i, id := range ids {
 		if id < 0 || int(id) >= len(v.texts) {
-			return "", remote.NotAToken(i, id)
+			return "", sparkd.NotAToken(i, id)
 		}
 		text.WriteString(v.texts[id])
 	}

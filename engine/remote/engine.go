@@ -30,7 +30,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -214,29 +213,5 @@ func CheckWeights(w sparkd.Weights) error {
 func (e *Engine) Close() error {
 	e.close(errClosed)
 	e.http.Close()
-	return nil
-}
-
-// check refuses what no server can answer.
-func (e *Engine) check(r *sparkd.SampleRequest) error {
-	if err := r.Sampling.Validate("sampling"); err != nil {
-		return err
-	}
-	length, known := e.about.ContextLength, e.about.Vocabulary
-	switch {
-	case len(r.Prefix) == 0:
-		return sparkd.Invalid("prefix", "give at least one token, for example BOS", "nothing to continue")
-	case r.K < 1 || r.K > sparkd.MaxLeaves:
-		return sparkd.Invalid("k", fmt.Sprintf("use 1 to %d", sparkd.MaxLeaves), "%d continuations", r.K)
-	case len(r.Seeds) != r.K:
-		return sparkd.Invalid("seeds", "give one seed per continuation",
-			"%d seeds for %d continuations", len(r.Seeds), r.K)
-	case length > 0 && len(r.Prefix) >= length:
-		return overlong(fmt.Sprintf("the prefix has %d tokens and the model's context %d", len(r.Prefix), length), nil)
-	}
-	unknown := func(id sparkd.Token) bool { return id < 0 || known > 0 && int(id) >= known }
-	if i := slices.IndexFunc(r.Prefix, unknown); i >= 0 {
-		return NotAToken(i, r.Prefix[i])
-	}
 	return nil
 }

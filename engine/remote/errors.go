@@ -10,22 +10,11 @@ import (
 	"sparkd/internal/httpclient"
 )
 
-// NotAToken refuses the i-th id of a prefix.
-func NotAToken(i int, id sparkd.Token) error {
-	return sparkd.Invalid(fmt.Sprintf("prefix[%d]", i), "take ids of the engine's own tokenizer",
-		"%d is no token of the model", id)
-}
-
 // AnotherModel is the failure of a server that answers as another model than the one that it was asked for.
 func AnotherModel(server, got, want string) error {
 	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "engine.served_model",
 		Message: fmt.Sprintf("%s answers as %q to a request for %q", server, got, want),
 		Remedy:  "check whether the server was given another model, or a proxy stands in front of another server"}
-}
-
-func overlong(message string, cause error) error {
-	return &sparkd.Error{Code: sparkd.CodeContext, Field: "prefix", Message: message, Err: cause,
-		Remedy: "take fewer or shorter steps, or serve the model with a longer context"}
 }
 
 // contextFull turns the refusal of an overlong prompt, which every server says in its own way, into context_full.
@@ -54,5 +43,5 @@ func contextFull(err error) error {
 	if !full {
 		return err
 	}
-	return overlong("the prefix does not fit into the model's context: "+message, err)
+	return sparkd.ContextFull("the prefix does not fit into the model's context: "+message, err)
 }

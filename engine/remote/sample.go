@@ -28,7 +28,7 @@ type Choice struct {
 
 // Sample implements sparkd.Engine.
 func (e *Engine) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
-	if err := e.check(&r); err != nil {
+	if err := r.Validate(&e.about); err != nil {
 		return sparkd.SampleResult{}, err
 	}
 	ctx, done := e.alive(ctx)
