@@ -1,9 +1,13 @@
 package ollama
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/ollama/ollama/api"
@@ -63,23 +67,58 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 
 // generate asks for one continuation and reads it as it comes.
 func (s *server) generate(ctx context.Context, model string, c continuation) (answer, error) {
-	const path = "/api/generate"
-	in, r := &stream{}, &reader{words: s.words, asked: c, model: model}
-	err := s.api.Generate(in.in(ctx), s.request(model, c), r.add)
+	r := &reader{words: s.words, asked: c, model: model}
+	err := s.stream(ctx, s.request(model, c), r.add)
 	switch {
 	case errors.Is(err, errFound):
 		r.found, r.Stopped = true, true
-	case in.err != nil:
-		return answer{}, s.typed(path, in.err)
+	case err == nil && !r.done:
+		err = errors.New("a continuation without an end")
+		fallthrough
 	case err != nil:
-		return answer{}, s.typed(path, err)
-	case !r.done:
-		return answer{}, s.typed(path, errors.New("a continuation without an end"))
-	default:
-		r.count(in.last())
+		return answer{}, s.typed("/api/generate", err)
 	}
 	s.loaded.Store(true)
 	return r.whole(s.words.eot)
+}
+
+// piece is one line of the answer of /api/generate.
+type piece struct {
+	api.GenerateResponse
+	Error  string
+	Cached *int `json:"prompt_eval_cached_count"`
+}
+
+// maxLine bounds a line of an answer, in bytes.
+const maxLine = 1 << 20
+
+// stream asks /api/generate and reads the answer piece by piece. Ollama's client forgets errors of reading and drops
+// the fields that it does not know.
+func (s *server) stream(ctx context.Context, request *api.GenerateRequest, add func(piece) error) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	in, err := s.http.Open(ctx, http.MethodPost, "/api/generate", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var p piece
+		if json.Unmarshal(lines.Bytes(), &p) != nil {
+			return cmp.Or(lines.Err(), errors.New(lines.Text()))
+		}
+		if p.Error != "" {
+			return errors.New(p.Error)
+		}
+		if err := add(p); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
 }
 
 // request leaves nothing to the server's or the model's defaults.

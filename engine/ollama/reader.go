@@ -1,7 +1,6 @@
 package ollama
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -23,7 +22,7 @@ type reader struct {
 }
 
 // add reads a piece.
-func (r *reader) add(p api.GenerateResponse) error {
+func (r *reader) add(p piece) error {
 	if p.Model != r.model {
 		return remote.AnotherModel("the server", p.Model, r.model)
 	}
@@ -31,18 +30,21 @@ func (r *reader) add(p api.GenerateResponse) error {
 		return sparkd.Errorf(sparkd.CodeEngine, "the server takes the model's thoughts out of a raw continuation")
 	}
 	before := len(r.Text)
-	if err := r.piece(p.Response, p.Logprobs); err != nil {
+	if err := r.addText(p.Response, p.Logprobs); err != nil {
 		return err
 	}
 	if p.Done {
 		r.done, r.Stopped, r.prompt, r.total = true, p.DoneReason == "stop", p.PromptEvalCount, p.EvalCount
+		if p.Cached != nil {
+			r.counted, r.cached = true, max(0, min(*p.Cached, r.prompt))
+		}
 	}
 	return r.findStop(before)
 }
 
-// piece appends a piece of text and finds its tokens: one per logprob, whose text they
+// addText appends a piece of text and finds its tokens: one per logprob, whose text they
 // spell, or those of the text where the server holds back the halves of a character.
-func (r *reader) piece(text string, probs []api.Logprob) error {
+func (r *reader) addText(text string, probs []api.Logprob) error {
 	if text == "" {
 		return nil
 	}
@@ -104,16 +106,6 @@ func (r *reader) findStop(before int) error {
 	}
 	r.Text = r.Text[:end]
 	return errFound
-}
-
-// count reads the field that Ollama's client does not know from the last line.
-func (r *reader) count(line []byte) {
-	var last struct {
-		Cached *int `json:"prompt_eval_cached_count"`
-	}
-	if json.Unmarshal(line, &last) == nil && last.Cached != nil {
-		r.counted, r.cached = true, max(0, min(*last.Cached, r.prompt))
-	}
 }
 
 // whole returns the continuation. A token that is neither in the text nor the end of the turn (a control token in

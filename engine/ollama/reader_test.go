@@ -7,22 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ollama/ollama/api"
-
 	"sparkd"
 )
 
-// read feeds lines of a stream to a reader, as Ollama's client does.
+// read feeds lines of a stream to a reader, as the server sends them.
 func read(v *vocabulary, stop []string, lines string) (answer, error) {
 	r := &reader{words: v, model: "m", asked: continuation{top: 2,
 		sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 8, Stop: stop}}}
-	var last string
 	for line := range strings.Lines(strings.TrimSpace(lines)) {
-		var p api.GenerateResponse
+		var p piece
 		if err := json.Unmarshal([]byte(line), &p); err != nil {
 			return answer{}, err
 		}
-		p.Model, last = "m", line
+		p.Model = "m"
 		if err := r.add(p); errors.Is(err, errFound) {
 			r.found, r.Stopped = true, true
 			return r.whole(v.eot)
@@ -30,7 +27,6 @@ func read(v *vocabulary, stop []string, lines string) (answer, error) {
 			return answer{}, err
 		}
 	}
-	r.count([]byte(last))
 	return r.whole(v.eot)
 }
 

@@ -35,6 +35,7 @@ package ollama
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,7 +60,7 @@ func Open(ctx context.Context, o remote.Options) (*remote.Engine, error) {
 		return nil, sparkd.Invalid("engine.replicas", "write the address of the server", "cannot use %q", o.URL)
 	}
 	s := &server{options: o, http: c, turn: semaphore.NewWeighted(1),
-		api: api.NewClient(base, &http.Client{Transport: wire{c}})}
+		api: api.NewClient(base, &http.Client{Transport: c})}
 	return remote.Open(ctx, c, s, probeText)
 }
 
@@ -170,4 +171,16 @@ func (s *server) show(ctx context.Context, model string) (*api.ShowResponse, err
 		return nil, s.typed("/api/show", err)
 	}
 	return shown, nil
+}
+
+// typed returns an error of Ollama's client with its type: what came from below has one, anything else is an
+// answer that the client cannot read or an error that the server wrote into it.
+func (s *server) typed(path string, err error) error {
+	var known *sparkd.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return &sparkd.Error{Code: sparkd.CodeEngine, Err: err,
+		Message: s.http.Base(path) + " answers: " + httpclient.Excerpt([]byte(err.Error())),
+		Remedy:  "check that the address is an Ollama server's, and the server's log"}
 }

@@ -4,12 +4,11 @@
 //
 // # go-openai
 //
-// The routes that OpenAI defines (/v1/models, /v1/completions) are asked through
-// github.com/sashabaranov/go-openai. It refuses prompts of ids, leaves out zeros (temperature 0 would become the
-// server's default) and drops fields that it does not know (token_ids, stop_reason, max_model_len), so its
-// HTTPDoer is wrapped: type wire writes the fields that matter into the request and keeps the answer as it came.
-// The servers' own routes (/generate of SGLang, /completion of llama-server, /tokenize …) are asked with package
-// httpclient, on which both stand.
+// The routes that OpenAI defines (/v1/models, /v1/completions) are asked through github.com/sashabaranov/go-openai.
+// It refuses prompts of ids, leaves out zeros (temperature 0 would become the server's default) and drops fields
+// that it does not know (token_ids, stop_reason, max_model_len), so its HTTPDoer is wrapped: type wire sends the
+// fields that matter and keeps the answer as it came. The servers' own routes (/generate of SGLang, /completion of
+// llama-server, /tokenize …) are asked with package httpclient, on which both stand.
 //
 // # Honesty
 //

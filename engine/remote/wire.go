@@ -13,13 +13,13 @@ import (
 	"sparkd/internal/httpclient"
 )
 
-// wire is the HTTPDoer of go-openai's client. It sends what go-openai wrote with the
-// fields that go-openai cannot write, and keeps the answer with those that it drops.
+// wire is the HTTPDoer of go-openai's client. It sends fields in the place of what go-openai wrote, which leaves some
+// out, and keeps the answer with those that it drops.
 type wire struct{ http *httpclient.Client }
 
 // exchange is one request through a wire.
 type exchange struct {
-	fields map[string]any // put into the request, over what go-openai wrote
+	fields map[string]any // the whole request; nil has no body
 	answer []byte         // as it came
 }
 
@@ -30,16 +30,14 @@ func (x *exchange) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, exchangeKey{}, x)
 }
 
-// failure types an error of go-openai: what came from below has its type, anything else is
-// an answer that go-openai cannot read.
+// failure types an error of go-openai: what came from below has its type, anything else is an answer that go-openai
+// cannot read.
 func (x *exchange) failure(err error) error {
 	var typed *sparkd.Error
 	if err == nil || errors.As(err, &typed) {
 		return err
 	}
-	return &sparkd.Error{Code: sparkd.CodeEngine, Err: err,
-		Message: "the answer is not the JSON that was expected: " + httpclient.Excerpt(x.answer),
-		Remedy:  "check that the address is an inference server's, without a proxy that answers itself"}
+	return httpclient.NotExpected("the answer", x.answer, err)
 }
 
 // Do implements go-openai's HTTPDoer. It returns answers of success only.
@@ -49,38 +47,15 @@ func (w wire) Do(r *http.Request) (*http.Response, error) {
 		return nil, sparkd.Errorf(sparkd.CodeInternal, "a request to %s without its exchange", r.URL)
 	}
 	var body []byte
-	if r.Body != nil {
-		defer r.Body.Close()
-		var err error
-		if body, err = io.ReadAll(r.Body); err != nil {
+	var err error
+	if x.fields != nil {
+		if body, err = json.Marshal(x.fields); err != nil {
 			return nil, err
 		}
 	}
-	if len(x.fields) > 0 {
-		var err error
-		if body, err = merge(body, x.fields); err != nil {
-			return nil, err
-		}
-	}
-	answer, err := w.http.Bytes(r.Context(), r.Method, strings.TrimPrefix(r.URL.String(), w.http.Name()), body)
-	if err != nil {
+	path := strings.TrimPrefix(r.URL.String(), w.http.Name())
+	if x.answer, err = w.http.Bytes(r.Context(), r.Method, path, body); err != nil {
 		return nil, err
 	}
-	x.answer = answer
-	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Header: http.Header{},
-		Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
-}
-
-// merge writes fields into the JSON object body.
-func merge(body []byte, fields map[string]any) ([]byte, error) {
-	object := map[string]any{}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := d.Decode(&object); err != nil {
-		return nil, err
-	}
-	for name, value := range fields {
-		object[name] = value
-	}
-	return json.Marshal(object)
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(x.answer)), Request: r}, nil
 }

@@ -86,17 +86,17 @@ func (c *Client) JSON(ctx context.Context, method, path string, in, out any) err
 	if err != nil || out == nil {
 		return err
 	}
-	return c.decode(path, answer, out)
-}
-
-// decode reads an answer of the route path into out.
-func (c *Client) decode(path string, answer []byte, out any) error {
 	if err := json.Unmarshal(answer, out); err != nil {
-		return &sparkd.Error{Code: sparkd.CodeEngine, Err: err,
-			Remedy:  "check that the address is an inference server's, without a proxy that answers itself",
-			Message: "the answer of " + c.Base(path) + " is not the JSON that was expected: " + Excerpt(answer)}
+		return NotExpected("the answer of "+c.Base(path), answer, err)
 	}
 	return nil
+}
+
+// NotExpected is the error of an answer that is not the JSON it should be.
+func NotExpected(what string, answer []byte, cause error) error {
+	return &sparkd.Error{Code: sparkd.CodeEngine, Err: cause,
+		Message: what + " is not the JSON that was expected: " + Excerpt(answer),
+		Remedy:  "check that the address is an inference server's, without a proxy that answers itself"}
 }
 
 // Bytes sends body and returns the answer as it is.
@@ -113,41 +113,51 @@ func (c *Client) Bytes(ctx context.Context, method, path string, body []byte) ([
 	return io.ReadAll(answer)
 }
 
-// Open sends body (nil: none) and returns the answer of a success, to be read as it comes
-// and closed; closing it early gives the request up. Its errors are typed, those of reading
-// too, and the limits of time and size hold for the whole answer.
+// Open sends body (nil: none) and returns the answer of a success, to be read as it comes and closed; closing it
+// early gives the request up.
 func (c *Client) Open(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, c.limit, errSlow)
-	r, err := http.NewRequestWithContext(limited, method, c.Base(path), body)
+	r, err := http.NewRequestWithContext(ctx, method, c.Base(path), body)
 	if err != nil {
-		cancel()
 		return nil, sparkd.Errorf(sparkd.CodeInternal, "the request cannot be written: %v", err)
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	w, err := c.http.Do(r)
+	w, err := c.RoundTrip(r)
 	if err != nil {
-		err = c.transportError(ctx, limited, err)
-		cancel()
 		return nil, err
 	}
-	a := &answer{c: c, path: path, ctx: ctx, limited: limited, cancel: cancel, body: w.Body}
+	return w.Body, nil
+}
+
+// RoundTrip implements http.RoundTripper, so that the clients of others speak through this one. It returns answers
+// of success alone. Its errors are typed, those of reading too, and the limits of time and size hold for the whole
+// answer.
+func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := &answer{c: c, url: r.URL.String(), ctx: r.Context()}
+	a.limited, a.cancel = context.WithTimeoutCause(a.ctx, c.limit, errSlow)
+	w, err := c.http.Do(r.WithContext(a.limited))
+	if err != nil {
+		err = c.transportError(a.ctx, a.limited, err)
+		a.cancel()
+		return nil, err
+	}
+	a.body, w.Body = w.Body, a
 	if w.StatusCode >= 200 && w.StatusCode <= 299 {
-		return a, nil
+		return w, nil
 	}
 	defer a.Close()
 	said, err := io.ReadAll(a)
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.statusError(path, w, said)
+	return nil, statusError(a.url, w, said)
 }
 
 // answer is the body of an answer with its limits.
 type answer struct {
 	c            *Client
-	path         string
+	url          string
 	ctx, limited context.Context
 	cancel       context.CancelFunc
 	body         io.ReadCloser
@@ -158,7 +168,7 @@ func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		err = sparkd.Errorf(sparkd.CodeEngine, "the answer of %s is larger than %d bytes", a.c.Base(a.path), a.c.most)
+		err = sparkd.Errorf(sparkd.CodeEngine, "the answer of %s is larger than %d bytes", a.url, a.c.most)
 	case err != nil && err != io.EOF:
 		err = a.c.transportError(a.ctx, a.limited, err)
 	}

@@ -63,20 +63,20 @@ func (c *Client) transportError(ctx, limited context.Context, err error) error {
 	if ctx.Err() != nil {
 		return sparkd.AsError(ctx.Err())
 	}
-	message, remedy := fmt.Sprintf("%s cannot be reached or broke off: %v", c.Name(),
-		err), "check that the server runs and its address is right"
+	e := &sparkd.Error{Code: sparkd.CodeUnavailable, Err: &Retry{Err: err},
+		Message: fmt.Sprintf("%s cannot be reached or broke off: %v", c.Name(), err),
+		Remedy:  "check that the server runs and its address is right"}
 	if context.Cause(limited) == errSlow {
-		message, remedy = fmt.Sprintf("%s gave no answer within %v", c.Name(),
-			c.limit), "check the server's load, or lower sampling.max_tokens"
-		err = errSlow
+		e.Err, e.Message = &Retry{Err: errSlow}, fmt.Sprintf("%s gave no answer within %v", c.Name(), c.limit)
+		e.Remedy = "check the server's load, or lower sampling.max_tokens"
 	}
-	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: message, Remedy: remedy, Err: &Retry{Err: err}}
+	return e
 }
 
 // statusError reads a status that is no success.
-func (c *Client) statusError(path string, w *http.Response, body []byte) error {
+func statusError(url string, w *http.Response, body []byte) error {
 	s := readStatus(w.StatusCode, body)
-	e := &sparkd.Error{Code: sparkd.CodeEngine, Message: fmt.Sprintf("%s answers with %v", c.Base(path), s), Err: s}
+	e := &sparkd.Error{Code: sparkd.CodeEngine, Message: fmt.Sprintf("%s answers with %v", url, s), Err: s}
 	switch s.Code {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
