@@ -53,7 +53,8 @@ func (l *loop) compose() batch {
 		if n > 0 {
 			p := l.prefills[i]
 			end := p.pos + n
-			b.segs = append(b.segs, segment{path: cut(p.path, end), tokens: p.req.Prefix[p.pos:end], output: end == len(p.req.Prefix)})
+			last := end == len(p.req.Prefix)
+			b.segs = append(b.segs, segment{path: cut(p.path, end), tokens: p.req.Prefix[p.pos:end], output: last})
 			b.chunks = append(b.chunks, chunk{p, n})
 		}
 	}
@@ -70,7 +71,7 @@ func (l *loop) grow(s *sequence) {
 }
 
 // deal shares tokens among prefills: trees in turn get a portion, and within a tree the
-// prefill that came first, until nothing is left to give or nobody wants more. At most
+// prefill that came first, until all tokens are dealt or no prefill needs more. At most
 // segs prefills get any.
 func deal(prefills []*prefill, turn, tokens, segs int) []int {
 	var trees [][]int // of indices of prefills

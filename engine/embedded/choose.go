@@ -174,7 +174,7 @@ func (c *chooser) candidates(logits []float32, low float64, k int) []candidate {
 func better(a, b candidate) bool { return a.logit > b.logit || a.logit == b.logit && a.id < b.id }
 func worse(a, b candidate) bool  { return better(b, a) }
 
-// heapify makes h a binary heap in which nobody comes before the one above.
+// heapify makes h a binary heap, in which no element comes before its parent.
 func heapify(h []candidate, before func(a, b candidate) bool) {
 	for i := len(h)/2 - 1; i >= 0; i-- {
 		sink(h, i, before)

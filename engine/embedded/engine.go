@@ -128,9 +128,15 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // newEngine makes an engine of an open backend, which is the engine's from now on.
 func newEngine(b backend, o Options) *Engine {
 	e := &Engine{
-		backend: b, loop: newLoop(b, o), share: o.PrefixCache,
-		context: b.contextLength(), blocks: b.blocks(),
-		submit: make(chan *request), exchanges: make(chan *exchange), stopped: make(chan struct{}), reloading: make(chan struct{}, 1),
+		backend:   b,
+		loop:      newLoop(b, o),
+		share:     o.PrefixCache,
+		context:   b.contextLength(),
+		blocks:    b.blocks(),
+		submit:    make(chan *request),
+		exchanges: make(chan *exchange),
+		stopped:   make(chan struct{}),
+		reloading: make(chan struct{}, 1),
 	}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.about.Store(e.describe(b))
@@ -149,8 +155,16 @@ func (e *Engine) describe(b backend) *sparkd.EngineInfo {
 	info := b.info()
 	info.ContextLength, info.Vocabulary = b.contextLength(), b.vocabulary()
 	info.Capabilities = sparkd.Capabilities{
-		TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: sparkd.EntropyFull, NativeK: true, TopK: b.vocabulary(), CachedCounts: true, Abort: true, Reload: true,
-		Deterministic: "a seed repeats its tokens with Q8_0, Q4_0 and Q4_1 weights; with others, unless the rounding of another batch shape tips a draw",
+		TokenExact:   true,
+		Logprobs:     sparkd.LogprobsBoth,
+		Entropy:      sparkd.EntropyFull,
+		NativeK:      true,
+		TopK:         b.vocabulary(),
+		CachedCounts: true,
+		Abort:        true,
+		Reload:       true,
+		Deterministic: "a seed repeats its tokens with Q8_0, Q4_0 and Q4_1 weights; " +
+			"with others, unless the rounding of another batch shape tips a draw",
 	}
 	info.Settings = maps.Clone(info.Settings)
 	if info.Settings == nil {
@@ -248,7 +262,8 @@ func (e *Engine) admit(ctx context.Context, r sparkd.SampleRequest) (*request, e
 			Code: sparkd.CodeCapacity, Field: "engine.cells",
 			Message: fmt.Sprintf("%d continuations of up to %d tokens after a prefix of %d need %d KV cells; there are %d",
 				r.K, req.limit, len(r.Prefix), need*blockTokens, have*blockTokens),
-			Remedy: fmt.Sprintf("set engine.cells to %d or more, or lower sampling.max_tokens or the number of continuations", need*blockTokens),
+			Remedy: fmt.Sprintf("set engine.cells to %d or more, or lower sampling.max_tokens or the number of continuations",
+				need*blockTokens),
 		}
 	}
 	return req, nil

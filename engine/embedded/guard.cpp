@@ -15,7 +15,7 @@ static void collect(ggml_log_level level, const char * text, void *) {
 }
 
 // ggml calls this before it ends the process. The exception crosses frames of C code, which
-// has unwind tables on every platform that has the engine, and nothing to clean up.
+// has unwind tables by default on x86-64 and arm64, and nothing to clean up.
 static void on_abort(const char * message) {
     if (active && active->threads == 1) throw std::runtime_error(message);
     std::fprintf(stderr, "sparkd: the embedded engine cannot go on: %s\n", message);

@@ -121,9 +121,9 @@ func (l *loop) cancel() {
 	}
 }
 
-// start starts waiting requests in order, unless new weights are waiting. A request whose next tokens a prefill under way
-// is computing is passed over until they are there; one that does not fit now holds
-// up those behind it, so that it cannot starve.
+// start starts waiting requests in order, unless new weights are waiting. A request whose
+// next tokens a prefill under way is computing is passed over until they are there; one that
+// does not fit now holds up those behind it, so that it cannot starve.
 func (l *loop) start() {
 	full := l.next != nil
 	l.queue = slices.DeleteFunc(l.queue, func(r *request) bool {

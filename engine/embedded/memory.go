@@ -13,15 +13,15 @@ const (
 	mostBlocks   = 65536 / blockTokens
 )
 
-// roomFor is how many blocks of so many bytes are taken where nobody says: as many as fit
+// roomFor is how many blocks of so many bytes are taken where no number is set: as many as fit
 // in an eighth of the memory, within bounds. They take it once they are used.
 func roomFor(blockBytes, memory int64) int {
 	return int(min(max(memory/8/max(blockBytes, 1), fewestBlocks), mostBlocks))
 }
 
 // availableMemory is what the process may take, in bytes, of a system whose files these
-// are: Linux tells what is available and, at the root of a container, its limit. Where it
-// is not told it is taken to be 8 GiB.
+// are: Linux reports what is available and, at the root of a container, its limit. Without
+// such a report it is taken to be 8 GiB.
 func availableMemory(system fs.FS) int64 {
 	memory := int64(8 << 30)
 	if info, err := fs.ReadFile(system, "proc/meminfo"); err == nil {

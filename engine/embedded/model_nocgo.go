@@ -13,7 +13,8 @@ var errNoCgo = &sparkd.Error{
 	Code:    sparkd.CodeModel,
 	Field:   "engine",
 	Message: "this build has no embedded engine: it was compiled without cgo",
-	Remedy:  "build with CGO_ENABLED=1 and a C++ compiler (make build), or let servers sample: engine.kind = \"remote\"",
+	Remedy: "build with CGO_ENABLED=1 and a C++ compiler (make build), " +
+		"or let servers sample: engine.kind = \"remote\"",
 }
 
 func openModel(context.Context, weights, modelOptions) (backend, error) { return nil, errNoCgo }

@@ -112,7 +112,7 @@ func (e *Engine) exchange(ctx context.Context, b backend) error {
 		return e.cause
 	}
 	select {
-	case <-x.done: // soon, if ctx ends: the loop looks at it before every forward
+	case <-x.done: // soon, if ctx ends: the loop checks it before every forward
 	case <-e.stopped:
 		select {
 		case <-x.done:

@@ -87,8 +87,9 @@ func (l *loop) fork(p *prefill) []*sequence {
 	p.over = true
 	l.prefills = slices.DeleteFunc(l.prefills, func(q *prefill) bool { return q == p })
 	var forks []*sequence
+	blocks := blocksFor(p.req.limit - 1)
 	for _, k := range p.samples {
-		forks = append(forks, &sequence{req: p.req, index: k, path: slices.Clone(p.path), pledged: blocksFor(p.req.limit - 1)})
+		forks = append(forks, &sequence{req: p.req, index: k, path: slices.Clone(p.path), pledged: blocks})
 	}
 	l.live = append(l.live, forks...)
 	return forks

@@ -53,7 +53,8 @@ func (l *loader) load(ctx context.Context, w sparkd.Weights, base checkpoint) (b
 	from := weights{model: file, version: w.Version}
 	if w.LoRA {
 		if base.changed() {
-			return nil, base, unusable("load the model file first, without lora", "%s has changed since it was loaded, and the adapter is for what it was", filepath.Base(base.path))
+			return nil, base, unusable("load the model file first, without lora",
+				"%s has changed since it was loaded, and the adapter is for what it was", filepath.Base(base.path))
 		}
 		from.model, from.adapter = base, file
 	}
@@ -63,7 +64,8 @@ func (l *loader) load(ctx context.Context, w sparkd.Weights, base checkpoint) (b
 	}
 	if file.changed() || from.model.changed() {
 		b.close()
-		return nil, from.model, unusable("write to another name and rename when the file is complete", "%s changed while it was loaded", filepath.Base(w.Path))
+		return nil, from.model, unusable("write to another name and rename when the file is complete",
+			"%s changed while it was loaded", filepath.Base(w.Path))
 	}
 	// All weights have the same cells. Threads are measured once: beside a model that runs
 	// they would measure that.
@@ -84,10 +86,12 @@ type checkpoint struct {
 // changed reports whether the file is not what it was, as far as its size and time tell.
 func (c *checkpoint) changed() bool {
 	now, err := os.Stat(c.path)
-	return err != nil || !os.SameFile(now, c.stat) || now.Size() != c.stat.Size() || !now.ModTime().Equal(c.stat.ModTime())
+	return err != nil || !os.SameFile(now, c.stat) || now.Size() != c.stat.Size() ||
+		!now.ModTime().Equal(c.stat.ModTime())
 }
 
-// inspect looks at a GGUF before llama.cpp does, to tell the plain mistakes apart.
+// inspect checks a GGUF before llama.cpp does, so that the plain mistakes have errors of their
+// own, and takes its hash.
 func inspect(ctx context.Context, path string) (checkpoint, error) {
 	c := checkpoint{path: path}
 	if path == "" {
@@ -107,7 +111,9 @@ func inspect(ctx context.Context, path string) (checkpoint, error) {
 	h := sha256.New()
 	magic := make([]byte, 4)
 	if _, err := io.ReadFull(f, magic); err != nil || string(magic) != "GGUF" {
-		return c, unusable("name a model in GGUF format; Hugging Face checkpoints are converted with llama.cpp's convert_hf_to_gguf.py", "%s is not a GGUF file", filepath.Base(path))
+		return c, unusable("name a model in GGUF format; "+
+			"Hugging Face checkpoints are converted with llama.cpp's convert_hf_to_gguf.py",
+			"%s is not a GGUF file", filepath.Base(path))
 	}
 	h.Write(magic)
 	if _, err := io.Copy(h, &reader{ctx, f}); ctx.Err() != nil {

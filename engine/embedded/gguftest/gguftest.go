@@ -19,15 +19,20 @@ import (
 type Shape struct {
 	Width, Layers, Heads, KVHeads, FeedForward int
 	Context                                    int
-	Vocabulary                                 int            // at least 259; ids above the bytes are words that no text contains
-	Scale                                      float64        // standard deviation of the weights
-	Architecture                               string         // written to general.architecture
-	Compact                                    bool           // control tokens, tags and chat template of sparkd's own policy, instead of ChatML's
-	Metadata                                   map[string]any // values instead of those of the shape; nil leaves the key out
+	Vocabulary                                 int     // at least 259; ids above the bytes are words that no text contains
+	Scale                                      float64 // standard deviation of the weights
+	Architecture                               string  // written to general.architecture
+	// Control tokens, tags and chat template of sparkd's own policy, instead of ChatML's.
+	Compact bool
+	// Values instead of those of the shape; nil leaves the key out.
+	Metadata map[string]any
 }
 
 // Tiny has about 150,000 parameters: a forward takes a fraction of a millisecond.
-var Tiny = Shape{Width: 64, Layers: 2, Heads: 4, KVHeads: 2, FeedForward: 128, Context: 4096, Vocabulary: 320, Scale: 0.05, Architecture: "llama"}
+var Tiny = Shape{
+	Width: 64, Layers: 2, Heads: 4, KVHeads: 2, FeedForward: 128, Context: 4096, Vocabulary: 320,
+	Scale: 0.05, Architecture: "llama",
+}
 
 func (s Shape) withDefaults() Shape {
 	def := func(p *int, v int) {
@@ -66,13 +71,18 @@ func (t tensor) size() int {
 
 func (s Shape) tensors() []tensor {
 	w, kv, ff := s.Width, s.Width/s.Heads*s.KVHeads, s.FeedForward
-	ts := []tensor{{"token_embd.weight", []int{w, s.Vocabulary}}, {"output_norm.weight", []int{w}}, {"output.weight", []int{w, s.Vocabulary}}}
+	ts := []tensor{
+		{"token_embd.weight", []int{w, s.Vocabulary}}, {"output_norm.weight", []int{w}},
+		{"output.weight", []int{w, s.Vocabulary}},
+	}
 	for i := range s.Layers {
 		p := "blk." + itoa(i) + "."
 		ts = append(ts,
-			tensor{p + "attn_norm.weight", []int{w}}, tensor{p + "attn_q.weight", []int{w, w}}, tensor{p + "attn_k.weight", []int{w, kv}},
-			tensor{p + "attn_v.weight", []int{w, kv}}, tensor{p + "attn_output.weight", []int{w, w}}, tensor{p + "ffn_norm.weight", []int{w}},
-			tensor{p + "ffn_gate.weight", []int{w, ff}}, tensor{p + "ffn_up.weight", []int{w, ff}}, tensor{p + "ffn_down.weight", []int{ff, w}})
+			tensor{p + "attn_norm.weight", []int{w}}, tensor{p + "attn_q.weight", []int{w, w}},
+			tensor{p + "attn_k.weight", []int{w, kv}}, tensor{p + "attn_v.weight", []int{w, kv}},
+			tensor{p + "attn_output.weight", []int{w, w}}, tensor{p + "ffn_norm.weight", []int{w}},
+			tensor{p + "ffn_gate.weight", []int{w, ff}}, tensor{p + "ffn_up.weight", []int{w, ff}},
+			tensor{p + "ffn_down.weight", []int{ff, w}})
 	}
 	return ts
 }

@@ -30,7 +30,10 @@ func (l LoRA) Write(path string, s Shape) error {
 			ts = append(ts, a, b)
 		}
 	}
-	meta := []entry{{"general.type", "adapter"}, {"general.architecture", s.Architecture}, {"adapter.type", "lora"}, {"adapter.lora.alpha", float32(l.Alpha)}}
+	meta := []entry{
+		{"general.type", "adapter"}, {"general.architecture", s.Architecture}, {"adapter.type", "lora"},
+		{"adapter.lora.alpha", float32(l.Alpha)},
+	}
 	r := rand.New(rand.NewPCG(l.Seed, 1))
 	return write(path, meta, ts, func(t tensor) []float32 { return weights(t, s, r) })
 }

@@ -14,11 +14,15 @@ type entry struct {
 }
 
 // Template is ChatML as SmolLM2 writes it, without its default system text.
-const Template = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+const Template = "{% for message in messages %}" +
+	"{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}" +
+	"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
 // CompactTemplate is the chat template of sparkd's own policy, which names its prompt style.
-const CompactTemplate = "{#- sparkd: prompt_style=compact -#}{%- for m in messages -%}{%- if m['role'] == 'assistant' -%}{{ '<|assistant|>' + m['content'] + '<|end|>' }}" +
-	"{%- else -%}{{ '<|user|>' + m['content'] }}{%- endif -%}{%- endfor -%}{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
+const CompactTemplate = "{#- sparkd: prompt_style=compact -#}{%- for m in messages -%}" +
+	"{%- if m['role'] == 'assistant' -%}{{ '<|assistant|>' + m['content'] + '<|end|>' }}" +
+	"{%- else -%}{{ '<|user|>' + m['content'] }}{%- endif -%}{%- endfor -%}" +
+	"{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
 
 func (s Shape) metadata() []entry {
 	tokens, types := vocabulary(s.Vocabulary)
@@ -38,8 +42,9 @@ func (s Shape) metadata() []entry {
 		{a + "rope.freq_base", float32(10000)}, {a + "rope.dimension_count", s.Width / s.Heads},
 		{a + "context_length", s.Context}, {a + "feed_forward_length", s.FeedForward}, {a + "vocab_size", s.Vocabulary},
 		{"tokenizer.ggml.model", "gpt2"}, {"tokenizer.ggml.pre", "gpt-2"},
-		{"tokenizer.ggml.tokens", tokens}, {"tokenizer.ggml.token_type", types}, {"tokenizer.ggml.merges", []string{"Ġ Ġ"}},
-		{"tokenizer.ggml.bos_token_id", bos}, {"tokenizer.ggml.eos_token_id", eos}, {"tokenizer.ggml.add_bos_token", false},
+		{"tokenizer.ggml.tokens", tokens}, {"tokenizer.ggml.token_type", types},
+		{"tokenizer.ggml.merges", []string{"Ġ Ġ"}}, {"tokenizer.ggml.bos_token_id", bos},
+		{"tokenizer.ggml.eos_token_id", eos}, {"tokenizer.ggml.add_bos_token", false},
 		{"tokenizer.chat_template", template},
 	})
 }
