@@ -100,7 +100,8 @@ func TestFiltersAgainstFullSort(t *testing.T) {
 			t.Fatalf("seed %d, case %d: %+v keeps %v, want %v", seed, i, p, ids, want)
 		}
 		id, logprob := drawFrom(got, s, p.Temperature, r.Float64())
-		if want := math.Log(s.prob(candidate{id, logits[id]}, p.Temperature) / mass); !slices.Contains(ids, id) || math.Abs(float64(logprob)-want) > 1e-5 {
+		if want := math.Log(s.prob(candidate{id, logits[id]}, p.Temperature) / mass); !slices.Contains(ids, id) ||
+			math.Abs(float64(logprob)-want) > 1e-5 {
 			t.Fatalf("seed %d, case %d: drew %d with logprob %v, want %v", seed, i, id, logprob, want)
 		}
 	}
@@ -131,7 +132,8 @@ func TestChoice(t *testing.T) {
 		got := new(chooser).choose(b, logits, s, &x.p, x.u)
 		raw := float64(logits[got.id]) - s.logZ
 		if got.id != x.id || math.Abs(float64(got.logprob)-raw) > 1e-6 || got.margin != 0 ||
-			(got.sampled == got.logprob) != x.same || (got.sampled == 0) != x.zero || math.Abs(float64(got.entropy)-s.entropy) > 1e-6 {
+			(got.sampled == got.logprob) != x.same || (got.sampled == 0) != x.zero ||
+			math.Abs(float64(got.entropy)-s.entropy) > 1e-6 {
 			t.Errorf("%s: %+v", x.name, got)
 		}
 	}
@@ -143,7 +145,8 @@ func TestFrequencies(t *testing.T) {
 	const n, seed = 50_000, 5
 	b := newToy(1)
 	logits := []float32{0, 1, 2, -1, 0.5, 1.5, -0.5, 0.2, 0.9, 1.1}
-	for _, p := range []sparkd.Sampling{{Temperature: 1}, {Temperature: 0.7}, {Temperature: 1.3, TopK: 10}, {Temperature: 1, MinP: 0.001}, {Temperature: 2, TopP: 0.9999}} {
+	for _, p := range []sparkd.Sampling{{Temperature: 1}, {Temperature: 0.7}, {Temperature: 1.3, TopK: 10},
+		{Temperature: 1, MinP: 0.001}, {Temperature: 2, TopP: 0.9999}} {
 		s := naiveSummary(logits, p.Temperature)
 		c, count := new(chooser), make([]float64, len(logits))
 		for i := range n {

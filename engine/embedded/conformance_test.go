@@ -24,5 +24,6 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	enginetest.Run(t, e, enginetest.Options{Running: func(context.Context) (int, error) { return e.Stats().Running, nil }})
+	running := func(context.Context) (int, error) { return e.Stats().Running, nil }
+	enginetest.Run(t, e, enginetest.Options{Running: running})
 }

@@ -258,12 +258,13 @@ func (e *Engine) admit(ctx context.Context, r sparkd.SampleRequest) (*request, e
 	req.limit = min(r.Sampling.MaxTokens, e.context-len(r.Prefix))
 	req.result.Samples = make([]sparkd.Sample, r.K)
 	if need, have := e.loop.need(req), e.blocks; need > have {
+		need, have := need*blockTokens, have*blockTokens
 		return nil, &sparkd.Error{
 			Code: sparkd.CodeCapacity, Field: "engine.cells",
-			Message: fmt.Sprintf("%d continuations of up to %d tokens after a prefix of %d need %d KV cells; there are %d",
-				r.K, req.limit, len(r.Prefix), need*blockTokens, have*blockTokens),
-			Remedy: fmt.Sprintf("set engine.cells to %d or more, or lower sampling.max_tokens or the number of continuations",
-				need*blockTokens),
+			Message: fmt.Sprintf("%d continuations of up to %d tokens after a prefix of %d "+
+				"need %d KV cells; there are %d", r.K, req.limit, len(r.Prefix), need, have),
+			Remedy: fmt.Sprintf("set engine.cells to %d or more, "+
+				"or lower sampling.max_tokens or the number of continuations", need),
 		}
 	}
 	return req, nil

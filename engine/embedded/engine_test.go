@@ -47,7 +47,8 @@ func TestConcurrentCallers(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s := e.Stats(); s.Requests != 40 || s.Failed != 0 || s.Running != 0 || s.BlocksHeld != 0 || s.DecodeBatch.Sum == 0 || s.PrefillBatch.Sum != s.ComputedTokens {
+	if s := e.Stats(); s.Requests != 40 || s.Failed != 0 || s.Running != 0 || s.BlocksHeld != 0 ||
+		s.DecodeBatch.Sum == 0 || s.PrefillBatch.Sum != s.ComputedTokens {
 		t.Errorf("%+v", s)
 	}
 	(&rig{e, t, b}).empty()
@@ -67,7 +68,8 @@ func TestBadRequests(t *testing.T) {
 		{"prefix", sparkd.CodeContext, func(r *sparkd.SampleRequest) { r.Prefix = ids(1, 6000) }},
 		{"k", sparkd.CodeInvalid, func(r *sparkd.SampleRequest) { r.K = 0 }},
 		{"seeds", sparkd.CodeInvalid, func(r *sparkd.SampleRequest) { r.K = 2 }},
-		{"sampling.temperature", sparkd.CodeInvalid, func(r *sparkd.SampleRequest) { r.Sampling.Temperature = math.NaN() }},
+		{"sampling.temperature", sparkd.CodeInvalid,
+			func(r *sparkd.SampleRequest) { r.Sampling.Temperature = math.NaN() }},
 		{"engine.cells", sparkd.CodeCapacity, func(r *sparkd.SampleRequest) { r.Sampling.MaxTokens = 5000 }},
 	} {
 		r := ask(ids(1, 5), 1, 5, 1)
@@ -83,7 +85,8 @@ func TestBadOptions(t *testing.T) {
 	for field, o := range map[string]Options{
 		"engine.cells": {Cells: 7}, "engine.threads": {Threads: -1}, "engine.batch": {Batch: 5},
 	} {
-		if _, err := Open(context.Background(), o); sparkd.CodeOf(err) != sparkd.CodeInvalid || sparkd.AsError(err).Field != field {
+		if _, err := Open(context.Background(), o); sparkd.CodeOf(err) != sparkd.CodeInvalid ||
+			sparkd.AsError(err).Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -164,7 +167,8 @@ func TestClose(t *testing.T) {
 			}
 		}
 		e.Close()
-		if _, err := e.Sample(context.Background(), ask(ids(1, 5), 1, 5, 1)); sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+		_, err := e.Sample(context.Background(), ask(ids(1, 5), 1, 5, 1))
+		if sparkd.CodeOf(err) != sparkd.CodeUnavailable {
 			t.Error(err)
 		}
 		if _, err := e.Tokenize(context.Background(), "x", false); sparkd.CodeOf(err) != sparkd.CodeUnavailable {
@@ -189,7 +193,8 @@ func TestBreakdownAnswersEverybody(t *testing.T) {
 		e := startToy(t, b, sharing)
 		for range 2 { // the request that meets it, and one after it
 			_, err := e.Sample(context.Background(), ask(ids(1, 5), 1, 5, 1))
-			if got := sparkd.AsError(err); got == nil || got.Code != sparkd.CodeInternal || !strings.Contains(got.Message, "boom") {
+			if got := sparkd.AsError(err); got == nil || got.Code != sparkd.CodeInternal ||
+				!strings.Contains(got.Message, "boom") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -200,7 +205,8 @@ func TestFailedForwardEndsOnlyItsRequests(t *testing.T) {
 	b := newToy(100)
 	e := startToy(t, b, sharing)
 	b.before = func([]segment) error { b.before = nil; return errors.New("out of luck") }
-	if _, err := e.Sample(context.Background(), ask(ids(1, 5), 2, 5, 1)); sparkd.CodeOf(err) != sparkd.CodeEngine || !strings.Contains(err.Error(), "out of luck") {
+	if _, err := e.Sample(context.Background(), ask(ids(1, 5), 2, 5, 1)); sparkd.CodeOf(err) != sparkd.CodeEngine ||
+		!strings.Contains(err.Error(), "out of luck") {
 		t.Error(err)
 	}
 	if _, err := e.Sample(context.Background(), ask(ids(1, 5), 2, 5, 1)); err != nil {

@@ -86,20 +86,23 @@ func TestFigures(t *testing.T) {
 func figureForks(t *testing.T, e *Engine) {
 	salt := 100
 	cold, all := bench.Best(5, func() { salt++; draw(t, e, "p", scrambled(512, salt), 1, 1) })
-	bench.Print("prefill_512_ms", cold.Seconds()*1000, "ms", map[string]any{"weights": e.Describe().WeightType, "threads": e.Describe().Threads, "runs_s": all})
+	bench.Print("prefill_512_ms", cold.Seconds()*1000, "ms",
+		map[string]any{"weights": e.Describe().WeightType, "threads": e.Describe().Threads, "runs_s": all})
 
 	// The fork itself: a sequence that refers to the prefix. It happens on the loop's
 	// goroutine, so a loop of its own is built around an idle backend.
 	l := newLoop(e.backend, Options{PrefixCache: true})
 	const forks = 1000
-	p := &prefill{req: &request{SampleRequest: sparkd.SampleRequest{K: forks}, limit: 1}, path: blocksFrom(0, 512), samples: make([]int, forks)}
+	p := &prefill{req: &request{SampleRequest: sparkd.SampleRequest{K: forks}, limit: 1}, path: blocksFrom(0, 512),
+		samples: make([]int, forks)}
 	fork, _ := bench.Best(20, func() { l.fork(p); l.live = l.live[:0] })
 	prefix := scrambled(512, 99)
 	draw(t, e, "f", prefix, 1, 1)
 	one, _ := bench.Best(9, func() { draw(t, e, "f", prefix, 1, 1) })
 	many, _ := bench.Best(9, func() { draw(t, e, "f", prefix, 33, 1) })
 	bench.Print("fork_us", fork.Seconds()*1e6/forks, "us", map[string]any{
-		"prefix": 512, "with_first_token_drawn_us": (many - one).Seconds() * 1e6 / 32, "prefill_over_fork": cold.Seconds() / (fork.Seconds() / forks)})
+		"prefix": 512, "with_first_token_drawn_us": (many - one).Seconds() * 1e6 / 32,
+		"prefill_over_fork": cold.Seconds() / (fork.Seconds() / forks)})
 }
 
 // figureLeaves: tokens a second with 1, 8 and 32 live leaves behind one 512-token prefix.
@@ -129,7 +132,8 @@ func figureWorkload(t *testing.T, e *Engine, weights string) {
 	speed := max(before, prefillSpeed(t, e, 210))
 	limit := float64(gen) / (float64(gen+prompt) / speed)
 	rate := float64(gen) / took
-	detail := map[string]any{"weights": e.Describe().WeightType, "model": weights, "generated": gen, "prompt_computed": prompt, "seconds": took,
+	detail := map[string]any{"weights": e.Describe().WeightType, "model": weights, "generated": gen,
+		"prompt_computed": prompt, "seconds": took,
 		"prefill_tok_s": speed, "limit_tok_s": limit, "threads": e.Describe().Threads}
 	bench.Print("workload_w_tok_s", rate, "tokens/s", detail)
 	bench.Print("workload_w_of_limit", rate/limit, "ratio", detail)
@@ -206,7 +210,9 @@ func figureTrees(t *testing.T, path string) {
 	}
 	slices.Sort(ratios)
 	slices.Sort(many)
-	bench.Print("many_trees", ratios[len(ratios)/2], "ratio", map[string]any{"trees": trees, "live_leaves": leaves, "prefix": 512,
-		"tok_s_64_trees": many[len(many)/2], "pairs": len(ratios), "low": ratios[len(ratios)/10], "high": ratios[len(ratios)*9/10],
-		"cells_used": 512 * trees, "weights": e.Describe().WeightType, "procs": runtime.GOMAXPROCS(0)})
+	bench.Print("many_trees", ratios[len(ratios)/2], "ratio",
+		map[string]any{"trees": trees, "live_leaves": leaves, "prefix": 512,
+			"tok_s_64_trees": many[len(many)/2], "pairs": len(ratios),
+			"low": ratios[len(ratios)/10], "high": ratios[len(ratios)*9/10],
+			"cells_used": 512 * trees, "weights": e.Describe().WeightType, "procs": runtime.GOMAXPROCS(0)})
 }

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -27,7 +26,8 @@ func TestForksEqualIndependentSampling(t *testing.T) {
 				want = 5 * n
 			}
 			if got.PromptTokens != n || got.CachedTokens != 0 || got.ComputedTokens != want {
-				t.Fatalf("share=%v: prompt of %d counted as %d cached, %d computed", share, n, got.CachedTokens, got.ComputedTokens)
+				t.Fatalf("share=%v: prompt of %d counted as %d cached, %d computed", share, n, got.CachedTokens,
+					got.ComputedTokens)
 			}
 		}
 		r.empty()
@@ -56,7 +56,7 @@ func TestAppendedStepsComputeOnlyWhatIsNew(t *testing.T) {
 		s.Tree = fmt.Sprint(i)
 		pending = append(pending, r.send(context.Background(), s))
 	}
-	r.settle()
+	r.drain()
 	computed, unique := 0, preamble+trees*opening
 	for step := range 6 {
 		var next []*request
@@ -76,7 +76,7 @@ func TestAppendedStepsComputeOnlyWhatIsNew(t *testing.T) {
 				unique += 1 + observation
 			}
 		}
-		r.settle()
+		r.drain()
 		pending = next
 	}
 	for _, q := range pending {
@@ -101,7 +101,7 @@ func TestPromptsUnderWayAreNotComputedTwice(t *testing.T) {
 		all = append(all, r.send(context.Background(), s))
 	}
 	all = append(all, r.send(context.Background(), all[3].SampleRequest)) // the very same prompt
-	r.settle()
+	r.drain()
 	for _, q := range all {
 		r.compare(q)
 	}
@@ -121,7 +121,7 @@ func TestFollowerTakesOverWhenTheFirstGivesUp(t *testing.T) {
 		r.tick()
 	}
 	cancel()
-	r.settle()
+	r.drain()
 	r.compare(second)
 	if sparkd.CodeOf(first.err) != sparkd.CodeCanceled {
 		t.Fatalf("the first ended with %v", first.err)
@@ -165,7 +165,7 @@ func TestLongPromptStallsNobody(t *testing.T) {
 		}
 		return nil
 	}
-	r.settle()
+	r.drain()
 	if prefills < 4000/40 || quickAt > 3 {
 		t.Errorf("%d forwards with prompt tokens; the small prompt was done after %d", prefills, quickAt)
 	}
@@ -197,7 +197,7 @@ func TestMoreLeavesThanAForwardTakes(t *testing.T) {
 	if most-least > 1 {
 		t.Errorf("some leaves have %d tokens and others %d", least, most)
 	}
-	r.settle()
+	r.drain()
 	r.compare(many)
 	r.compare(late)
 	r.empty()
@@ -246,7 +246,7 @@ func TestCapacity(t *testing.T) {
 	if s := r.Stats(); s.Waiting != 1 || sparkd.CodeOf(c.err) != sparkd.CodeCanceled {
 		t.Fatalf("%+v, %v", s, c.err)
 	}
-	r.settle()
+	r.drain()
 	r.compare(a)
 	r.compare(b)
 	if s := r.Stats(); s.EvictedTokens == 0 {
@@ -292,81 +292,6 @@ func TestEvictsTheOldestFirst(t *testing.T) {
 	r.empty()
 }
 
-// TestRandomTraffic sends, cancels and fails requests at random under too few cells,
-// checks the books after every turn and every answer against the reference.
-func TestRandomTraffic(t *testing.T) {
-	for seed := range uint64(60) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { randomTraffic(t, seed) })
-	}
-}
-
-func randomTraffic(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 2))
-	b := newToy(24 + random.IntN(100))
-	r := newRig(t, b, Options{PrefixCache: seed%5 != 0})
-	r.loop.chunk = 1 + random.IntN(50)
-	b.before = func([]segment) error {
-		if random.IntN(40) == 0 {
-			return errors.New("broken on purpose")
-		}
-		return nil
-	}
-	type call struct {
-		*request
-		cancel context.CancelFunc
-	}
-	var calls []call
-	prompts := [][]sparkd.Token{ids(1, 20)}
-	for range 150 {
-		if random.IntN(2) == 0 {
-			p := prompts[random.IntN(len(prompts))]
-			p = slices.Concat(p[:1+random.IntN(len(p))], ids(random.Uint64N(3), random.IntN(30)))
-			s := ask(p, 1+random.IntN(4), 1+random.IntN(30), random.Uint64N(4))
-			s.Tree = fmt.Sprint(random.IntN(4))
-			ctx, cancel := context.WithCancel(context.Background())
-			t.Cleanup(cancel)
-			if q, err := r.admit(ctx, s); err == nil {
-				r.loop.enqueue(q)
-				calls = append(calls, call{q, cancel})
-			} else if sparkd.CodeOf(err) != sparkd.CodeCapacity {
-				t.Fatal(err)
-			}
-		}
-		for range random.IntN(4) {
-			r.tick()
-		}
-		if len(calls) > 0 && random.IntN(10) == 0 {
-			calls[random.IntN(len(calls))].cancel()
-		}
-		for _, q := range calls {
-			if q.ended && q.err == nil {
-				out := q.result.Samples[0].Tokens
-				prompts = append(prompts, slices.Concat(q.Prefix, out)[:min(len(q.Prefix)+len(out), 90)])
-			}
-		}
-		prompts = prompts[max(0, len(prompts)-20):]
-	}
-	r.settle()
-	good := 0
-	for _, q := range calls {
-		switch code := sparkd.CodeOf(q.err); code {
-		case "":
-			good++
-			r.compare(q.request)
-			if n := q.result.CachedTokens + q.result.ComputedTokens; b.forwards > 0 && r.loop.cells.index != nil && n != len(q.Prefix) {
-				t.Fatalf("%+v", q.result)
-			}
-		case sparkd.CodeCanceled, sparkd.CodeEngine:
-		default:
-			t.Fatal(q.err)
-		}
-	}
-	if good < len(calls)/4 {
-		t.Errorf("only %d of %d requests were answered", good, len(calls))
-	}
-	r.empty()
-}
-
 func TestSeedsDecideWhateverRunsBeside(t *testing.T) {
 	var want string
 	for run := range uint64(8) {
@@ -382,7 +307,7 @@ func TestSeedsDecideWhateverRunsBeside(t *testing.T) {
 				r.tick()
 			}
 		}
-		r.settle()
+		r.drain()
 		var got strings.Builder
 		for _, q := range calls {
 			fmt.Fprintln(&got, q.err, q.result.Samples)
@@ -400,7 +325,7 @@ func TestBrokenLogitsAreAnError(t *testing.T) {
 	r := newRig(t, b, sharing)
 	b.spoil = func(x []float32) { x[7] = float32(math.NaN()) }
 	q := r.send(context.Background(), ask(ids(1, 5), 3, 5, 1))
-	r.settle()
+	r.drain()
 	if sparkd.CodeOf(q.err) != sparkd.CodeEngine {
 		t.Fatalf("%v", q.err)
 	}

@@ -81,7 +81,8 @@ func TestRearrangedProductsOfAnyWidth(t *testing.T) {
 	tokens := randomTokens(r, 30, ours.vocabulary())
 	var alone [][]float32
 	for i := range tokens {
-		alone = append(alone, logitsOf(t, ours, segment{path: blocksFrom(int32(i), 1), tokens: tokens[i : i+1], output: true})[0])
+		one := segment{path: blocksFrom(int32(i), 1), tokens: tokens[i : i+1], output: true}
+		alone = append(alone, logitsOf(t, ours, one)[0])
 	}
 	for n := 2; n <= len(tokens); n++ {
 		var segs []segment

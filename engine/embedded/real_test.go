@@ -47,7 +47,8 @@ func TestForkEqualsScratchOnTheRealModel(t *testing.T) {
 		for i := range tail {
 			step = logitsOf(t, m, segment{path: branch(240, i+1), tokens: tokens[n+i : n+i+1], output: true})[0]
 		}
-		t.Logf("%s: fork differs by %g, token by token by %g", m.about.WeightType, farthest(scratch, fork), farthest(scratch, step))
+		t.Logf("%s: fork differs by %g, token by token by %g", m.about.WeightType, farthest(scratch, fork),
+			farthest(scratch, step))
 		if d := max(farthest(scratch, fork), farthest(scratch, step)); d > c.tolerance {
 			t.Errorf("%s: a logit differs by %g, tolerance %g", m.about.WeightType, d, c.tolerance)
 		}

@@ -43,14 +43,15 @@ func TestNewWeightsWaitForWhatRuns(t *testing.T) {
 			t.Fatalf("%+v", r.Stats())
 		}
 	}
-	r.settle()
+	r.drain()
 	if !ended(x.done) || x.err != nil || r.Stats().Reloads != 1 {
 		t.Fatal("the weights were not exchanged")
 	}
 	r.compare(first)
 	r.toy = young
 	r.compare(waiting)
-	if a, b := first.result, waiting.result; a.PolicyVersion != "v1" || b.PolicyVersion != "v2" || b.CachedTokens != 0 || b.ExpectedTokens != 0 {
+	if a, b := first.result, waiting.result; a.PolicyVersion != "v1" || b.PolicyVersion != "v2" ||
+		b.CachedTokens != 0 || b.ExpectedTokens != 0 {
 		t.Errorf("%+v\n%+v", a, b)
 	}
 	if again := r.sample(ask(prompt, 1, 5, 1)); again.CachedTokens != 99 || again.ExpectedTokens != 99 {
@@ -74,7 +75,8 @@ func TestRandomTrafficAcrossVersions(t *testing.T) {
 			var give context.CancelFunc
 			for turn := range 200 {
 				if random.IntN(2) == 0 {
-					s := ask(ids(random.Uint64N(3), 1+random.IntN(60)), 1+random.IntN(3), 1+random.IntN(20), random.Uint64N(4))
+					s := ask(ids(random.Uint64N(3), 1+random.IntN(60)), 1+random.IntN(3), 1+random.IntN(20),
+						random.Uint64N(4))
 					if q, err := r.admit(context.Background(), s); err == nil {
 						r.loop.enqueue(q)
 						calls = append(calls, q)
@@ -93,7 +95,7 @@ func TestRandomTrafficAcrossVersions(t *testing.T) {
 				r.tick()
 				r.toy = r.loop.backend.(*toy)
 			}
-			r.settle()
+			r.drain()
 			r.tick() // for new weights that waited for the last of them
 			taken := 0
 			for _, x := range exchanges {
@@ -154,14 +156,16 @@ func TestReloadsUnderLoad(t *testing.T) {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(i, 5))
 			for !over.Load() && !t.Failed() {
-				s := ask(ids(random.Uint64N(3), 1+random.IntN(60)), 1+random.IntN(3), 1+random.IntN(20), random.Uint64())
+				s := ask(ids(random.Uint64N(3), 1+random.IntN(60)), 1+random.IntN(3), 1+random.IntN(20),
+					random.Uint64())
 				got, err := e.Sample(t.Context(), s)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				for k := range s.K {
-					if want := (&toy{context: 6000, words: toys["v1"].words, salt: toys[got.PolicyVersion].salt}).reference(s, k); fmt.Sprint(got.Samples[k]) != fmt.Sprint(want) {
+					ran := &toy{context: 6000, words: toys["v1"].words, salt: toys[got.PolicyVersion].salt}
+					if want := ran.reference(s, k); fmt.Sprint(got.Samples[k]) != fmt.Sprint(want) {
 						t.Errorf("%s: got %v, want %v", got.PolicyVersion, got.Samples[k], want)
 						return
 					}
@@ -175,7 +179,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 	for v := 2; v <= 30; v++ {
 		name := fmt.Sprint("v", v)
 		busy(t, e, 20)
-		if got, err := e.Reload(t.Context(), sparkd.Weights{Path: name}); err != nil || got != name || e.Describe().PolicyVersion != name {
+		if got, err := e.Reload(t.Context(), sparkd.Weights{Path: name}); err != nil || got != name ||
+			e.Describe().PolicyVersion != name {
 			t.Fatal(got, err)
 		}
 		got, err := e.Sample(t.Context(), ask(ids(0, 30), 1, 3, 1))
@@ -210,7 +215,8 @@ func TestReloadRefusesAnotherModel(t *testing.T) {
 		e := startToy(t, newToy(50), sharing)
 		e.loads(map[string]*toy{"other": other})
 		_, err := e.Reload(t.Context(), sparkd.Weights{Path: "other"})
-		if got := sparkd.AsError(err); got == nil || got.Code != sparkd.CodeModel || got.Field != "path" || got.Remedy == "" || other.closed != 1 {
+		if got := sparkd.AsError(err); got == nil || got.Code != sparkd.CodeModel || got.Field != "path" ||
+			got.Remedy == "" || other.closed != 1 {
 			t.Errorf("%s: %v, closed %d times", name, err, other.closed)
 		}
 		if got, err := e.Sample(t.Context(), ask(ids(1, 5), 1, 5, 1)); err != nil || got.PolicyVersion != "v1" {
@@ -324,11 +330,13 @@ func TestCloseDuringReload(t *testing.T) {
 				}
 			}
 			e.Close()
-			if _, err := e.Reload(context.Background(), sparkd.Weights{Path: "young"}); sparkd.CodeOf(err) != sparkd.CodeUnavailable {
+			_, err := e.Reload(context.Background(), sparkd.Weights{Path: "young"})
+			if sparkd.CodeOf(err) != sparkd.CodeUnavailable {
 				t.Error(err)
 			}
 			if old.closed != 1 || young.closed != young.opened || loading != (young.opened == 0) {
-				t.Errorf("the old model was closed %d times, the new %d times after %d loads", old.closed, young.closed, young.opened)
+				t.Errorf("the old model was closed %d times, the new %d times after %d loads", old.closed, young.closed,
+					young.opened)
 			}
 		})
 	}
@@ -372,7 +380,8 @@ func TestFailedLoadLeavesTheOldWeights(t *testing.T) {
 	if _, err := e.Reload(t.Context(), sparkd.Weights{Path: "x"}); sparkd.CodeOf(err) != sparkd.CodeInternal {
 		t.Error(err)
 	}
-	if got, err := e.Sample(t.Context(), ask(ids(1, 5), 1, 5, 1)); err != nil || got.PolicyVersion != "v1" || e.base.path != "" || e.Stats().Reloads != 0 {
+	if got, err := e.Sample(t.Context(), ask(ids(1, 5), 1, 5, 1)); err != nil || got.PolicyVersion != "v1" ||
+		e.base.path != "" || e.Stats().Reloads != 0 {
 		t.Error(got.PolicyVersion, err)
 	}
 }

@@ -81,13 +81,20 @@ func TestStops(t *testing.T) {
 		finish sparkd.FinishReason
 	}{
 		{"end of generation", []sparkd.Token{0, 1, toyEnd}, func(*sparkd.Sampling) {}, "AB", 3, sparkd.FinishStop},
-		{"stop token", []sparkd.Token{0, 1, 2}, func(p *sparkd.Sampling) { p.StopTokenIDs = []sparkd.Token{2} }, "AB", 3, sparkd.FinishStop},
-		{"stop string over tokens", []sparkd.Token{0, 1, 2, 3}, func(p *sparkd.Sampling) { p.Stop = []string{"Z", "BC"} }, "ABC", 3, sparkd.FinishStop},
-		{"stop string inside a token", []sparkd.Token{0, ab}, func(p *sparkd.Sampling) { p.Stop = []string{"Ax"} }, "Ax", 2, sparkd.FinishStop},
-		{"stop inside UTF-8", []sparkd.Token{0, e1, e2, 3}, func(p *sparkd.Sampling) { p.Stop = []string{"é"} }, "Aé", 3, sparkd.FinishStop},
-		{"length", []sparkd.Token{0, 1, 2, 3}, func(p *sparkd.Sampling) { p.MaxTokens = 2 }, "AB", 2, sparkd.FinishLength},
-		{"cut inside UTF-8", []sparkd.Token{0, e1, 2, 3}, func(p *sparkd.Sampling) { p.MaxTokens = 2 }, "A\uFFFD", 2, sparkd.FinishLength},
-		{"stop at the last token", []sparkd.Token{0, toyEnd}, func(p *sparkd.Sampling) { p.MaxTokens = 2 }, "A", 2, sparkd.FinishStop},
+		{"stop token", []sparkd.Token{0, 1, 2}, func(p *sparkd.Sampling) { p.StopTokenIDs = []sparkd.Token{2} }, "AB",
+			3, sparkd.FinishStop},
+		{"stop string over tokens", []sparkd.Token{0, 1, 2, 3},
+			func(p *sparkd.Sampling) { p.Stop = []string{"Z", "BC"} }, "ABC", 3, sparkd.FinishStop},
+		{"stop string inside a token", []sparkd.Token{0, ab}, func(p *sparkd.Sampling) { p.Stop = []string{"Ax"} },
+			"Ax", 2, sparkd.FinishStop},
+		{"stop inside UTF-8", []sparkd.Token{0, e1, e2, 3}, func(p *sparkd.Sampling) { p.Stop = []string{"é"} }, "Aé",
+			3, sparkd.FinishStop},
+		{"length", []sparkd.Token{0, 1, 2, 3}, func(p *sparkd.Sampling) { p.MaxTokens = 2 }, "AB", 2,
+			sparkd.FinishLength},
+		{"cut inside UTF-8", []sparkd.Token{0, e1, 2, 3}, func(p *sparkd.Sampling) { p.MaxTokens = 2 }, "A\uFFFD", 2,
+			sparkd.FinishLength},
+		{"stop at the last token", []sparkd.Token{0, toyEnd}, func(p *sparkd.Sampling) { p.MaxTokens = 2 }, "A", 2,
+			sparkd.FinishStop},
 	} {
 		b := newToy(50)
 		b.words[ab] = "xyz"
@@ -96,9 +103,10 @@ func TestStops(t *testing.T) {
 		s := ask([]sparkd.Token{1, 2, 3}, 1, 10, 1)
 		c.change(&s.Sampling)
 		q := r.send(context.Background(), s)
-		r.settle()
+		r.drain()
 		got := q.result.Samples[0]
-		if q.err != nil || got.Text != c.text || len(got.Tokens) != c.tokens || got.Finish != c.finish || len(got.Logprobs) != c.tokens || got.SampledLogprobs != nil {
+		if q.err != nil || got.Text != c.text || len(got.Tokens) != c.tokens || got.Finish != c.finish ||
+			len(got.Logprobs) != c.tokens || got.SampledLogprobs != nil {
 			t.Errorf("%s: %+v, %v", c.name, got, q.err)
 		}
 		r.empty()

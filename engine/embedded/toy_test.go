@@ -258,8 +258,8 @@ func (r *rig) tick() {
 	}
 }
 
-// settle runs the loop until all requests are answered.
-func (r *rig) settle() {
+// drain runs the loop until all requests are answered.
+func (r *rig) drain() {
 	r.t.Helper()
 	for turns := 0; len(r.loop.queue)+len(r.loop.running) > 0; turns++ {
 		if turns > 100_000 {
@@ -273,7 +273,7 @@ func (r *rig) settle() {
 func (r *rig) sample(s sparkd.SampleRequest) sparkd.SampleResult {
 	r.t.Helper()
 	req := r.send(context.Background(), s)
-	r.settle()
+	r.drain()
 	r.compare(req)
 	return req.result
 }

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,22 +69,26 @@ func TestReloadGGUF(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := openTiny(t, first)
-	if about := e.Describe(); about.TokenizerHash == "" || !about.Capabilities.Reload || !about.Capabilities.Abort || about.Capabilities.TopK != about.Vocabulary {
+	if about := e.Describe(); about.TokenizerHash == "" || !about.Capabilities.Reload || !about.Capabilities.Abort ||
+		about.Capabilities.TopK != about.Vocabulary {
 		t.Errorf("%+v", about)
 	}
 	request := ask(ids(1, 100), 2, 20, 1)
 	must(t, e, request)
-	for _, c := range []struct{ path, version, weights string }{{deep, "", "F32"}, {small, "step 7", "Q8_0"}, {first, "", "F32"}} {
+	for _, c := range []struct{ path, version, weights string }{{deep, "", "F32"}, {small, "step 7", "Q8_0"},
+		{first, "", "F32"}} {
 		fresh := openTiny(t, c.path)
 		want, version := must(t, fresh, request), c.version
 		if version == "" {
 			version = fresh.Describe().PolicyVersion
 		}
 		got, err := e.Reload(t.Context(), sparkd.Weights{Path: c.path, Version: c.version})
-		if about := e.Describe(); err != nil || got != version || about.PolicyVersion != version || about.WeightType != c.weights || about.ChatTemplate != gguftest.Template {
+		if about := e.Describe(); err != nil || got != version || about.PolicyVersion != version ||
+			about.WeightType != c.weights || about.ChatTemplate != gguftest.Template {
 			t.Fatalf("%s: %q, %v, %+v", c.path, got, err, about)
 		}
-		if result := must(t, e, request); result.PolicyVersion != version || result.CachedTokens != 0 || fmt.Sprint(result.Samples) != fmt.Sprint(want.Samples) {
+		if result := must(t, e, request); result.PolicyVersion != version || result.CachedTokens != 0 ||
+			fmt.Sprint(result.Samples) != fmt.Sprint(want.Samples) {
 			t.Errorf("%s: %+v", c.path, result)
 		}
 		if result := must(t, e, request); result.CachedTokens != 99 || result.ExpectedTokens != 99 {
@@ -107,7 +110,8 @@ func TestCellsNobodySet(t *testing.T) {
 	t.Cleanup(func() { e.Close() })
 	check := func(file string, cellBytes int64) {
 		if about := e.Describe(); about.Cells != 65536 || about.Settings["kv_bytes"] != 65536*cellBytes {
-			t.Errorf("%s: %v cells of %v bytes, want 65536 of %d each", file, about.Cells, about.Settings["kv_bytes"], cellBytes)
+			t.Errorf("%s: %v cells of %v bytes, want 65536 of %d each", file, about.Cells, about.Settings["kv_bytes"],
+				cellBytes)
 		}
 	}
 	check(first, 2*2*(16+16)*2) // layers, KV heads, key and value, bytes of an F16
@@ -147,7 +151,8 @@ func TestEveryVersionUnderLoad(t *testing.T) {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(i, 6))
 			for !over.Load() && !t.Failed() {
-				s := ask(ids(random.Uint64N(4), 1+random.IntN(120)), 1+random.IntN(3), 1+random.IntN(15), random.Uint64())
+				s := ask(ids(random.Uint64N(4), 1+random.IntN(120)), 1+random.IntN(3), 1+random.IntN(15),
+					random.Uint64())
 				ctx, cancel := context.WithCancel(t.Context())
 				if random.IntN(8) == 0 {
 					cancel()
@@ -233,18 +238,22 @@ func TestReloadRefusesBadFiles(t *testing.T) {
 		{"truncated", sparkd.Weights{Path: write("cut.gguf", data[:len(data)*2/3])}, "cannot load"},
 		{"other vocabulary", sparkd.Weights{Path: tiny("words.gguf", gguftest.Shape{Vocabulary: 400})}, "vocabulary"},
 		{"other context", sparkd.Weights{Path: tiny("short.gguf", gguftest.Shape{Context: 1024})}, "context length"},
-		{"unknown architecture", sparkd.Weights{Path: tiny("alien.gguf", gguftest.Shape{Architecture: "alien"})}, "architecture"},
+		{"unknown architecture", sparkd.Weights{Path: tiny("alien.gguf", gguftest.Shape{Architecture: "alien"})},
+			"architecture"},
 		{"not a number", sparkd.Weights{Path: tiny("nan.gguf", gguftest.Shape{Scale: math.NaN()})}, "not finite"},
 		{"a scale that is not a number", sparkd.Weights{Path: write("scale.gguf", scale)}, "not finite"},
 		{"a model as an adapter", sparkd.Weights{Path: good, LoRA: true}, "no LoRA adapter"},
 		{"an adapter as a model", sparkd.Weights{Path: adapterFile(t, gguftest.Shape{})}, "cannot load"},
-		{"an adapter of another model", sparkd.Weights{Path: adapterFile(t, gguftest.Shape{Width: 96}), LoRA: true}, "no LoRA adapter"},
+		{"an adapter of another model", sparkd.Weights{Path: adapterFile(t, gguftest.Shape{Width: 96}), LoRA: true},
+			"no LoRA adapter"},
 	} {
 		_, err := e.Reload(t.Context(), c.w)
-		if got := sparkd.AsError(err); got == nil || got.Code != sparkd.CodeModel || got.Field != "path" || got.Remedy == "" || !strings.Contains(got.Message, c.message) {
+		if got := sparkd.AsError(err); got == nil || got.Code != sparkd.CodeModel || got.Field != "path" ||
+			got.Remedy == "" || !strings.Contains(got.Message, c.message) {
 			t.Errorf("%s: %+v", c.name, err)
 		}
-		if got := warm(t, e, request); got.PolicyVersion != before.PolicyVersion || fmt.Sprint(got.Samples) != fmt.Sprint(want.Samples) || e.Describe().PolicyVersion != before.PolicyVersion {
+		if got := warm(t, e, request); got.PolicyVersion != before.PolicyVersion ||
+			fmt.Sprint(got.Samples) != fmt.Sprint(want.Samples) || e.Describe().PolicyVersion != before.PolicyVersion {
 			t.Errorf("%s: the old weights do not serve on", c.name)
 		}
 	}
@@ -263,7 +272,8 @@ func TestFileIsOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	tinyFile(t, path, gguftest.Shape{}, 2)
-	if _, err := e.Reload(t.Context(), sparkd.Weights{Path: adapterFile(t, gguftest.Shape{}), LoRA: true}); err == nil || !strings.Contains(err.Error(), "has changed") {
+	if _, err := e.Reload(t.Context(), sparkd.Weights{Path: adapterFile(t, gguftest.Shape{}),
+		LoRA: true}); err == nil || !strings.Contains(err.Error(), "has changed") {
 		t.Errorf("an adapter for a file that is gone: %v", err)
 	}
 	if got := warm(t, e, request); fmt.Sprint(got.Samples) != fmt.Sprint(old.Samples) {
@@ -274,74 +284,6 @@ func TestFileIsOverwritten(t *testing.T) {
 	}
 	if got := warm(t, e, request); fmt.Sprint(got.Samples) == fmt.Sprint(old.Samples) {
 		t.Error("the new weights sample as the old did")
-	}
-}
-
-func adapterFile(t *testing.T, s gguftest.Shape) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "adapter.gguf")
-	if err := (gguftest.LoRA{Rank: 4, Alpha: 8, Seed: 3}).Write(path, s); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// A model with an adapter has the logits of the model that the adapter was merged into. 40
-// layers are more than llama.cpp's least number of graph nodes has room for.
-func TestAdapterEqualsMergedModel(t *testing.T) {
-	for _, layers := range []int{2, 40} {
-		shape := gguftest.Shape{Layers: layers}
-		dir := t.TempDir()
-		plain, merged := tinyFile(t, filepath.Join(dir, "plain.gguf"), shape, 1), filepath.Join(dir, "merged.gguf")
-		if err := (gguftest.LoRA{Rank: 4, Alpha: 8, Seed: 3}).WriteMerged(merged, shape, 1); err != nil {
-			t.Fatal(err)
-		}
-		prompt := segment{path: blocksFrom(0, 100), tokens: ids(1, 100), output: true}
-		logits := func(w sparkd.Weights) []float32 {
-			l := loader{smallOptions}
-			var base checkpoint
-			if w.LoRA {
-				var err error
-				if base, err = inspect(t.Context(), plain); err != nil {
-					t.Fatal(err)
-				}
-			}
-			m, _, err := l.load(t.Context(), w, base)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.close()
-			return logitsOf(t, m.(*model), prompt)[0]
-		}
-		a, b, c := logits(sparkd.Weights{Path: plain}), logits(sparkd.Weights{Path: adapterFile(t, shape), LoRA: true}), logits(sparkd.Weights{Path: merged})
-		if far, near := farthest(a, b), farthest(b, c); far < 0.05 || near > far/500 {
-			t.Errorf("%d layers: the adapter moves a logit by %g, and is off by %g", layers, far, near)
-		}
-	}
-}
-
-func TestReloadAdapter(t *testing.T) {
-	dir := t.TempDir()
-	plain := tinyFile(t, filepath.Join(dir, "plain.gguf"), gguftest.Shape{}, 1)
-	e := openTiny(t, plain)
-	base := e.Describe().PolicyVersion
-	request := ask(ids(1, 50), 2, 10, 1)
-	old := warm(t, e, request)
-	adapter := sparkd.Weights{Path: adapterFile(t, gguftest.Shape{}), LoRA: true}
-	for range 2 { // an adapter takes the place of the one before
-		version, err := e.Reload(t.Context(), adapter)
-		if err != nil || len(version) != 25 || !strings.HasPrefix(version, base+"+") {
-			t.Fatal(version, err)
-		}
-		if got := warm(t, e, request); got.PolicyVersion != version || slices.Equal(got.Samples[0].Logprobs, old.Samples[0].Logprobs) {
-			t.Errorf("%+v", got)
-		}
-	}
-	if v, err := e.Reload(t.Context(), sparkd.Weights{Path: plain}); err != nil || v != base {
-		t.Fatal(v, err)
-	}
-	if got := warm(t, e, request); fmt.Sprint(got.Samples) != fmt.Sprint(old.Samples) {
-		t.Error("the adapter is still there")
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 type Shape struct {
 	Width, Layers, Heads, KVHeads, FeedForward int
 	Context                                    int
-	Vocabulary                                 int     // at least 259; ids above the bytes are words that no text contains
+	Vocabulary                                 int     // at least 259; ids above the bytes are words of no text
 	Scale                                      float64 // standard deviation of the weights
 	Architecture                               string  // written to general.architecture
 	// Control tokens, tags and chat template of sparkd's own policy, instead of ChatML's.
