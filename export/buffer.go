@@ -14,18 +14,18 @@ import (
 // buffer is JSON under construction: all lines of a group. The first problem with a value
 // is kept in err; the lines will not be written.
 type buffer struct {
-	b     []byte
-	o     *Options
-	field string // that is being written
-	err   error
+	b        []byte
+	o        *Options
+	infinite bool // a number was not finite
+	err      error
 }
 
-// end ends an object or a list, whose fields or items are each followed by a comma.
-func (out *buffer) end(bracket byte) {
+// endList ends a list, whose items are each followed by a comma.
+func (out *buffer) endList() {
 	if last := len(out.b) - 1; out.b[last] == ',' {
-		out.b[last] = bracket
+		out.b[last] = ']'
 	} else {
-		out.b = append(out.b, bracket)
+		out.b = append(out.b, ']')
 	}
 }
 
@@ -40,9 +40,7 @@ func (out *buffer) fail(format string, args ...any) {
 // number appends a number that has a fraction or an exponent, so that readers which guess
 // a column's type from its first values take it for a float.
 func (out *buffer) number(x float64) {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		out.fail("%s is %v", out.field, x)
-	}
+	out.infinite = out.infinite || math.IsNaN(x) || math.IsInf(x, 0)
 	n := len(out.b)
 	out.b = strconv.AppendFloat(out.b, x, 'g', -1, 64)
 	for _, c := range out.b[n:] {
@@ -62,7 +60,15 @@ func appendFloats(b []byte, values []float32) []byte {
 }
 
 // appendString appends a JSON string, as encoding/json writes it without HTML's escapes.
-func appendString(b []byte, s string) []byte { return json.AppendEscape(b, s, 0) }
+// Most are short and need no escapes.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return json.AppendEscape(b, s, 0)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
 
 // filler is what stands for tokens that have no value of their own.
 type filler struct {

@@ -24,25 +24,26 @@ type value[T any] struct {
 // fields are those of an object, in their order.
 type fields[T any] []field[T]
 
-// writer returns what appends an object.
+// writer returns what appends an object. The first field of an object is always there.
 func (fs fields[T]) writer() func(*buffer, T) {
 	keys := make([]string, len(fs))
 	for i := range fs {
-		keys[i] = strconv.Quote(fs[i].name) + ":"
+		keys[i] = "," + strconv.Quote(fs[i].name) + ":"
 	}
+	keys[0] = "{" + keys[0][1:]
 	return func(out *buffer, from T) {
-		out.b = append(out.b, '{')
 		for i := range fs {
 			f := &fs[i]
 			if f.value.has != nil && !f.value.has(out.o, from) {
 				continue
 			}
-			out.field = f.name
 			out.b = append(out.b, keys[i]...)
 			f.value.write(out, from)
-			out.b = append(out.b, ',')
+			if out.infinite {
+				out.fail("%s is not finite", f.name)
+			}
 		}
-		out.end('}')
+		out.b = append(out.b, '}')
 	}
 }
 

@@ -137,7 +137,7 @@ func perToken[T any](of func(T) []piece, number func(*piece) float64) value[T] {
 				out.b = repeatTail(append(out.b, ','), begin, n-1)
 			}
 		}
-		out.end(']')
+		out.endList()
 	}}
 }
 

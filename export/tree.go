@@ -152,7 +152,7 @@ func spanNumbers(of func(*sparkd.Span) []float32) value[treeNode] {
 				out.b = zeros.append(out.b, len(s.Tokens))
 			}
 		}
-		out.end(']')
+		out.endList()
 	}}
 }
 

@@ -86,7 +86,7 @@ func list[T, U any](of func(T) []U, item value[U]) value[T] {
 				item.write(out, u)
 				out.b = append(out.b, ',')
 			}
-			out.end(']')
+			out.endList()
 		},
 	}
 }
@@ -103,7 +103,7 @@ func floats[T any](of func(T) []float32) value[T] {
 			return
 		}
 		out.b = appendFloats(append(out.b, '['), v)
-		out.end(']')
+		out.endList()
 	}}
 }
 
@@ -111,7 +111,7 @@ func floats[T any](of func(T) []float32) value[T] {
 func items[E, T any](appendTo func(T, []byte) []byte) value[T] {
 	return value[T]{typ: reflect.TypeFor[[]E], write: func(out *buffer, from T) {
 		out.b = appendTo(from, append(out.b, '['))
-		out.end(']')
+		out.endList()
 	}}
 }
 
