@@ -51,14 +51,6 @@ func (out *buffer) number(x float64) {
 	out.b = append(out.b, ".0"...)
 }
 
-// appendFloats appends finite numbers, each followed by a comma.
-func appendFloats(b []byte, values []float32) []byte {
-	for _, x := range values {
-		b = append(appendFloat32(b, x), ',')
-	}
-	return b
-}
-
 // appendString appends a JSON string, as encoding/json writes it without HTML's escapes.
 // Most are short and need no escapes.
 func appendString(b []byte, s string) []byte {

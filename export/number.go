@@ -54,17 +54,33 @@ func putQuad(b []byte, u uint32) int {
 var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
 	1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
 
-// appendFloat32 appends a finite x as a JSON number of at most 9 significant digits that
-// reads back as exactly x.
+// appendFloats appends finite numbers, each followed by a comma.
+func appendFloats(b []byte, values []float32) []byte {
+	n := len(b)
+	b = slices.Grow(b, widestFloat*len(values))
+	b = b[:n+widestFloat*len(values)]
+	for _, x := range values {
+		n += putFloat32(b[n:], x)
+		b[n] = ','
+		n++
+	}
+	return b[:n]
+}
+
+// widestFloat has room for what putFloat32 may touch, and a comma.
+const widestFloat = 24
+
+// putFloat32 writes a finite x as a JSON number of at most 9 significant digits that reads
+// back as exactly x, and returns its length.
 //
 // x is scaled to an integer of 9 digits, which is always enough for a float32; 7 or 8
 // digits are taken where they stay well within half the distance to the neighbours of
 // x. The arithmetic is in float64, whose error is far below the margin left.
-func appendFloat32(b []byte, x float32) []byte {
+func putFloat32(out []byte, x float32) int {
 	u := math.Float32bits(x)
 	d := math.Abs(float64(x))
 	if !(d >= 1e-9 && d < 1e8) { // 0, tiny and huge numbers are rare
-		return strconv.AppendFloat(b, float64(x), 'g', -1, 32)
+		return len(strconv.AppendFloat(out[:0], float64(x), 'g', -1, 32))
 	}
 	e2 := int(u>>23&0xff) - 127
 	e10 := e2 * 1233 >> 12 // ⌊log10 2^e2⌋; x < 2^(e2+1) may reach one decade more
@@ -85,15 +101,10 @@ func appendFloat32(b []byte, x float32) []byte {
 	if n >= 1e9 { // rounded up to the next decade
 		n, e10 = n/10, e10+1
 	}
-	b = slices.Grow(b, widestFloat)
-	out := b[len(b) : len(b)+widestFloat]
 	sign := int(u >> 31)
 	out[0] = '-'
-	return b[:len(b)+sign+putDecimal(out[sign:], uint32(n), e10)]
+	return sign + putDecimal(out[sign:], uint32(n), e10)
 }
-
-// widestFloat has room for what putDecimal may touch.
-const widestFloat = 24
 
 // putDecimal writes n·10^(e10−8), where n has 9 digits and e10 is −9 to 8, and returns
 // its length. Digits are put down in whole words and cut to length afterwards.
