@@ -57,6 +57,11 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 		return
 	}
 	e.m.Groups++
+	e.write(group, credits)
+}
+
+// write appends the lines of trees, then those of their group.
+func (e *encoder) write(group []*sparkd.Tree, credits []advantage.Credit) {
 	for i, t := range group {
 		e.format.lines.tree(e, e.credited(t, credits[i]))
 		if e.out.err != nil {
@@ -64,8 +69,12 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 			return
 		}
 	}
-	if e.format.lines.group != nil {
-		e.format.lines.group(e)
+	if e.format.lines.group == nil {
+		return
+	}
+	e.format.lines.group(e)
+	if e.out.err != nil {
+		e.err = damaged(group[0], e.out.err)
 	}
 }
 

@@ -134,3 +134,17 @@ func TestWriteError(t *testing.T) {
 		t.Errorf("%d writes after the error", -1-pipe.after)
 	}
 }
+
+// TestNotFinite: a number that JSON does not have is an error that names its field.
+func TestNotFinite(t *testing.T) {
+	write := fields[float64]{
+		{"outer", object(fields[float64]{{"inner", number(itself[float64]), "a number"}}), "an object"},
+	}.writer()
+	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		out := buffer{}
+		write(&out, x)
+		if sparkd.CodeOf(out.err) != sparkd.CodeDamaged || !strings.Contains(out.err.Error(), "inner is not finite") {
+			t.Errorf("%v: %v", x, out.err)
+		}
+	}
+}
