@@ -56,7 +56,9 @@ func TestParseTask(t *testing.T) {
 	if got, err := ParseTask(want.String()); err != nil || got != want {
 		t.Errorf("%v, %v", got, err)
 	}
-	for _, bad := range []string{"", "household", "household/train", "household/train/x", "household/train/-1", "//1", "a/b/c/d"} {
+	for _, bad := range []string{
+		"", "household", "household/train", "household/train/x", "household/train/-1", "//1", "a/b/c/d",
+	} {
 		if _, err := ParseTask(bad); CodeOf(err) != CodeInvalid {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -79,7 +81,8 @@ func TestSpanValidate(t *testing.T) {
 		{"turns[0]", Span{Source: SourcePrompt, Text: "hi", Turns: []Turn{{"user", 0, 3}}}},
 		{"turns[1]", Span{Source: SourcePrompt, Text: "hi", Turns: []Turn{{"user", 0, 2}, {"user", 1, 2}}}},
 		{"turns[0]", Span{Source: SourceEnv, Text: "hi", Turns: []Turn{{"user", 0, 2}}}},
-		{"sampled_logprobs[0]", Span{Source: SourceModel, Tokens: []Token{1}, SampledLogprobs: []float32{float32(math.Inf(-1))}}},
+		{"sampled_logprobs[0]",
+			Span{Source: SourceModel, Tokens: []Token{1}, SampledLogprobs: []float32{float32(math.Inf(-1))}}},
 	}
 	for _, c := range cases {
 		err := c.span.Validate()

@@ -36,7 +36,8 @@ func TestDocs(t *testing.T) {
 		}
 		want := strings.Join(lines, "\n")
 		if text = before + begin + want + end + after; got != want && !*update {
-			t.Errorf("%s: the table of %s differs (go test ./branching -update writes it anew); want\n%s", page, name, want)
+			t.Errorf("%s: the table of %s differs (go test ./branching -update writes it anew); want\n%s",
+				page, name, want)
 		}
 	}
 	for i := range table {
@@ -65,8 +66,8 @@ func policyTable(t *testing.T) []string {
 				own = append(own, fmt.Sprintf("`%s` %v", q.name, q.of(&d.published).Elem()))
 			}
 		}
-		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %d | %s |", d.name, quoted(d.aliases), strings.Join(own, ", "),
-			s.Budget.Leaves, quoted(d.needs)))
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %d | %s |",
+			d.name, quoted(d.aliases), strings.Join(own, ", "), s.Budget.Leaves, quoted(d.needs)))
 	}
 	return lines
 }

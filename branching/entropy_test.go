@@ -22,7 +22,8 @@ func TestForkProbability(t *testing.T) {
 // TestEntropyChain: ΔH is taken to the first step of the leaf's own path, and the
 // probability is recorded as the score.
 func TestEntropyChain(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "entropy", Roots: new(2), Branch: new(2), EntropyBase: new(.5), EntropyWeight: new(.2), EntropyAggregate: new(aggregateMean)}, 30)
+	p := policy(t, sparkd.Policy{Name: "entropy", Roots: new(2), EntropyAggregate: new(aggregateMean),
+		Branch: new(2), EntropyBase: new(.5), EntropyWeight: new(.2)}, 30)
 	tree := leaves("", "")
 	for _, parent := range []int{1, 2, 3, 4} {
 		step(tree, parent, "")
@@ -60,7 +61,8 @@ func TestEntropyAggregates(t *testing.T) {
 
 // TestEntropyThreshold is the paper's form: a fork where α + β·ΔH > τ, whatever is drawn.
 func TestEntropyThreshold(t *testing.T) {
-	p := policy(t, sparkd.Policy{Name: "entropy", Roots: new(2), EntropyBase: new(.5), EntropyWeight: new(.2), EntropyThreshold: new(.55), EntropyAggregate: new(aggregateMean)}, 30)
+	p := policy(t, sparkd.Policy{Name: "entropy", Roots: new(2), EntropyAggregate: new(aggregateMean),
+		EntropyBase: new(.5), EntropyWeight: new(.2), EntropyThreshold: new(.55)}, 30)
 	tree := leaves("", "")
 	step(tree, 1, "")
 	step(tree, 2, "")

@@ -54,7 +54,8 @@ func TestExpandRandomRounds(t *testing.T) {
 		}
 		tree.Round++
 	}
-	if got := p.Next(tree, sparkd.Budget{Leaves: 100}, PolicyRand(5, tree.Round)); len(got) > 0 || len(tree.Leaves()) != 10 {
+	got := p.Next(tree, sparkd.Budget{Leaves: 100}, PolicyRand(5, tree.Round))
+	if len(got) > 0 || len(tree.Leaves()) != 10 {
 		t.Errorf("%d leaves, then %s; want M·(1 + L·N) = 10", len(tree.Leaves()), brief(got))
 	}
 }

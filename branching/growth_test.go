@@ -28,13 +28,17 @@ func randomWorld(rng *rand.Rand) world {
 	w := world{
 		budget:   sparkd.Budget{Leaves: n},
 		maxSteps: 1 + rng.IntN(12),
-		doubt:    rng.Float64(), end: rng.Float64() * .3, success: rng.Float64(), failure: rng.Float64() * rng.Float64(),
+		doubt:    rng.Float64(),
+		end:      rng.Float64() * .3,
+		success:  rng.Float64(),
+		failure:  rng.Float64() * rng.Float64(),
 	}
 	w.policy = sparkd.Policy{
 		Name:  PolicyNames()[rng.IntN(len(PolicyNames()))],
 		Roots: unlessZero(rng.IntN(1 + n)), Branch: unlessZero(rng.IntN(5)),
 		Picks: unlessZero(rng.IntN(5)), Iterations: unlessZero(rng.IntN(4)),
-		Probability: new(rng.Float64()), EntropyBase: new(.5), EntropyWeight: new(2.0), Penalty: new(rng.Float64() * .3),
+		Probability: new(rng.Float64()), EntropyBase: new(.5), EntropyWeight: new(2.0),
+		Penalty:          new(rng.Float64() * .3),
 		EntropyAggregate: new(aggregateMean), EntropyThreshold: new(float64(rng.IntN(2)) * .6),
 	}
 	some := func() bool { return rng.IntN(4) == 0 }
@@ -127,7 +131,8 @@ func (w world) step(tree *sparkd.Tree, x Expansion, index, most int) {
 	rng := rand.New(rand.NewPCG(tree.Seed, sparkd.Mix(uint64(x.Node), uint64(tree.Round), uint64(index))))
 	n := grow(tree, x.Node, "")
 	n.Round = tree.Round
-	n.Decision = sparkd.Decision{K: x.K, Index: index, Reason: x.Reason, Score: x.Score, Of: x.Of, SharedTokens: x.Shared}
+	n.Decision = sparkd.Decision{K: x.K, Index: index, Reason: x.Reason, Score: x.Score,
+		Of: x.Of, SharedTokens: x.Shared}
 	s := sparkd.Span{Source: sparkd.SourceModel}
 	if x.Shared > 0 {
 		of := tree.Nodes[x.Of].Spans[0]
@@ -184,7 +189,8 @@ func TestGrowth(t *testing.T) {
 		}
 		for round := range plans {
 			p, again := policy(t, w.policy, w.maxSteps), truncated(full, round, stats[round])
-			if plan := p.Next(again, w.budget, PolicyRand(again.Seed, again.Round)); !reflect.DeepEqual(plan, plans[round]) {
+			plan := p.Next(again, w.budget, PolicyRand(again.Seed, again.Round))
+			if !reflect.DeepEqual(plan, plans[round]) {
 				t.Fatalf("seed %d: resumed from round %d it plans %v, not %v; %+v", seed, round, plan, plans[round], w)
 			}
 		}
@@ -192,8 +198,9 @@ func TestGrowth(t *testing.T) {
 			grown[n.Decision.Reason]++
 		}
 	}
-	for _, reason := range []string{"root", "probe", "linear", "tag:explore", "random", "random-k", "full", "entropy", "entropy-balanced", "topk-entropy",
-		"expand-random", "token-fork:1", "token-fork:2", "width-split", "tail", "pivot", "contrast", "top-up", "fallback"} {
+	for _, reason := range []string{"root", "probe", "linear", "tag:explore", "random", "random-k", "full",
+		"entropy", "entropy-balanced", "topk-entropy", "expand-random", "token-fork:1", "token-fork:2",
+		"width-split", "tail", "pivot", "contrast", "top-up", "fallback"} {
 		if grown[reason] < 10 {
 			t.Errorf("only %d nodes were grown for %s", grown[reason], reason)
 		}
@@ -340,7 +347,8 @@ func TestModifiersFillTheBudget(t *testing.T) {
 		"fallback": func(p *sparkd.Policy) { p.Fallback = new(true) },
 	} {
 		for seed := range uint64(20) {
-			w := world{policy: sparkd.Policy{Name: "spark", Roots: new(2)}, budget: sparkd.Budget{Leaves: 7}, maxSteps: 5, success: .5}
+			w := world{policy: sparkd.Policy{Name: "spark", Roots: new(2)}, budget: sparkd.Budget{Leaves: 7},
+				maxSteps: 5, success: .5}
 			edit(&w.policy)
 			if n := len(w.grown(t, seed).Leaves()); n != 7 {
 				t.Errorf("%s, seed %d: %d leaves of 7", name, seed, n)

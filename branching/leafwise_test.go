@@ -11,7 +11,8 @@ func TestRandomK(t *testing.T) {
 	p := policy(t, sparkd.Policy{Name: "random-k", Picks: new(4)}, 30)
 	for live, want := range map[int]int{3: 3, 4: 4, 7: 4} {
 		tree := leaves(make([]string, live)...)
-		if k, forks := total(p.Next(tree, sparkd.Budget{Leaves: 100}, PolicyRand(1, 1))); forks != want || k != live+want {
+		k, forks := total(p.Next(tree, sparkd.Budget{Leaves: 100}, PolicyRand(1, 1)))
+		if forks != want || k != live+want {
 			t.Errorf("%d live leaves: %d forks, want %d", live, forks, want)
 		}
 	}

@@ -59,7 +59,10 @@ func TestCheckEngine(t *testing.T) {
 		"entropy":          {without(func(c *sparkd.Capabilities) { c.Entropy = "none" })},
 		"entropy-balanced": {without(func(c *sparkd.Capabilities) { c.Entropy = "none" })},
 		"topk-entropy":     {without(func(c *sparkd.Capabilities) { c.Logprobs = "none" })},
-		"token-fork":       {without(func(c *sparkd.Capabilities) { c.Logprobs = "none" }), without(func(c *sparkd.Capabilities) { c.TokenExact = false })},
+		"token-fork": {
+			without(func(c *sparkd.Capabilities) { c.Logprobs = "none" }),
+			without(func(c *sparkd.Capabilities) { c.TokenExact = false }),
+		},
 	}
 	for _, name := range PolicyNames() {
 		if err := CheckEngine(name, full); err != nil {

@@ -242,7 +242,8 @@ func TestAliases(t *testing.T) {
 			}
 			seen[name] = true
 			for _, name := range []string{name, strings.ToUpper(name)} {
-				if got, err := Resolve(request(sparkd.Policy{Name: name})); err != nil || !reflect.DeepEqual(got, want) {
+				got, err := Resolve(request(sparkd.Policy{Name: name}))
+				if err != nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: %+v, %v", name, got, err)
 				}
 				if grownBy(t, sparkd.Policy{Name: name}) != trees {
@@ -259,8 +260,8 @@ func TestSet(t *testing.T) {
 	shared := new(7)
 	p.Branch = shared
 	for _, c := range []struct{ name, value string }{
-		{"branch", "3"}, {"entropy_base", ".5e0"}, {"entropy_weight", "0"}, {"entropy_aggregate", "mean"}, {"top_up", "true"},
-		{"tag", "null"}, {"roots", "null"},
+		{"branch", "3"}, {"entropy_base", ".5e0"}, {"entropy_weight", "0"}, {"entropy_aggregate", "mean"},
+		{"top_up", "true"}, {"tag", "null"}, {"roots", "null"},
 	} {
 		err := Set(&p, c.name, c.value)
 		if wrong := c.value == ".5e0"; (err != nil) != wrong {
@@ -281,7 +282,8 @@ func TestSame(t *testing.T) {
 	}{
 		{`{"name":"linear","roots":8,"branch":1}`, `{"name":"grpo","roots":8}`, true},
 		{`{"name":"tree-grpo","roots":2,"branch":1,"picks":2,"iterations":1}`, `{"name":"expand-random"}`, true},
-		{`{"name":"spark","roots":4,"branch":2,"tag":"explore"}`, `{"name":"spark","fold_case":false,"max_depth":0}`, true},
+		{`{"name":"spark","roots":4,"branch":2,"tag":"explore"}`,
+			`{"name":"spark","fold_case":false,"max_depth":0}`, true},
 		{`{"name":"spark","roots":4,"branch":2,"tag":"explore"}`, `{"name":"spark","branch":3}`, false},
 		{`{"name":"spark"}`, `{"name":"best-of"}`, false},
 		{`{"name":"mcts"}`, `{"name":"mcts"}`, false},

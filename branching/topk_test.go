@@ -29,7 +29,9 @@ func TestTopK(t *testing.T) {
 	}
 	// The best six are the second steps of the last six chains; their parents are expanded.
 	got := p.Next(tree, budget, PolicyRand(1, tree.Round))
-	if want := "13×1:topk-entropy 16×1:topk-entropy 19×1:topk-entropy 22×1:topk-entropy 25×1:topk-entropy 28×1:topk-entropy"; brief(got) != want {
+	want := "13×1:topk-entropy 16×1:topk-entropy 19×1:topk-entropy " +
+		"22×1:topk-entropy 25×1:topk-entropy 28×1:topk-entropy"
+	if brief(got) != want {
 		t.Fatalf("first round %s, want %s", brief(got), want)
 	}
 	for round := 1; round <= 2; round++ {
@@ -56,7 +58,8 @@ func TestTopKWrapsAround(t *testing.T) {
 	leaf := chain(tree, 2, failure)
 	said(tree.Nodes[1], -.2)
 	said(leaf, -.4)
-	if got := brief(p.Next(tree, sparkd.Budget{Leaves: 22}, PolicyRand(1, tree.Round))); got != "0×2:topk-entropy 1×3:topk-entropy" {
+	got := brief(p.Next(tree, sparkd.Budget{Leaves: 22}, PolicyRand(1, tree.Round)))
+	if got != "0×2:topk-entropy 1×3:topk-entropy" {
 		t.Error(got)
 	}
 	said(leaf) // no logprobs

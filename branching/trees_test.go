@@ -38,7 +38,8 @@ func finish(n *sparkd.Node, o sparkd.Outcome) *sparkd.Node {
 
 // said gives a step tokens with these logprobs.
 func said(n *sparkd.Node, logprobs ...float32) {
-	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: make([]sparkd.Token, len(logprobs)), Logprobs: logprobs}}
+	tokens := make([]sparkd.Token, len(logprobs))
+	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: tokens, Logprobs: logprobs}}
 }
 
 const (

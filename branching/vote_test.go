@@ -17,7 +17,8 @@ func TestVote(t *testing.T) {
 		leaves []leaf
 		want   Ballot
 	}{
-		"majority, by the surer leaf": {[]leaf{{"put mug", 2, failure, -.5}, {"Put  mug", 3, failure, -.1}, {"look", 1, success, 0}},
+		"majority, by the surer leaf": {
+			[]leaf{{"put mug", 2, failure, -.5}, {"Put  mug", 3, failure, -.1}, {"look", 1, success, 0}},
 			Ballot{Leaf: 5, Answer: "Put  mug", Votes: 2, Of: 3, Reason: "majority"}},
 		"plurality": {[]leaf{{"a", 1, failure, -1}, {"a", 1, failure, -1}, {"b", 1, failure, 0}, {"c", 1, failure, 0}},
 			Ballot{Leaf: 1, Answer: "a", Votes: 2, Of: 4, Reason: "plurality"}},
@@ -27,7 +28,8 @@ func TestVote(t *testing.T) {
 			Ballot{Leaf: 3, Answer: "b", Votes: 1, Of: 2, Reason: "fewer steps"}},
 		"then to the first": {[]leaf{{"b", 1, failure, 0}, {"a", 1, success, 0}},
 			Ballot{Leaf: 1, Answer: "b", Votes: 1, Of: 2, Reason: "node id"}},
-		"who was cut off does not vote": {[]leaf{{"a", 1, sparkd.OutcomeStepLimit, 0}, {"a", 1, sparkd.OutcomeBudget, 0}, {"b", 1, failure, -2}},
+		"who was cut off does not vote": {
+			[]leaf{{"a", 1, sparkd.OutcomeStepLimit, 0}, {"a", 1, sparkd.OutcomeBudget, 0}, {"b", 1, failure, -2}},
 			Ballot{Leaf: 3, Answer: "b", Votes: 1, Of: 1, Reason: "majority"}},
 		"unless all were": {[]leaf{{"a", 1, sparkd.OutcomeStepLimit, 0}, {"a", 1, sparkd.OutcomeContext, -1}},
 			Ballot{Leaf: 1, Answer: "a", Votes: 2, Of: 2, Reason: "majority"}},

@@ -23,14 +23,17 @@ func TestSplit(t *testing.T) {
 func TestWidthSplit(t *testing.T) {
 	p := policy(t, sparkd.Policy{Name: "width-split", Roots: new(4)}, 30)
 	tree := leaves("", "", "", "")
-	if got := brief(p.Next(tree, sparkd.Budget{Leaves: 16}, PolicyRand(1, 1))); got != "1×2:width-split 2×2:width-split 3×2:width-split 4×2:width-split" {
+	next := func(leaves int) string {
+		return brief(p.Next(tree, sparkd.Budget{Leaves: leaves}, PolicyRand(1, 1)))
+	}
+	if got := next(16); got != "1×2:width-split 2×2:width-split 3×2:width-split 4×2:width-split" {
 		t.Errorf("B 2 for every path: %s", got)
 	}
 	finish(tree.Nodes[2], failure)
-	if got := brief(p.Next(tree, sparkd.Budget{Leaves: 8}, PolicyRand(1, 1))); got != "1×2:width-split 3×2:width-split 4×3:width-split" {
+	if got := next(8); got != "1×2:width-split 3×2:width-split 4×3:width-split" {
 		t.Errorf("7 over 3: %s", got)
 	}
-	if got := brief(p.Next(tree, sparkd.Budget{Leaves: 4}, PolicyRand(1, 1))); got != "1×1:linear 3×1:linear 4×1:linear" {
+	if got := next(4); got != "1×1:linear 3×1:linear 4×1:linear" {
 		t.Errorf("no width left: %s", got)
 	}
 }

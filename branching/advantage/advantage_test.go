@@ -39,7 +39,8 @@ func refused(t *testing.T, name, reason, id string, group ...*sparkd.Tree) {
 		t.Errorf("%s: %v, want it undefined because %s", name, err, reason)
 		return
 	}
-	if e := sparkd.AsError(err); e.Code != sparkd.CodeInvalid || e.Field != "advantage" || e.Remedy == "" || !strings.Contains(e.Message, id) {
+	e := sparkd.AsError(err)
+	if e.Code != sparkd.CodeInvalid || e.Field != "advantage" || e.Remedy == "" || !strings.Contains(e.Message, id) {
 		t.Errorf("%s: %+v, want an invalid advantage, tree %s and a remedy", name, e, id)
 	}
 }
@@ -62,7 +63,8 @@ func TestUndefined(t *testing.T) {
 		s := &n.Spans[0]
 		s.Logprobs, s.SampledLogprobs = nil, s.Logprobs
 	}
-	if a, b := estimate(t, "at2po", DefaultOptions(), toy()), estimate(t, "at2po", DefaultOptions(), cut); !reflect.DeepEqual(a, b) {
+	a, b := estimate(t, "at2po", DefaultOptions(), toy()), estimate(t, "at2po", DefaultOptions(), cut)
+	if !reflect.DeepEqual(a, b) {
 		t.Errorf("%+v with sampled logprobs, %+v with raw ones", b, a)
 	}
 	alone := toy()
@@ -129,7 +131,8 @@ func TestSplitTree(t *testing.T) {
 				}
 				for node, id := range ids[i] {
 					if a, ok := got[id]; ok && id > 0 {
-						near(t, fmt.Sprintf("seed %d, %s, node %d in a tree of its root", s, name, node), a, want[node], 1e-9)
+						where := fmt.Sprintf("seed %d, %s, node %d in a tree of its root", s, name, node)
+						near(t, where, a, want[node], 1e-9)
 						steps++
 					}
 				}
@@ -278,7 +281,8 @@ func TestEstimatorsAgree(t *testing.T) {
 
 		chain := chains(rng)
 		same(where+": arpo-hard is grpo without forks", of("arpo-hard", exact, chain), of("grpo", exact, chain), 1)
-		same(where+": spark-unique is spark-rows without forks", of("spark-unique", exact, chain), of("spark-rows", exact, chain), 1)
+		same(where+": spark-unique is spark-rows without forks",
+			of("spark-unique", exact, chain), of("spark-rows", exact, chain), 1)
 		same(where+": treepo is drgrpo without forks", of("treepo", exact, chain), of("drgrpo", exact, chain), 1)
 		same(where+": sibling is 0 without forks", of("sibling", exact, chain), Credit{Copies: make([]Row, 1000)}, 0)
 
@@ -299,6 +303,7 @@ func TestEstimatorsAgree(t *testing.T) {
 		for range 2 + rng.IntN(5) {
 			grow(single, root, []sparkd.Outcome{sparkd.OutcomeSuccess, sparkd.OutcomeFailure}[rng.IntN(2)])
 		}
-		same(where+": tree-grpo is twice grpo in one tree", of("tree-grpo", exact, single), of("grpo", exact, single), 2)
+		same(where+": tree-grpo is twice grpo in one tree",
+			of("tree-grpo", exact, single), of("grpo", exact, single), 2)
 	}
 }

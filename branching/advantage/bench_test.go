@@ -27,7 +27,8 @@ func published() *sparkd.Tree {
 		}
 	}
 	for _, n := range t.Nodes[1:] {
-		n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: make([]sparkd.Token, 40), Logprobs: make([]float32, 40)}}
+		s := sparkd.Span{Source: sparkd.SourceModel, Tokens: make([]sparkd.Token, 40), Logprobs: make([]float32, 40)}
+		n.Spans = []sparkd.Span{s}
 	}
 	return t
 }

@@ -46,10 +46,12 @@ func TestNewEstimatorRefuses(t *testing.T) {
 // TestOptionsInUse: what is left out becomes the estimator's own.
 func TestOptionsInUse(t *testing.T) {
 	for name, want := range map[string]Options{
-		"grpo":  {RewardScale: 10, InvalidPenalty: .1, Epsilon: 1e-6, Std: "unbiased"},
-		"rloo":  {RewardScale: 1, InvalidPenalty: .1, Epsilon: 1e-6},
-		"gigpo": {RewardScale: 10, InvalidPenalty: .1, Epsilon: 1e-6, Std: "unbiased", Discount: .95, Norm: "mean_std_norm", StepWeight: 1},
-		"at2po": {RewardScale: 1, InvalidPenalty: .1, Epsilon: 1e-6, Std: "population", ValueMode: "child_softmax", AdvantageMode: "node_value"},
+		"grpo": {RewardScale: 10, InvalidPenalty: .1, Epsilon: 1e-6, Std: "unbiased"},
+		"rloo": {RewardScale: 1, InvalidPenalty: .1, Epsilon: 1e-6},
+		"gigpo": {RewardScale: 10, InvalidPenalty: .1, Epsilon: 1e-6, Std: "unbiased",
+			Discount: .95, Norm: "mean_std_norm", StepWeight: 1},
+		"at2po": {RewardScale: 1, InvalidPenalty: .1, Epsilon: 1e-6, Std: "population",
+			ValueMode: "child_softmax", AdvantageMode: "node_value"},
 	} {
 		e, err := New(name, DefaultOptions())
 		if err != nil {
@@ -67,8 +69,9 @@ func TestOptionNames(t *testing.T) {
 	if len(OptionNames()) != fields.NumField() {
 		t.Fatalf("%d names for %d fields", len(OptionNames()), fields.NumField())
 	}
+	values := map[reflect.Kind]string{reflect.Float64: "0.25", reflect.Bool: "true", reflect.String: "word"}
 	for i, name := range OptionNames() {
-		value := map[reflect.Kind]string{reflect.Float64: "0.25", reflect.Bool: "true", reflect.String: "word"}[field(t, name).Kind()]
+		value := values[field(t, name).Kind()]
 		var o Options
 		if err := o.Set(name, value); err != nil {
 			t.Fatal(err)
@@ -78,7 +81,8 @@ func TestOptionNames(t *testing.T) {
 			text = `"word"`
 		}
 		var decoded Options
-		if err := json.Unmarshal([]byte(`{"`+name+`":`+text+`}`), &decoded); err != nil || decoded != o || o == (Options{}) {
+		err := json.Unmarshal([]byte(`{"`+name+`":`+text+`}`), &decoded)
+		if err != nil || decoded != o || o == (Options{}) {
 			t.Errorf("%d %s: set %+v, decoded %+v, %v", i, name, o, decoded, err)
 		}
 	}
@@ -86,7 +90,10 @@ func TestOptionNames(t *testing.T) {
 
 // TestSetRefuses: what would be taken for something else is refused.
 func TestSetRefuses(t *testing.T) {
-	for name, value := range map[string]string{"reward_scale": "0", "discount": "0.0", "step_weight": "-0", "epsilon": "", "process_rewards": "1", "gamma": "1"} {
+	for name, value := range map[string]string{
+		"reward_scale": "0", "discount": "0.0", "step_weight": "-0", "epsilon": "",
+		"process_rewards": "1", "gamma": "1",
+	} {
 		o := DefaultOptions()
 		if e := sparkd.AsError(o.Set(name, value)); e == nil || e.Field != name || e.Remedy == "" {
 			t.Errorf("%s=%s: %v, want it refused with a remedy", name, value, e)

@@ -178,15 +178,19 @@ func TestAgainstTheDefinitions(t *testing.T) {
 				}
 			}
 			for _, row := range estimate(t, name, o, tree)[0].Copies {
-				near(t, fmt.Sprintf("seed %d, %s %v, node %d to leaf %d", s, name, set, row.Node, row.Leaf), row.Advantage, want(row), 1e-6)
+				where := fmt.Sprintf("seed %d, %s %v, node %d to leaf %d", s, name, set, row.Node, row.Leaf)
+				near(t, where, row.Advantage, want(row), 1e-6)
 			}
 		}
 		check("treerl", nil, func(row Row) float64 { return r.treerl(row.Node) })
 		check("treepo", nil, func(row Row) float64 { return r.treepo(row.Leaf, false) })
-		check("treepo", map[string]string{"weighting": "size"}, func(row Row) float64 { return r.treepo(row.Leaf, true) })
+		check("treepo", map[string]string{"weighting": "size"},
+			func(row Row) float64 { return r.treepo(row.Leaf, true) })
 		check("at2po", nil, func(row Row) float64 { return r.softmax(row.Node, true) })
-		check("at2po", map[string]string{"value_mode": "child_mean"}, func(row Row) float64 { return r.softmax(row.Node, false) })
-		check("at2po", map[string]string{"value_mode": "leaf_mean"}, func(row Row) float64 { return r.value(row.Node, r.zscore) })
+		check("at2po", map[string]string{"value_mode": "child_mean"},
+			func(row Row) float64 { return r.softmax(row.Node, false) })
+		check("at2po", map[string]string{"value_mode": "leaf_mean"},
+			func(row Row) float64 { return r.value(row.Node, r.zscore) })
 		check("at2po", map[string]string{"advantage_mode": "diff_localglobal"}, func(row Row) float64 {
 			return 2*r.softmax(row.Node, true) - r.softmax(0, true) - r.softmax(tree.Nodes[row.Node].Parent, true)
 		})
@@ -209,7 +213,8 @@ func TestAgainstTheDefinitions(t *testing.T) {
 			n++
 		}
 		for _, row := range once {
-			near(t, fmt.Sprintf("seed %d, gigpo's episode part", s), episode[[2]int{row.Leaf, row.Node}], row.Score-mean/n, 1e-6)
+			got := episode[[2]int{row.Leaf, row.Node}]
+			near(t, fmt.Sprintf("seed %d, gigpo's episode part", s), got, row.Score-mean/n, 1e-6)
 		}
 	}
 }

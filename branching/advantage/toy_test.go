@@ -53,7 +53,8 @@ func grow(t *sparkd.Tree, parent int, o sparkd.Outcome) *sparkd.Node {
 
 // doubt gives a step two tokens whose mean entropy, as AT²PO estimates it, is h.
 func doubt(n *sparkd.Node, h float64) {
-	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: []sparkd.Token{1, 2}, Logprobs: []float32{float32(-h / 2), float32(-3 * h / 2)}}}
+	logprobs := []float32{float32(-h / 2), float32(-3 * h / 2)}
+	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: []sparkd.Token{1, 2}, Logprobs: logprobs}}
 }
 
 func estimate(t *testing.T, name string, o Options, group ...*sparkd.Tree) []Credit {

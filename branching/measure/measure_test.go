@@ -33,10 +33,11 @@ func TestTree(t *testing.T) {
 	grow(tree, s1, 100, sparkd.OutcomeFailed)
 	grow(tree, 0, 2, "") // did not end
 	f := Tree(tree)
-	want := Figures{Task: f.Task, Trajectories: 3, Successes: 1, Mixed: true, Leaves: 4, Steps: 8, PathSteps: 4 + 3 + 2 + 1,
-		PathTokens: 30 + 27 + 6 + 2, ForkDepths: []int{2}, Generated: 45}
-	if f.Task == "" || f.Steps != want.Steps || f.PathSteps != want.PathSteps || f.PathTokens != want.PathTokens || f.Trajectories != 3 ||
-		f.Successes != 1 || !f.Mixed || f.Leaves != 4 || !slices.Equal(f.ForkDepths, want.ForkDepths) || f.Generated != 45 {
+	want := Figures{Task: f.Task, Trajectories: 3, Successes: 1, Mixed: true, Leaves: 4,
+		Steps: 8, PathSteps: 4 + 3 + 2 + 1, PathTokens: 30 + 27 + 6 + 2, ForkDepths: []int{2}, Generated: 45}
+	if f.Task == "" || f.Trajectories != 3 || f.Successes != 1 || !f.Mixed || f.Leaves != 4 ||
+		f.Steps != want.Steps || f.PathSteps != want.PathSteps || f.PathTokens != want.PathTokens ||
+		!slices.Equal(f.ForkDepths, want.ForkDepths) || f.Generated != 45 {
 		t.Errorf("got %+v, want %+v", f, want)
 	}
 	if got := f.SavedTokens(4); math.Abs(got-(1-45./65)) > 1e-12 {
@@ -157,11 +158,13 @@ func TestDifference(t *testing.T) {
 
 func TestSummarize(t *testing.T) {
 	s := Summarize([]Figures{
-		{Trajectories: 8, Successes: 4, Mixed: true, Leaves: 8, Steps: 20, PathSteps: 24, ForkDepths: []int{1, 3}, Generated: 100, PathTokens: 120, Computed: 7},
+		{Trajectories: 8, Successes: 4, Mixed: true, Leaves: 8, Steps: 20, PathSteps: 24, ForkDepths: []int{1, 3},
+			Generated: 100, PathTokens: 120, Computed: 7},
 		{Trajectories: 8, Leaves: 8, Steps: 32, PathSteps: 32, Generated: 200, PathTokens: 200, ReplaySteps: 3},
 	}, 8)
-	if s.Tasks != 2 || s.Trajectories != 16 || s.PassAt1.Value != .25 || s.PassAtN.Value != .5 || s.Mixed.Value != .5 || s.Generated != 300 ||
-		s.Computed != 7 || s.ReplaySteps != 3 || !slices.Equal(s.ForkDepths, []int{0, 1, 0, 1}) || math.Abs(s.SharedShare.Value-20./320) > 1e-12 {
+	if s.Tasks != 2 || s.Trajectories != 16 || s.PassAt1.Value != .25 || s.PassAtN.Value != .5 || s.Mixed.Value != .5 ||
+		s.Generated != 300 || s.Computed != 7 || s.ReplaySteps != 3 || !slices.Equal(s.ForkDepths, []int{0, 1, 0, 1}) ||
+		math.Abs(s.SharedShare.Value-20./320) > 1e-12 {
 		t.Errorf("%+v", s)
 	}
 	if math.Abs(s.Saved.Value-1./12) > 1e-12 || math.Abs(s.SavedByFormula-s.Saved.Value) > 1e-12 {
