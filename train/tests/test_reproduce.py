@@ -130,8 +130,9 @@ def test_page(runs, tmp_path):
     page.write(f, runs, reproduce.ROOT / "docs" / "reproduction.md", made)
     text = made.read_text()
     assert "make reproduce\n" in text and "3 seeds, 1,000 generated tokens a run" in text
-    for flags in (reproduce.COMMON, *reproduce.METHODS.values()):
+    for flags in reproduce.METHODS.values():
         assert f"`{' '.join(flags)}`" in text
+    assert " ".join(reproduce.COMMON) in " ".join(text.split())
     assert "undecided: the interval holds 0" in text and "Of 2 comparisons SPARK is better in 1" in text
     assert "| SPARK | " in text and "points" in text and "No run has been recorded" not in text
     assert "<svg" in (tmp_path / "reproduction.svg").read_text()
