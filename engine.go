@@ -57,20 +57,10 @@ type EngineInfo struct {
 
 // Details returns Settings together with the facts that have fields.
 func (i *EngineInfo) Details() map[string]any {
-	all := maps.Clone(i.Settings)
-	add := func(name string, value any, known bool) {
-		if known {
-			if all == nil {
-				all = map[string]any{}
-			}
-			all[name] = value
-		}
-	}
-	add("dialect", i.Dialect, i.Dialect != "")
-	add("server_version", i.ServerVersion, i.ServerVersion != "")
-	add("cells", i.Cells, i.Cells > 0)
-	add("block", i.BlockTokens, i.BlockTokens > 0)
-	add("threads", i.Threads, i.Threads > 0)
+	all := map[string]any{"dialect": i.Dialect, "server_version": i.ServerVersion,
+		"cells": i.Cells, "block": i.BlockTokens, "threads": i.Threads}
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == "" || value == 0 })
+	maps.Copy(all, i.Settings)
 	return all
 }
 

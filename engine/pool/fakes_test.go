@@ -178,8 +178,8 @@ func closing(t *testing.T, p *Pool, servers ...*server) {
 	t.Helper()
 	p.mu.Lock()
 	for _, r := range p.replicas {
-		if r.running != 0 || r.load != 0 {
-			t.Errorf("%s: %d requests, load %d at the end", r.target.Name, r.running, r.load)
+		if r.Running != 0 || r.load != 0 {
+			t.Errorf("%s: %d requests, load %d at the end", r.Name, r.Running, r.load)
 		}
 	}
 	if len(p.waiting) > 0 || len(p.entered) > 0 {

@@ -56,7 +56,7 @@ func (p *Pool) withdraw(w *waiter, err error) error {
 	p.waiting = slices.DeleteFunc(p.waiting, func(x *waiter) bool { return x == w })
 	select {
 	case got := <-w.place:
-		got.on.running--
+		got.on.Running--
 		got.on.load -= got.load
 		p.dispatch()
 	default:
@@ -69,7 +69,7 @@ func (p *Pool) withdraw(w *waiter, err error) error {
 func (p *Pool) dispatch() {
 	kept := p.waiting[:0]
 	for _, w := range p.waiting {
-		if on, held := p.choose(w); on != nil && on.running < p.o.Inflight {
+		if on, held := p.choose(w); on != nil && on.Running < p.o.Inflight {
 			w.place <- p.take(on, w.request, held)
 		} else {
 			kept = append(kept, w)
@@ -93,7 +93,7 @@ func (p *Pool) choose(w *waiter) (best *replica, held int) {
 		if !r.serves(p.version) || r == w.avoid && others {
 			continue
 		}
-		has := p.held.Held(r.target.Name, w.request.Prefix)
+		has := p.held.Held(r.Name, w.request.Prefix)
 		if c := len(w.request.Prefix) - has + r.load; best == nil || c < cost {
 			best, cost, held = r, c, has
 		}
@@ -105,9 +105,9 @@ func (p *Pool) choose(w *waiter) (best *replica, held int) {
 func (p *Pool) take(on *replica, r *sparkd.SampleRequest, held int) place {
 	p.last = slices.Index(p.replicas, on)
 	load := len(r.Prefix) - held + int(float64(r.K)*p.typical)
-	on.running++
+	on.Running++
 	on.load += load
 	// What is on its way there counts as there: siblings and the next step follow it.
-	p.held.Add(on.target.Name, r.Prefix)
+	p.held.Add(on.Name, r.Prefix)
 	return place{on, on.engine, load}
 }

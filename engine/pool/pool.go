@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,7 +79,8 @@ func Open(ctx context.Context, targets []Target, o Options) (*Pool, error) {
 		held: prefixcache.NewHolders(maxRemember), changed: make(chan struct{}), typical: 64, last: -1,
 	}
 	for _, t := range targets {
-		p.replicas = append(p.replicas, &replica{target: t, state: sparkd.ReplicaDown, since: time.Now()})
+		p.replicas = append(p.replicas, &replica{target: t,
+			Replica: sparkd.Replica{Name: t.Name, State: sparkd.ReplicaDown, Since: time.Now()}})
 	}
 	var wg sync.WaitGroup
 	for _, r := range p.replicas {
@@ -101,21 +103,15 @@ func Open(ctx context.Context, targets []Target, o Options) (*Pool, error) {
 func (p *Pool) usable() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var first error
-	up := false
-	for _, r := range p.replicas {
-		if r.err != nil && r.err.Code == sparkd.CodeInvalid {
-			return r.err
-		}
-		if r.err != nil && first == nil {
-			first = r.err
-		}
-		up = up || r.state == sparkd.ReplicaUp
+	isUp := func(r *replica) bool { return r.State == sparkd.ReplicaUp }
+	isMistaken := func(r *replica) bool { return r.Error != nil && r.Error.Code == sparkd.CodeInvalid }
+	if i := slices.IndexFunc(p.replicas, isMistaken); i >= 0 {
+		return p.replicas[i].Error
 	}
-	if up {
+	if slices.ContainsFunc(p.replicas, isUp) {
 		return nil
 	}
-	return first
+	return p.replicas[0].Error
 }
 
 // Close stops watching the replicas and closes their engines.
@@ -130,7 +126,7 @@ func (p *Pool) Close() error {
 			errs = append(errs, r.engine.Close())
 			r.engine = nil
 		}
-		r.state = sparkd.ReplicaDown
+		r.State = sparkd.ReplicaDown
 	}
 	p.signal()
 	return errors.Join(errs...)
@@ -143,11 +139,11 @@ func (p *Pool) Describe() sparkd.EngineInfo {
 	var info sparkd.EngineInfo
 	for _, r := range p.replicas {
 		switch {
-		case r.info.Name == "":
+		case r.Info.Name == "":
 		case info.Name == "":
-			info = r.info
+			info = r.Info
 		default:
-			common(&info, &r.info)
+			common(&info, &r.Info)
 		}
 	}
 	info.Name = "pool"
@@ -220,7 +216,7 @@ func (p *Pool) engines() []sparkd.Engine {
 	var out []sparkd.Engine
 	at := rand.IntN(len(p.replicas))
 	for i := range p.replicas {
-		if r := p.replicas[(at+i)%len(p.replicas)]; r.state == sparkd.ReplicaUp {
+		if r := p.replicas[(at+i)%len(p.replicas)]; r.State == sparkd.ReplicaUp {
 			out = append(out, r.engine)
 		}
 	}

@@ -22,7 +22,7 @@ func (p *Pool) Reload(ctx context.Context, w sparkd.Weights) (string, error) {
 		case err != nil && moved == "":
 			return "", err
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", r.target.Name, err))
+			errs = append(errs, fmt.Errorf("%s: %w", r.Name, err))
 			continue
 		}
 		moved = version
@@ -50,8 +50,8 @@ func (p *Pool) move(ctx context.Context, r *replica, w sparkd.Weights) (version 
 		r.moving = false
 		p.forget(r)
 		if err == nil {
-			r.info = engine.Describe()
-			r.info.PolicyVersion = version
+			r.Info = engine.Describe()
+			r.Info.PolicyVersion = version
 		}
 		p.signal()
 	}()
@@ -61,7 +61,7 @@ func (p *Pool) move(ctx context.Context, r *replica, w sparkd.Weights) (version 
 	re, ok := engine.(sparkd.Reloader)
 	if !ok {
 		return "", &sparkd.Error{Code: sparkd.CodeInvalid,
-			Message: r.target.Name + " cannot exchange its weights while it runs",
+			Message: r.Name + " cannot exchange its weights while it runs",
 			Remedy:  "restart the server with the new ones, and drain it meanwhile"}
 	}
 	return re.Reload(ctx, w)
@@ -72,7 +72,7 @@ func (p *Pool) empty(ctx context.Context, r *replica) (Member, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.moving = true
-	for r.running > 0 {
+	for r.Running > 0 {
 		changed := p.changed
 		p.mu.Unlock()
 		select {
@@ -84,7 +84,7 @@ func (p *Pool) empty(ctx context.Context, r *replica) (Member, error) {
 			return nil, ctx.Err()
 		}
 	}
-	if r.engine == nil || r.state == sparkd.ReplicaDown {
+	if r.engine == nil || r.State == sparkd.ReplicaDown {
 		return nil, errNone
 	}
 	return r.engine, nil

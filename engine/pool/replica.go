@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"sparkd"
@@ -13,27 +14,20 @@ import (
 
 // replica is one server. Its fields are guarded by Pool.mu, except target.
 type replica struct {
+	sparkd.Replica
 	target Target
 	engine Member // nil until connected
-	info   sparkd.EngineInfo
 
-	state  string
-	err    *sparkd.Error // why it is down
-	since  time.Time
-	pause  time.Time // not to be asked before
-	moving bool      // its weights are being exchanged
-
-	running, load int // requests under way, and their cost in tokens
-	failures      int // attempts that failed, one after the other
-	outages       int // times it went down without an answer in between
-
-	requests, failed         int
-	prompt, expected, cached int
+	pause   time.Time // not to be asked before
+	moving  bool      // its weights are being exchanged
+	load    int       // of the requests under way, in tokens
+	failing int       // attempts that failed, one after the other
+	outages int       // times it went down without an answer in between
 }
 
 // serves reports whether new requests may go there.
 func (r *replica) serves(version string) bool {
-	return r.state == sparkd.ReplicaUp && !r.moving && !time.Now().Before(r.pause) && !r.stale(version)
+	return r.State == sparkd.ReplicaUp && !r.moving && !time.Now().Before(r.pause) && !r.stale(version)
 }
 
 // Tolerance of failures.
@@ -60,7 +54,7 @@ func (p *Pool) connect(ctx context.Context, r *replica) {
 		_ = engine.Close() // it was never used
 		return
 	}
-	r.engine, r.info = engine, info
+	r.engine, r.Info, r.Dialect, r.Version = engine, info, info.Dialect, info.ServerVersion
 	if p.version == "" {
 		p.version = info.PolicyVersion
 	}
@@ -70,12 +64,12 @@ func (p *Pool) connect(ctx context.Context, r *replica) {
 // fits refuses a replica whose tokens mean something else than those of the others.
 func (p *Pool) fits(r *replica, info *sparkd.EngineInfo) error {
 	for _, o := range p.replicas {
-		if o == r || o.info.Name == "" {
+		if o == r || o.Info.Name == "" {
 			continue
 		}
-		if o.info.TokenizerHash != info.TokenizerHash || o.info.Vocabulary != info.Vocabulary {
+		if o.Info.TokenizerHash != info.TokenizerHash || o.Info.Vocabulary != info.Vocabulary {
 			return sparkd.Invalid("engine.replicas", "serve the same model everywhere",
-				"%s (%s) tokenises differently from %s (%s)", r.target.Name, info.Model, o.target.Name, o.info.Model)
+				"%s (%s) tokenises differently from %s (%s)", r.Name, info.Model, o.Name, o.Info.Model)
 		}
 	}
 	return nil
@@ -84,32 +78,32 @@ func (p *Pool) fits(r *replica, info *sparkd.EngineInfo) error {
 // up puts a replica in service, with an empty cache.
 func (p *Pool) up(r *replica) {
 	p.forget(r)
-	r.state, r.err, r.since, r.failures, r.pause = sparkd.ReplicaUp, nil, time.Now(), 0, time.Time{}
+	r.State, r.Error, r.Since, r.failing, r.pause = sparkd.ReplicaUp, nil, time.Now(), 0, time.Time{}
 	p.signal()
 }
 
 // down takes a replica out of service; what it held is forgotten.
 func (p *Pool) down(r *replica, err error) {
 	p.forget(r)
-	if r.state != sparkd.ReplicaDown {
-		r.since = time.Now()
+	if r.State != sparkd.ReplicaDown {
+		r.Since = time.Now()
 	}
 	rest := min(firstOutage<<min(r.outages, 10), longestRest)
 	r.outages++
-	r.state, r.err = sparkd.ReplicaDown, sparkd.AsError(err)
+	r.State, r.Error = sparkd.ReplicaDown, sparkd.AsError(err)
 	r.pause = time.Now().Add(rest/2 + time.Duration(rand.Int64N(int64(rest/2))))
 	p.signal()
 }
 
 // failure books a failed attempt: a server that asks for a pause gets it, one that fails again and again is down.
 func (p *Pool) failure(r *replica, err error) {
-	r.failures++
+	r.failing++
 	if after := retryAfter(err); after > 0 {
 		r.pause = time.Now().Add(min(after, longestPause))
 		time.AfterFunc(time.Until(r.pause), func() { p.mu.Lock(); p.signal(); p.mu.Unlock() })
 		return
 	}
-	if r.failures >= mostFailures && r.state == sparkd.ReplicaUp {
+	if r.failing >= mostFailures && r.State == sparkd.ReplicaUp {
 		p.down(r, err)
 	}
 }
@@ -125,7 +119,7 @@ func (p *Pool) watch(ctx context.Context, r *replica) {
 		case <-tick.C:
 		}
 		p.mu.Lock()
-		engine, state, due := r.engine, r.state, !time.Now().Before(r.pause)
+		engine, state, due := r.engine, r.State, !time.Now().Before(r.pause)
 		p.mu.Unlock()
 		switch {
 		case state == sparkd.ReplicaDown && !due:
@@ -155,19 +149,19 @@ func (p *Pool) probe(ctx context.Context, r *replica, engine Member) {
 	}
 	switch {
 	case err == nil:
-		if r.outages = 0; r.state == sparkd.ReplicaDown && !r.stale(p.version) {
+		if r.outages = 0; r.State == sparkd.ReplicaDown && !r.stale(p.version) {
 			p.up(r)
 		}
-	case r.state == sparkd.ReplicaDown || r.failures+1 >= mostFailures:
+	case r.State == sparkd.ReplicaDown || r.failing+1 >= mostFailures:
 		p.down(r, err)
 	default:
-		r.failures++
+		r.failing++
 	}
 }
 
 // stale reports whether the replica has other weights than the pool.
 func (r *replica) stale(version string) bool {
-	return version != "" && r.info.PolicyVersion != version
+	return version != "" && r.Info.PolicyVersion != version
 }
 
 // Replicas implements sparkd.Fleet.
@@ -176,20 +170,11 @@ func (p *Pool) Replicas() []sparkd.Replica {
 	defer p.mu.Unlock()
 	out := make([]sparkd.Replica, len(p.replicas))
 	for i, r := range p.replicas {
-		out[i] = sparkd.Replica{
-			Name: r.target.Name, Dialect: r.info.Dialect, Version: r.info.ServerVersion,
-			State: r.state, Error: r.err, Since: r.since, Info: r.info,
-			Running: r.running, Requests: r.requests, Failures: r.failed,
-			PromptTokens: r.prompt, ExpectedTokens: r.expected, CachedTokens: r.cached,
-		}
+		out[i] = r.Replica
 	}
 	for _, w := range p.waiting {
 		if on, _ := p.choose(w); on != nil {
-			for i, r := range p.replicas {
-				if r == on {
-					out[i].Waiting++
-				}
-			}
+			out[slices.Index(p.replicas, on)].Waiting++
 		}
 	}
 	return out
@@ -201,17 +186,17 @@ func (p *Pool) Drain(name string, out bool) error {
 	defer p.mu.Unlock()
 	known := ""
 	for _, r := range p.replicas {
-		if r.target.Name != name {
-			known += " " + r.target.Name
+		if r.Name != name {
+			known += " " + r.Name
 			continue
 		}
 		switch {
 		case out:
-			r.state, r.since = sparkd.ReplicaDraining, time.Now()
-		case r.state == sparkd.ReplicaDraining && r.engine != nil:
+			r.State, r.Since = sparkd.ReplicaDraining, time.Now()
+		case r.State == sparkd.ReplicaDraining && r.engine != nil:
 			p.up(r)
-		case r.state == sparkd.ReplicaDraining:
-			r.state, r.since = sparkd.ReplicaDown, time.Now()
+		case r.State == sparkd.ReplicaDraining:
+			r.State, r.Since = sparkd.ReplicaDown, time.Now()
 		}
 		p.signal()
 		return nil

@@ -31,7 +31,7 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 		p.finish(ctx, at, &r, &res, err)
 		switch {
 		case err == nil:
-			res.Engine = at.on.target.Name
+			res.Engine = at.on.Name
 			return res, nil
 		case ctx.Err() != nil:
 			return res, ctx.Err()
@@ -47,14 +47,14 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 
 func (p *Pool) attempt(ctx context.Context, at place, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, &sparkd.Error{Code: sparkd.CodeDeadline,
-		Message: at.on.target.Name + " gave no answer in time", Remedy: "check the server, or raise engine.timeout"})
+		Message: at.on.Name + " gave no answer in time", Remedy: "check the server, or raise engine.timeout"})
 	defer cancel()
 	res, err := at.engine.Sample(ctx, r)
 	if err != nil && ctx.Err() == context.DeadlineExceeded {
 		err = context.Cause(ctx)
 	}
 	if err == nil && len(res.Samples) != r.K {
-		err = sparkd.Errorf(sparkd.CodeEngine, "%s returned %d samples of %d", at.on.target.Name, len(res.Samples), r.K)
+		err = sparkd.Errorf(sparkd.CodeEngine, "%s returned %d samples of %d", at.on.Name, len(res.Samples), r.K)
 	}
 	return res, err
 }
@@ -78,16 +78,16 @@ func (p *Pool) finish(ctx context.Context, at place, r *sparkd.SampleRequest, re
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	on := at.on
-	on.running--
+	on.Running--
 	on.load -= at.load
 	switch {
 	case err == nil:
-		on.requests++
-		on.failures = 0
+		on.Requests++
+		on.failing = 0
 		p.account(at, r, res)
 	case ctx.Err() != nil || !passing(err): // the caller's doing
 	default:
-		on.failed++
+		on.Failures++
 		p.failure(on, err)
 	}
 	p.signal()
@@ -96,11 +96,11 @@ func (p *Pool) finish(ctx context.Context, at place, r *sparkd.SampleRequest, re
 // account notes what the replica has computed and what it says it reused.
 func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResult) {
 	on := at.on
-	on.prompt += len(r.Prefix)
-	if on.info.Capabilities.CachedCounts {
-		on.expected += res.ExpectedTokens
-		on.cached += res.CachedTokens
-		p.held.Compare(on.target.Name, res.ExpectedTokens, res.CachedTokens)
+	on.PromptTokens += len(r.Prefix)
+	if on.Info.Capabilities.CachedCounts {
+		on.ExpectedTokens += res.ExpectedTokens
+		on.CachedTokens += res.CachedTokens
+		p.held.Compare(on.Name, res.ExpectedTokens, res.CachedTokens)
 	}
 	if on.engine != at.engine || on.moving {
 		return // it lost its cache meanwhile
@@ -109,13 +109,13 @@ func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResu
 		s := &res.Samples[i]
 		p.typical += (float64(len(s.Tokens)) - p.typical) / 64
 		if n := len(s.Tokens); n > 0 {
-			p.held.Add(on.target.Name, slices.Concat(r.Prefix, s.Tokens[:n-1]))
+			p.held.Add(on.Name, slices.Concat(r.Prefix, s.Tokens[:n-1]))
 		}
 	}
 }
 
 // forget empties what a replica is thought to hold.
-func (p *Pool) forget(r *replica) { p.held.Drop(r.target.Name) }
+func (p *Pool) forget(r *replica) { p.held.Drop(r.Name) }
 
 // signal lets waiters have what became free and wakes who watches the replicas. p.mu is held.
 func (p *Pool) signal() {
