@@ -36,7 +36,7 @@ engine/sglang: . engine/remote internal/httpclient
 engine/vllm: . engine/remote
 engine/pool: . internal/httpclient prefixcache
 engine/ollama: . engine/remote internal/httpclient
-engine/enginetest: .
+engine/enginetest: . prefixcache
 
 env: . env/agentgym env/alfworld env/mcp env/openenv env/session env/worker internal/settings
 env/alfworld: . internal/suggest

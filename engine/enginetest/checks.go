@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/prefixcache"
 )
 
 func (s *suite) describe(t *testing.T) {
@@ -145,9 +146,10 @@ func (s *suite) distinct(t *testing.T) {
 // stopString ends a greedy continuation at a string of two characters that it contains.
 func (s *suite) stopString(t *testing.T) {
 	whole := s.sample(t, s.request(s.prompt, 1, 0, 51)).Samples[0]
+	odd := func(c rune) bool { return c < ' ' || c > '~' }
 	stop, at := "", 0
 	for i := 1; i+2 < len(whole.Text); i++ { // not at once, and whole ASCII characters alone
-		if w := whole.Text[i : i+2]; isPrint(w) && strings.Index(whole.Text, w) == i {
+		if w := whole.Text[i : i+2]; !strings.ContainsFunc(w, odd) && strings.Index(whole.Text, w) == i {
 			stop, at = w, i+2
 			break
 		}
@@ -172,15 +174,6 @@ func (s *suite) stopString(t *testing.T) {
 	if whole.Logprobs != nil {
 		s.near(t, "up to a stop string", whole.Logprobs[:len(x.Tokens)], x.Logprobs)
 	}
-}
-
-func isPrint(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // stopToken ends a greedy continuation at its third token.
@@ -297,21 +290,13 @@ func (s *suite) siblings(t *testing.T) {
 			if err := s.wellFormed(&x, &r); err != nil {
 				t.Errorf("sibling %d: %v", i, err)
 			}
-			n = max(n, common(x.Tokens, alone.Tokens))
+			n = max(n, prefixcache.Common(x.Tokens, alone.Tokens))
 		}
 		// Nearer ones are ties within rounding.
 		if n == 0 && (alone.Margins == nil || float64(alone.Margins[0]) > 4*s.Tolerance) {
 			t.Errorf("sibling %d began with %v; alone %v", i, results[i].Samples[0].Tokens, alone.Tokens)
 		}
 	}
-}
-
-func common(a, b []sparkd.Token) int {
-	n := 0
-	for n < min(len(a), len(b)) && a[n] == b[n] {
-		n++
-	}
-	return n
 }
 
 func (s *suite) badRequests(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -155,11 +156,10 @@ func (t *Tape) replay(r *http.Request, k take) (*http.Response, error) {
 	if got.Binary != "" {
 		answer, _ = base64.StdEncoding.DecodeString(got.Binary)
 	}
-	return &http.Response{
-		StatusCode: got.Status, Status: fmt.Sprintf("%d %s", got.Status, http.StatusText(got.Status)),
-		Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(answer)), ContentLength: int64(len(answer)), Request: r,
-	}, nil
+	w := httptest.NewRecorder()
+	w.WriteHeader(got.Status)
+	_, _ = w.Write(answer)
+	return w.Result(), nil
 }
 
 // ServeHTTP answers as the server did, over a real connection.

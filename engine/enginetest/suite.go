@@ -6,6 +6,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -38,18 +39,9 @@ type suite struct {
 
 // Run checks an engine. The engine stays open.
 func Run(t *testing.T, e sparkd.Engine, o Options) {
-	if o.Prompt == "" {
-		o.Prompt = "Once upon a time there was a little house at the edge of the forest, and in it lived"
-	}
-	if o.Tolerance == 0 {
-		o.Tolerance = 0.05
-	}
-	if o.Tokens == 0 {
-		o.Tokens = 12
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 2 * time.Minute
-	}
+	const sentence = "Once upon a time there was a little house at the edge of the forest, and in it lived"
+	o.Prompt, o.Tolerance = cmp.Or(o.Prompt, sentence), cmp.Or(o.Tolerance, 0.05)
+	o.Tokens, o.Timeout = cmp.Or(o.Tokens, 12), cmp.Or(o.Timeout, 2*time.Minute)
 	s := &suite{Options: o, e: e, info: e.Describe()}
 	s.prompt = s.tokens(t, o.Prompt, false)
 	if s.info.AddBOS && s.info.BOS >= 0 {

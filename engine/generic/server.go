@@ -16,11 +16,7 @@ import (
 
 // Open connects to a server.
 func Open(ctx context.Context, o remote.Options) (*remote.Engine, error) {
-	api, err := remote.Connect(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return remote.Open(ctx, api.HTTP, &server{api}, remote.ProbeText)
+	return remote.Connect(ctx, o, func(api *remote.OpenAI) remote.Server { return &server{api} })
 }
 
 // server implements remote.Server.

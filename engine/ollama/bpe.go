@@ -110,7 +110,7 @@ func (b *bytePairs) known(part string) []sparkd.Token {
 func (b *bytePairs) decode(_ sparkd.Token, token string) (string, error) {
 	text := make([]byte, 0, len(token))
 	for _, letter := range token {
-		c, ok := unletter(letter)
+		c, ok := byteOf[letter]
 		if !ok {
 			return token, nil
 		}
@@ -119,36 +119,28 @@ func (b *bytePairs) decode(_ sparkd.Token, token string) (string, error) {
 	return string(text), nil
 }
 
-// letters writes bytes as GPT-2 does: those that print as the characters of their number,
-// the others as characters from 256 on (openai/gpt-2, src/encoder.py, bytes_to_unicode).
-func letters(text string) string {
-	var out strings.Builder
-	for i := range len(text) {
-		c := rune(text[i])
-		switch {
-		case c <= ' ':
-			c += 0x100
-		case c >= 0x7F && c <= 0xA0:
-			c += 0xA2
-		case c == 0xAD:
-			c = 0x143
+// letterOf writes bytes as GPT-2 does: those that print as the characters of their number, the others as characters
+// from 256 on (openai/gpt-2, src/encoder.py, bytes_to_unicode). byteOf is the other way round.
+var letterOf, byteOf = byteLetters()
+
+func byteLetters() (letters [256]rune, bytes map[rune]byte) {
+	bytes = map[rune]byte{}
+	next := rune(256)
+	for c := range rune(256) {
+		letters[c] = c
+		if c <= ' ' || c >= 0x7F && c <= 0xA0 || c == 0xAD {
+			letters[c] = next
+			next++
 		}
-		out.WriteRune(c)
+		bytes[letters[c]] = byte(c)
 	}
-	return out.String()
+	return letters, bytes
 }
 
-func unletter(c rune) (byte, bool) {
-	switch {
-	case c > ' ' && c < 0x7F, c > 0xA0 && c <= 0xFF && c != 0xAD:
-	case c >= 0x100 && c <= 0x120:
-		c -= 0x100
-	case c > 0x120 && c <= 0x142:
-		c -= 0xA2
-	case c == 0x143:
-		c = 0xAD
-	default:
-		return 0, false
+func letters(text string) string {
+	var out strings.Builder
+	for _, c := range []byte(text) {
+		out.WriteRune(letterOf[c])
 	}
-	return byte(c), true
+	return out.String()
 }

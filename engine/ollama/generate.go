@@ -124,12 +124,8 @@ func (s *server) stream(ctx context.Context, request *api.GenerateRequest, add f
 // request leaves nothing to the server's or the model's defaults.
 func (s *server) request(model string, c continuation) *api.GenerateRequest {
 	no, yes, p := false, true, c.sampling
-	topP := p.TopP
-	if topP == 0 {
-		topP = 1
-	}
 	options := map[string]any{
-		"temperature": p.Temperature, "top_k": p.TopK, "top_p": topP, "min_p": p.MinP, "seed": fold(c.seed),
+		"temperature": p.Temperature, "top_k": p.TopK, "top_p": cmp.Or(p.TopP, 1), "min_p": p.MinP, "seed": fold(c.seed),
 		"repeat_penalty": 1, "repeat_last_n": 0, "presence_penalty": 0, "frequency_penalty": 0,
 		"num_predict": c.limit, "num_keep": 0, "stop": []string{},
 	}

@@ -94,18 +94,11 @@ func (r *reader) spelled(text string, probs []api.Logprob) []sparkd.Token {
 
 // findStop ends the text behind the first stop string that ends in what was added.
 func (r *reader) findStop(before int) error {
-	end := -1
-	for _, stop := range r.asked.sampling.Stop {
-		from := max(0, before-len(stop)+1)
-		if i := strings.Index(r.Text[from:], stop); i >= 0 && (end < 0 || from+i+len(stop) < end) {
-			end = from + i + len(stop)
-		}
+	if end := remote.StopEnd(r.Text, r.asked.sampling.Stop, before); end >= 0 {
+		r.Text = r.Text[:end]
+		return errFound
 	}
-	if end < 0 {
-		return nil
-	}
-	r.Text = r.Text[:end]
-	return errFound
+	return nil
 }
 
 // whole returns the continuation. A token that is neither in the text nor the end of the turn (a control token in

@@ -178,14 +178,12 @@ func (v *vocabulary) cut(text string, words []sparkd.Token) []fragment {
 				next = append(next, f)
 				continue
 			}
-			for found := true; found; {
-				var before string
-				before, f.text, found = strings.Cut(f.text, word)
-				if before != "" {
-					next = append(next, fragment{before, -1})
-				}
-				if found {
+			for i, between := range strings.Split(f.text, word) {
+				if i > 0 {
 					next = append(next, fragment{word, id})
+				}
+				if between != "" {
+					next = append(next, fragment{between, -1})
 				}
 			}
 		}

@@ -3,9 +3,9 @@ package remote
 import (
 	"context"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"sparkd"
 )
@@ -45,9 +45,10 @@ func (t *Tokenizer) ids(ctx context.Context, text string, add bool) ([]sparkd.To
 // tokenised apart. The control tokens are those that the server or the model's files list and, besides, every word
 // in the shape of one that turns out to be a single token, unless the files say that it is an ordinary one.
 type control struct {
-	mu     sync.Mutex
-	listed []string        // longest first
+	listed []string
 	plain  map[string]bool // in the shape of control tokens, but none
+
+	mu     sync.Mutex
 	single map[string]bool // whether a word in the shape of a control token is one
 }
 
@@ -57,17 +58,14 @@ var shape = regexp.MustCompile(`<[^<>\s]{1,64}>|\[/?[A-Z_]{2,64}\]`)
 // maxWords bounds what is remembered of words.
 const maxWords = 4096
 
-// know notes the control tokens that are listed, and the words that are none.
+// know notes the control tokens that are listed, and the words that are none, before anything is tokenised.
 func (c *control) know(words []string, plain map[string]bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.plain = plain
 	for _, w := range words {
-		if len([]rune(w)) > 1 && !plain[w] && !slices.Contains(c.listed, w) {
+		if utf8.RuneCountInString(w) > 1 && !plain[w] {
 			c.listed = append(c.listed, w)
 		}
 	}
-	slices.SortFunc(c.listed, func(a, b string) int { return len(b) - len(a) })
 }
 
 // tokenize returns the ids of text, none of which is a control token's.
@@ -90,13 +88,11 @@ func (c *control) tokenize(text string, raw func(string) ([]sparkd.Token, error)
 // cut returns where text is to be cut: inside its first control token, else at its end.
 func (c *control) cut(text string, raw func(string) ([]sparkd.Token, error)) (int, error) {
 	first := len(text)
-	c.mu.Lock()
 	for _, w := range c.listed {
 		if i := strings.Index(text, w); i >= 0 {
 			first = min(first, i)
 		}
 	}
-	c.mu.Unlock()
 	for _, m := range shape.FindAllStringIndex(text, -1) {
 		if m[0] >= first {
 			break
@@ -109,26 +105,18 @@ func (c *control) cut(text string, raw func(string) ([]sparkd.Token, error)) (in
 			first = m[0]
 		}
 	}
-	if first == len(text) {
-		return first, nil
-	}
-	for i := range text[first:] {
-		if i > 0 {
-			return first + i, nil
-		}
-	}
-	return len(text), nil
+	_, letter := utf8.DecodeRuneInString(text[first:])
+	return first + letter, nil
 }
 
 // isSingle reports whether a word is one token of the model.
 func (c *control) isSingle(word string, raw func(string) ([]sparkd.Token, error)) (bool, error) {
-	c.mu.Lock()
-	single, known := c.single[word]
-	plain := c.plain[word]
-	c.mu.Unlock()
-	if plain {
+	if c.plain[word] {
 		return false, nil
 	}
+	c.mu.Lock()
+	single, known := c.single[word]
+	c.mu.Unlock()
 	if known {
 		return single, nil
 	}

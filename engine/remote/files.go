@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,26 +100,18 @@ func unreadable(name string, err error) error {
 
 // Fill takes what the tokenizer's configuration says and is not known yet.
 func (f *Files) Fill(info TokenizerInfo) {
-	orElse := func(field *string, value any) {
-		switch v := value.(type) {
-		case string:
-			if *field == "" {
-				*field = v
-			}
-		case map[string]any:
-			if text, ok := v["content"].(string); ok && *field == "" {
-				*field = text
-			}
+	word := func(value any) string { // itself, or its field content
+		if object, ok := value.(map[string]any); ok {
+			value = object["content"]
 		}
+		text, _ := value.(string)
+		return text
 	}
-	orElse(&f.Template, info.Template)
-	orElse(&f.BOS, info.BOS)
-	orElse(&f.EOS, info.EOS)
+	f.Template = cmp.Or(f.Template, word(info.Template))
+	f.BOS, f.EOS = cmp.Or(f.BOS, word(info.BOS)), cmp.Or(f.EOS, word(info.EOS))
 	for _, a := range info.Added {
-		word := ""
-		orElse(&word, a)
 		more, _ := a.(map[string]any)
-		f.add(word, more["special"] != false)
+		f.add(word(a), more["special"] != false)
 	}
 }
 

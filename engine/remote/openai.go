@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -65,8 +66,17 @@ type Card struct {
 	} `json:"meta"`
 }
 
-// Connect finds the model to ask for in the server's list.
-func Connect(ctx context.Context, o Options) (*OpenAI, error) {
+// Connect opens the engine of a server with OpenAI's routes.
+func Connect(ctx context.Context, o Options, server func(*OpenAI) Server) (*Engine, error) {
+	api, err := connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, api.HTTP, server(api), ProbeText)
+}
+
+// connect finds the model to ask for in the server's list.
+func connect(ctx context.Context, o Options) (*OpenAI, error) {
 	c, err := o.Client()
 	if err != nil {
 		return nil, err
@@ -138,20 +148,10 @@ func CompletionFields(a *Ask) map[string]any {
 }
 
 // TopP is 1 where it is off.
-func (a *Ask) TopP() float64 {
-	if a.Sampling.TopP == 0 {
-		return 1
-	}
-	return a.Sampling.TopP
-}
+func (a *Ask) TopP() float64 { return cmp.Or(a.Sampling.TopP, 1) }
 
 // TopK is what stands for off where that is so.
-func (a *Ask) TopK(off int) int {
-	if a.Sampling.TopK > 0 {
-		return a.Sampling.TopK
-	}
-	return off
-}
+func (a *Ask) TopK(off int) int { return cmp.Or(a.Sampling.TopK, off) }
 
 // Stop is never nil, so that it is an empty list in JSON.
 func (a *Ask) Stop() []string { return append([]string{}, a.Sampling.Stop...) }

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +32,18 @@ func (a Ask) Of(seeds ...uint64) Ask {
 func (a Ask) Warm() Ask {
 	a.Limit, a.Top = 0, 0
 	return a.Of(0)
+}
+
+// StopEnd returns where the first stop string that ends behind the first bytes of a text does end, or -1.
+func StopEnd(text string, stops []string, first int) int {
+	end := -1
+	for _, stop := range stops {
+		from := max(0, first-len(stop)+1)
+		if i := strings.Index(text[from:], stop); i >= 0 && (end < 0 || from+i+len(stop) < end) {
+			end = from + i + len(stop)
+		}
+	}
+	return end
 }
 
 // Plan is how the continuations of one prefix are asked for.

@@ -14,11 +14,9 @@ import (
 
 // Open connects to a server.
 func Open(ctx context.Context, o remote.Options) (*remote.Engine, error) {
-	api, err := remote.Connect(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return remote.Open(ctx, api.HTTP, &server{remote.Tokenizer{OpenAI: api}}, remote.ProbeText)
+	return remote.Connect(ctx, o, func(api *remote.OpenAI) remote.Server {
+		return &server{remote.Tokenizer{OpenAI: api}}
+	})
 }
 
 // server implements remote.Server and remote.Reloader.

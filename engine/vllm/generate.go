@@ -128,13 +128,7 @@ func (s *server) spell(ctx context.Context, c *remote.Choice, p *sparkd.Sampling
 	if err != nil {
 		return err
 	}
-	end := -1
-	for _, stop := range p.Stop {
-		if i := strings.Index(text, stop); i >= 0 && (end < 0 || i+len(stop) < end) {
-			end = i + len(stop)
-		}
-	}
-	switch {
+	switch end := remote.StopEnd(text, p.Stop, 0); {
 	case c.Stopped && end >= 0:
 		text = text[:end]
 	case c.Stopped:
