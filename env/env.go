@@ -39,10 +39,9 @@ func Kinds() []string { return []string{"alfworld", "exec", "openenv", "agentgym
 // built in, and those of the configuration.
 type Catalog struct{ sources map[string]Source }
 
-// Open opens the configured environments. Those that run here must start; a server's
-// absence shows when it is first needed. limit is how long their callers wait for one
-// call. log gets the lines that workers write to stderr,
-// with the name of their environment; it is called by several goroutines.
+// Open opens the configured environments. Those that run here must start; a server's absence shows when it is
+// first needed. limit is how long their callers wait for one call. log gets the lines that workers write to
+// stderr, with the name of their environment; it is called by several goroutines.
 func Open(ctx context.Context, configured map[string]Config, limit time.Duration,
 	log func(name, line string)) (*Catalog, error) {
 	c := &Catalog{map[string]Source{alfworld.Name: alfworld.Household{}, sparkd.EnvClient: session.Remote{}}}

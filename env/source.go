@@ -10,8 +10,7 @@ import (
 	"sparkd"
 )
 
-// Source is one environment that tasks can name. Its methods are safe for concurrent
-// use.
+// Source is one environment that tasks can name. Its methods are safe for concurrent use.
 type Source interface {
 	// Info describes the environment. It does not block.
 	Info() sparkd.EnvInfo

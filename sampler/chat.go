@@ -7,8 +7,7 @@ import (
 	"sparkd"
 )
 
-// chat turns conversations into tokens with one engine's tokenizer. The pieces of the
-// template are tokenised once.
+// chat turns conversations into tokens with one engine's tokenizer. The pieces of the template are tokenised once.
 type chat struct {
 	engine sparkd.Engine
 	info   sparkd.EngineInfo

@@ -37,8 +37,7 @@ func newEnvs(d Deps) *envs {
 		open: map[*env]struct{}{}}
 }
 
-// call runs f, one call of an environment, within the deadline. drop receives what f
-// returns too late.
+// call runs f, one call of an environment, within the deadline. drop receives what f returns too late.
 func call[T any](ctx context.Context, s *envs, what string, f func(context.Context) (T, error),
 	drop func(T)) (T, error) {
 	var zero T
@@ -245,9 +244,8 @@ func (s *envs) restore(ctx context.Context, t sparkd.Task, state []byte) (*env, 
 	return c, nil
 }
 
-// copies returns k copies of the environment at the end of path: c itself, and k−1
-// more by forking where the environment can, by writing its state down once where it
-// can do that, and else by replaying.
+// copies returns k copies of the environment at the end of path: c itself, and k−1 more by forking where the
+// environment can, by writing its state down once where it can do that, and else by replaying.
 func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c *env, k int) []place {
 	out := make([]place, k)
 	out[0].env = c

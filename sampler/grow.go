@@ -13,16 +13,14 @@ import (
 // Deps is what Grow uses of the world.
 type Deps struct {
 	Engine sparkd.Engine
-	// Template is the engine's, from ModelTemplate; the zero Template is derived anew
-	// for every tree.
+	// Template is the engine's, from ModelTemplate; the zero Template is derived anew for every tree.
 	Template Template
 	// Prompt words the messages; its Tag is set from the request's policy.
 	Prompt Prompt
 	// OpenEnv returns a fresh copy of the task's environment.
 	OpenEnv func(context.Context) (sparkd.Env, error)
-	// Commit stores a round: the tree's header and its nodes from first on. A tree that
-	// failed before its first observation is committed without nodes. An error ends
-	// Grow.
+	// Commit stores a round: the tree's header and its nodes from first on. A tree that failed before its first
+	// observation is committed without nodes. An error ends Grow.
 	Commit func(ctx context.Context, t *sparkd.Tree, first int) error
 	Clock  func() time.Time // nil: time.Now; asked by many goroutines
 
@@ -39,16 +37,14 @@ func NewTree(rollout string, spec *sparkd.Spec, task sparkd.Task, id string, now
 		State: sparkd.TreeGrowing, Created: now}
 }
 
-// Grow grows a tree to its end, from wherever its last committed round left it, and
-// sets its State. Engines and environments that fail make failed nodes and never an
-// error of Grow. It returns an error when ctx ends, when a round cannot be committed
-// and when the request names no policy; the tree then stands at its last committed
-// round and can be grown on.
+// Grow grows a tree to its end, from wherever its last committed round left it, and sets its State. Engines and
+// environments that fail make failed nodes and never an error of Grow. It returns an error when ctx ends, when a
+// round cannot be committed and when the request names no policy; the tree then stands at its last committed round
+// and can be grown on.
 //
-// The budget of seconds is looked at between rounds, so that the last round may exceed it.
-// What is left of that of generated tokens is divided among the continuations of a round;
-// a step that it cuts off ends its trajectory with outcome budget, and so end the leaves
-// that a budget leaves growing in the round that is committed last.
+// The budget of seconds is looked at between rounds, so that the last round may exceed it. What is left of that of
+// generated tokens is divided among the continuations of a round; a step that it cuts off ends its trajectory with
+// outcome budget, and so end the leaves that a budget leaves growing in the round that is committed last.
 func Grow(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) error {
 	if t.State != sparkd.TreeGrowing {
 		return nil
@@ -285,8 +281,7 @@ func (g *grower) end(state sparkd.TreeState, err *sparkd.Error) {
 	g.tree.State, g.tree.Error, g.tree.Finished = state, err, g.Clock()
 }
 
-// growingTime returns how long a tree has been grown: the sum of its rounds, without
-// what lay between them.
+// growingTime returns how long a tree has been grown: the sum of its rounds, without what lay between them.
 func growingTime(t *sparkd.Tree) time.Duration {
 	var sum time.Duration
 	for i := 0; i < len(t.Nodes); {

@@ -16,20 +16,17 @@ import (
 // message is one turn of a conversation, as chat templates see it.
 type message struct{ role, content string }
 
-// maxRendered bounds what a chat template may write for the few short messages it
-// is asked to render.
+// maxRendered bounds what a chat template may write for the few short messages it is asked to render.
 const maxRendered = 1 << 20
 
 // maxRange bounds what range() may count.
 const maxRange = 10_000
 
-// jinja is a parsed chat template. It behaves as the templates of model hubs expect:
-// trim_blocks and lstrip_blocks are on, raise_exception and strftime_now exist, and
-// bos_token and eos_token are set.
+// jinja is a parsed chat template. It behaves as the templates of model hubs expect: trim_blocks and lstrip_blocks
+// are on, raise_exception and strftime_now exist, and bos_token and eos_token are set.
 //
-// A template is a stranger's program: it may not reach files (include, import and
-// extends are unknown tags), and its output is bounded. Also unknown is the tag
-// generation, which marks a trainer's loss.
+// A template is a stranger's program: it may not reach files (include, import and extends are unknown tags), and
+// its output is bounded. Also unknown is the tag generation, which marks a trainer's loss.
 type jinja struct {
 	template *exec.Template
 	bos, eos string
@@ -62,8 +59,7 @@ func jinjaEnvironment() *exec.Environment {
 	context := exec.EmptyContext().Update(builtins.GlobalFunctions).Update(builtins.GlobalVariables)
 	context.Set("raise_exception", func(message string) (string, error) { return "", errors.New(message) })
 	context.Set("range", boundedRange)
-	// The date is fixed: a prompt must not change at midnight, or trees would not
-	// repeat.
+	// The date is fixed: a prompt must not change at midnight, or trees would not repeat.
 	context.Set("strftime_now", func(layout string) string { return strftime(layout, templateDate) })
 	return &exec.Environment{
 		Context:           context,
@@ -74,8 +70,7 @@ func jinjaEnvironment() *exec.Environment {
 	}
 }
 
-// render returns the text of the conversation; prompt adds what opens the
-// assistant's next turn.
+// render returns the text of the conversation; prompt adds what opens the assistant's next turn.
 func (j *jinja) render(messages []message, prompt bool) (text string, err error) {
 	defer recovered("render the chat template", &err)
 	list := make([]any, len(messages))
@@ -135,8 +130,7 @@ func boundedRange(bounds ...int) ([]int, error) {
 	return out, nil
 }
 
-// templateDate is what strftime_now tells: the cut-off date that Llama's template
-// falls back on.
+// templateDate is what strftime_now tells: the cut-off date that Llama's template falls back on.
 var templateDate = time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC)
 
 // strftime knows the directives that chat templates use.

@@ -13,16 +13,14 @@ type Answer struct {
 	// Tags are the reasoning tags found as complete pairs, in order of first
 	// appearance and spelled as written. An empty pair counts, an unclosed tag does not.
 	Tags []string
-	// Valid says that the output has the required form: exactly one action pair and
-	// exactly one reasoning pair, both with content, the reasoning first, and no CJK
-	// character.
+	// Valid says that the output has the required form: exactly one action pair and exactly one reasoning pair,
+	// both with content, the reasoning first, and no CJK character.
 	Valid bool
 }
 
-// ParseAnswer reads an answer whose reasoning tags are tag and "think", by the rules of
-// SPARK's released code for ALFWorld. The form is judged without regard to case. A
-// pair is listed in Tags when it closes as it opened; with fold also when the two
-// differ in case.
+// ParseAnswer reads an answer whose reasoning tags are tag and "think", by the rules of SPARK's released code for
+// ALFWorld. The form is judged without regard to case. A pair is listed in Tags when it closes as it opened; with
+// fold also when the two differ in case.
 func ParseAnswer(output, tag string, fold bool) Answer {
 	action := findPairs(output, "action")
 	explore, think := findPairs(output, tag), findPairs(output, "think")
@@ -71,8 +69,7 @@ func findPairs(s, name string) pairs {
 	}
 }
 
-// nextTag returns the index of the first <name> or </name> in s at or after from, in any
-// case, or -1.
+// nextTag returns the index of the first <name> or </name> in s at or after from, in any case, or -1.
 func nextTag(s string, from int, name string, closing bool) int {
 	for i := from; ; i++ {
 		j := strings.IndexByte(s[i:], '<')

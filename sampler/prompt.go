@@ -7,24 +7,20 @@ import (
 	"sparkd"
 )
 
-// Prompt words what the agent reads. StylePaper is in the manner of SPARK (arXiv
-// 2601.20209): its role, the task, the observation, the actions that are possible, the two
-// modes of reasoning and the form of an answer, in sparkd's own words. StyleCompact is the
-// task and the observation alone.
+// Prompt words what the agent reads. StylePaper is in the manner of SPARK (arXiv 2601.20209): its role, the task,
+// the observation, the actions that are possible, the two modes of reasoning and the form of an answer, in
+// sparkd's own words. StyleCompact is the task and the observation alone.
 type Prompt struct {
 	Style Style // "" is StylePaper
 	// Tag names the mode for surprises; "" is "explore".
 	Tag string
-	// Admissible bounds the actions that StylePaper lists in a message; 0 lists all. A household
-	// knows 20 to 50, and every one is prefilled at every step. A shorter list takes
-	// actions evenly from the whole one and says so; an action that is left out is still
-	// accepted.
+	// Admissible bounds the actions that StylePaper lists in a message; 0 lists all. A household knows 20 to 50,
+	// and every one is prefilled at every step. A shorter list takes actions evenly from the whole one and says
+	// so; an action that is left out is still accepted.
 	Admissible int
-	// Terse leaves three example turns out of StylePaper, and the form that is repeated in
-	// every message.
-	// The paper has neither. They are for models that were not trained for the form:
-	// of 96 first answers of SmolLM2-135M at temperature 0.4 (six tasks, ten actions
-	// listed) 41 met it.
+	// Terse leaves three example turns out of StylePaper, and the form that is repeated in every message. The
+	// paper has neither. They are for models that were not trained for the form: of 96 first answers of
+	// SmolLM2-135M at temperature 0.4 (six tasks, ten actions listed) 41 met it.
 	Terse bool
 }
 
@@ -90,8 +86,7 @@ func (p Prompt) Opening(o *sparkd.Observation) string {
 	return b.String()
 }
 
-// Step returns the user message after an action: the observation with what the style
-// adds to it.
+// Step returns the user message after an action: the observation with what the style adds to it.
 func (p Prompt) Step(o *sparkd.Observation) string {
 	var b strings.Builder
 	p.observe(&b, o)

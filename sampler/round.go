@@ -8,8 +8,7 @@ import (
 	"sparkd/branching"
 )
 
-// round runs the planned expansions side by side and commits their nodes, in the order
-// of the plan.
+// round runs the planned expansions side by side and commits their nodes, in the order of the plan.
 func (g *grower) round(ctx context.Context) error {
 	grown := make([]expansion, len(g.next))
 	begun := map[int]int{} // children of a node that earlier expansions of the round make

@@ -9,10 +9,9 @@ import (
 // firstTokens is the window of FirstEntropy, as in ARPO and SPARK's entropy criterion.
 const firstTokens = 20
 
-// signals sums up the doubt in one sample. Entropies are those of the full distribution
-// that the engine reports. SPARK's released code has only the top-10 logprobs and adds
-// theirs up over the window; FirstEntropy is the mean over the window divided by ln|V|,
-// so that it lies between 0 and 1 for every vocabulary.
+// signals sums up the doubt in one sample. Entropies are those of the full distribution that the engine reports.
+// SPARK's released code has only the top-10 logprobs and adds theirs up over the window; FirstEntropy is the mean
+// over the window divided by ln|V|, so that it lies between 0 and 1 for every vocabulary.
 func signals(s *sparkd.Sample, vocabulary int) sparkd.Signals {
 	var g sparkd.Signals
 	for _, l := range s.Logprobs {

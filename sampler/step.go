@@ -65,8 +65,7 @@ func wellFormed(n *sparkd.Node) error {
 	return n.Spans[0].Validate()
 }
 
-// observe records what the environment answered to child i and decides whether the
-// trajectory goes on.
+// observe records what the environment answered to child i and decides whether the trajectory goes on.
 func (x *expansion) observe(ctx context.Context, i int, o *sparkd.Observation) error {
 	g, c := x.g, &x.children[i]
 	n := c.node
@@ -123,9 +122,8 @@ func (x *expansion) prompt(ctx context.Context, i int, o *sparkd.Observation) er
 	return nil
 }
 
-// prefix returns the token prefix of child i. The first child grows its parent's slice
-// in place, so that a linear path is not copied at every step; nobody else writes behind
-// the parent's end.
+// prefix returns the token prefix of child i. The first child grows its parent's slice in place, so that a linear
+// path is not copied at every step; nobody else writes behind the parent's end.
 func (x *expansion) prefix(i int, answer, observation []sparkd.Token) []sparkd.Token {
 	if i > 0 {
 		return slices.Concat(x.parent.tokens, answer, observation)

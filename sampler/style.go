@@ -12,12 +12,10 @@ import (
 type Style string
 
 const (
-	// StylePaper explains everything at every step: rules in a system message, examples,
-	// the actions that are possible, the form of an answer. For models that were trained
-	// for other things.
+	// StylePaper explains everything at every step: rules in a system message, examples, the actions that are
+	// possible, the form of an answer. For models that were trained for other things.
 	StylePaper Style = "paper"
-	// StyleCompact says the task and what the agent sees, and nothing else. For models
-	// that have learnt the rest.
+	// StyleCompact says the task and what the agent sees, and nothing else. For models that have learnt the rest.
 	StyleCompact Style = "compact"
 )
 
@@ -28,10 +26,9 @@ func Styles() []string { return []string{string(StylePaper), string(StyleCompact
 // travels wherever the template does: a GGUF, a folder of Hugging Face files, a server.
 var styleMark = regexp.MustCompile(`(?s)\{#[-+]?\s*sparkd:(.*?)[-+]?#\}`)
 
-// ModelStyle returns the style that a chat template names by a comment such as
-// {#- sparkd: prompt_style=compact -#}; StylePaper where it names none. A comment of
-// sparkd's that says anything else is an error: a model that is prompted in another way
-// than it was trained is worth nothing, and nothing else would show why.
+// ModelStyle returns the style that a chat template names by a comment such as {#- sparkd: prompt_style=compact
+// -#}; StylePaper where it names none. A comment of sparkd's that says anything else is an error: a model that is
+// prompted in another way than it was trained is worth nothing, and nothing else would show why.
 func ModelStyle(chatTemplate string) (Style, error) {
 	style := StylePaper
 	for i, mark := range styleMark.FindAllStringSubmatch(chatTemplate, -1) {

@@ -9,9 +9,8 @@ import (
 	"sparkd"
 )
 
-// Part is a piece of a rendered conversation: a message of Role, or what the template
-// wants around messages. Control tokens that are spelled out in a Control part are
-// control tokens; in any other part they are plain text.
+// Part is a piece of a rendered conversation: a message of Role, or what the template wants around messages.
+// Control tokens that are spelled out in a Control part are control tokens; in any other part they are plain text.
 type Part struct {
 	Text    string
 	Control bool
@@ -71,12 +70,10 @@ func ModelTemplate(ctx context.Context, e sparkd.Engine) (Template, error) {
 	return NewTemplate(info.ChatTemplate, bos, eos, len(mark) == 1), nil
 }
 
-// NewTemplate derives the pieces from the Jinja source of a chat template by rendering
-// messages whose text it recognises again. The template must have the append property:
-// a longer conversation begins with the rendering of a shorter one. Where it has not,
-// where it cannot be rendered, and where source is empty, the result is a fallback:
-// ChatML if the vocabulary has its control tokens, else plain text. It never fails;
-// the Warning tells.
+// NewTemplate derives the pieces from the Jinja source of a chat template by rendering messages whose text it
+// recognises again. The template must have the append property: a longer conversation begins with the rendering of
+// a shorter one. Where it has not, where it cannot be rendered, and where source is empty, the result is a
+// fallback: ChatML if the vocabulary has its control tokens, else plain text. It never fails; the Warning tells.
 func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 	fallback := plain
 	if hasChatML {
@@ -176,9 +173,8 @@ func (j *jinja) bare(t *Template, answer string) [2]string {
 	return [2]string{t.opening[0] + t.opening[1], t.opening[2]}
 }
 
-// turn returns what stands in longer, after shorter and answer, on both sides of the
-// user text. Blanks between the generation prompt and the answer are left to the
-// model, which samples them.
+// turn returns what stands in longer, after shorter and answer, on both sides of the user text. Blanks between the
+// generation prompt and the answer are left to the model, which samples them.
 func turn(shorter, longer, answer string) (pieces [2]string, ok bool) {
 	rest, ok := strings.CutPrefix(longer, shorter)
 	if !ok {

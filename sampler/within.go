@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// within runs f under a deadline. If the deadline or ctx ends first, within returns its
-// error at once and leaves f behind; f's late result goes to drop,
-// which may be nil. A panic of f becomes an error.
+// within runs f under a deadline. If the deadline or ctx ends first, within returns its error at once and leaves f
+// behind; f's late result goes to drop, which may be nil. A panic of f becomes an error.
 func within[T any](ctx context.Context, timeout time.Duration, f func(context.Context) (T, error),
 	drop func(T)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -54,8 +54,7 @@ func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, e
 	return o, err
 }
 
-// fresh makes sure of an environment. One that an error cut off is given up: a step may
-// still be under way in it.
+// fresh makes sure of an environment. One that an error cut off is given up: a step may still be under way in it.
 func (e *Env) fresh(ctx context.Context) (err error) {
 	if e.id != nil && e.episode.Broken() {
 		_ = e.source.remove(ctx, e.id, true) // it may be lost already

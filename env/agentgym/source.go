@@ -1,9 +1,7 @@
-// Package agentgym plays environments behind HTTP servers of AgentGym
-// (https://github.com/WooooDyy/AgentGym, the agentenv-* folders): create, reset, step,
-// observation and close, with an id for each environment. The servers name the same things
-// differently; options say how. They answer most errors with status 200 and a body
-// {"error": "…"}, which is an error here. None can copy an environment, so states are
-// copied by replay.
+// Package agentgym plays environments behind HTTP servers of AgentGym (https://github.com/WooooDyy/AgentGym, the
+// agentenv-* folders): create, reset, step, observation and close, with an id for each environment. The servers
+// name the same things differently; options say how. They answer most errors with status 200 and a body {"error":
+// "…"}, which is an error here. None can copy an environment, so states are copied by replay.
 package agentgym
 
 import (
@@ -96,8 +94,7 @@ func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
 	return &Env{source: s}, nil
 }
 
-// create returns the id of an environment of the server: one that an earlier copy left,
-// or a new one.
+// create returns the id of an environment of the server: one that an earlier copy left, or a new one.
 func (s *Source) create(ctx context.Context) (json.RawMessage, error) {
 	s.mu.Lock()
 	if last := len(s.idle) - 1; last >= 0 {

@@ -130,8 +130,7 @@ func (b *builder) junction(parts []expr, some, negated bool) (test, error) {
 	}, nil
 }
 
-// quantifier tries what each variable can stand for; fixed facts that must hold narrow
-// that down beforehand.
+// quantifier tries what each variable can stand for; fixed facts that must hold narrow that down beforehand.
 func (b *builder) quantifier(e *expr, exists, negated bool) (test, error) {
 	if len(e.list) != 3 || len(e.list[1].list) == 0 {
 		return nil, badGoal("%s: want variables and one condition", e)

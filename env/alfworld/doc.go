@@ -36,10 +36,9 @@
 //	room.go        what rooms are furnished with (gen/layouts)
 //	affordance.go  what fits where, what can be heated, sliced … (constants.py)
 //
-// The rules, texts, goal templates, affordances and furnishing statistics are taken from
-// alfworld 0.4.2 (https://github.com/alfworld/alfworld), © 2020 Mohit Shridhar and others,
-// MIT licence (LICENSE.alfworld). The order of lists and of commands is that of TextWorld
-// 1.7.0's PddlEnv, which plays these files. testdata/golden.jsonl.gz holds answers of the
-// real package, and make test-alfworld asks it for many more; the engine gives the same, to
-// the letter.
+// The rules, texts, goal templates, affordances and furnishing statistics are taken from alfworld 0.4.2
+// (https://github.com/alfworld/alfworld), © 2020 Mohit Shridhar and others, MIT licence (LICENSE.alfworld). The
+// order of lists and of commands is that of TextWorld 1.7.0's PddlEnv, which plays these files.
+// testdata/golden.jsonl.gz holds answers of the real package, and make test-alfworld asks it for many more; the
+// engine gives the same, to the letter.
 package alfworld

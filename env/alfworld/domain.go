@@ -8,8 +8,7 @@ import (
 	"sparkd"
 )
 
-// domainText is alfred.pddl of alfworld 0.4.2 (MIT licence, LICENSE.alfworld). rules.go
-// carries out what it says.
+// domainText is alfred.pddl of alfworld 0.4.2 (MIT licence, LICENSE.alfworld). rules.go carries out what it says.
 //
 //go:embed data/alfred.pddl
 var domainText string

@@ -22,8 +22,7 @@ type game struct {
 	path string // for loadGame
 }
 
-// kind returns the task type, which names of ALFWorld's folders start with; "" if this
-// does not.
+// kind returns the task type, which names of ALFWorld's folders start with; "" if this does not.
 func (g *game) kind() TaskType {
 	first, _, _ := strings.Cut(g.name, "-")
 	if i := slices.Index(TaskTypes(), TaskType(first)); i >= 0 {

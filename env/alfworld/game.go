@@ -12,8 +12,7 @@ import (
 	"sparkd"
 )
 
-// maxGame bounds a file of a game in bytes; ALFWorld's have about 100 kB, and its
-// traj_data.json up to 500 kB.
+// maxGame bounds a file of a game in bytes; ALFWorld's have about 100 kB, and its traj_data.json up to 500 kB.
 const maxGame = 4 << 20
 
 // Names of the files of a game.

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// taskRooms says in which rooms a task type can be set (GOALS_VALID of
-// gen/constants.py).
+// taskRooms says in which rooms a task type can be set (GOALS_VALID of gen/constants.py).
 var taskRooms = map[TaskType][]int{
 	PickAndPlace: {kitchen, livingRoom, bedroom, bathroom},
 	LookInLight:  {livingRoom, bedroom},

@@ -61,9 +61,8 @@ func (f *furnishing) distribution() [][2]int {
 	return pairs
 }
 
-// arrange gives the receptacles ids and locations. As in ALFRED's floor plans, where
-// one seventh of them does, neighbouring cabinets, drawers and shelves may be used from
-// one location.
+// arrange gives the receptacles ids and locations. As in ALFRED's floor plans, where one seventh of them does,
+// neighbouring cabinets, drawers and shelves may be used from one location.
 func arrange(rng *rand.Rand, kinds []string) []Receptacle {
 	receptacles := make([]Receptacle, len(kinds))
 	ids := newIDs(rng)

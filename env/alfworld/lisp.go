@@ -25,8 +25,7 @@ func (e *expr) head() string {
 	return e.list[0].word
 }
 
-// words returns the words of a list, from the from-th on; ok is false if there is a list
-// among them.
+// words returns the words of a list, from the from-th on; ok is false if there is a list among them.
 func (e *expr) words(from int) (words []string, ok bool) {
 	for _, x := range e.list[min(from, len(e.list)):] {
 		if x.list != nil {

@@ -87,8 +87,7 @@ func (g *grammar) compile(text string, bound variable) (phrase, error) {
 // special are the signs that TextWorld's textgen.ebnf keeps out of literals.
 const special = `;|"<>[]#{}`
 
-// literal returns text up to a special sign, as TextWorld reads it: without blanks at
-// its start.
+// literal returns text up to a special sign, as TextWorld reads it: without blanks at its start.
 func literal(text string) string {
 	text = strings.TrimLeft(text, " \t\r\n\v\f")
 	if n := strings.IndexAny(text, special); n >= 0 {

@@ -44,8 +44,7 @@ var schemas = [verbs]struct {
 	doUse:               {"toggleobject", varA | varL | varO | varR},
 }
 
-// action is a schema with its parameters, -1 where it has none. The locations follow
-// from the state.
+// action is a schema with its parameters, -1 where it has none. The locations follow from the state.
 type action struct {
 	verb                            verb
 	agent, object, receptacle, tool int16
@@ -160,8 +159,7 @@ func (w *world) eachHeld(s state, a int16, do func(o int16)) {
 	}
 }
 
-// listAppliance lists cleaning, heating or cooling what is in hand. The appliance need
-// not be open.
+// listAppliance lists cleaning, heating or cooling what is in hand. The appliance need not be open.
 func (w *world) listAppliance(m *menu, s state, v verb, a int16) {
 	for _, r := range w.here(s, a) {
 		if w.receptacles[r].appliance != v {
@@ -175,8 +173,7 @@ func (w *world) listAppliance(m *menu, s state, v verb, a int16) {
 	}
 }
 
-// listGoTo leaves out where the agent stands: going there has no effect, and the planner
-// drops such actions.
+// listGoTo leaves out where the agent stands: going there has no effect, and the planner drops such actions.
 func (w *world) listGoTo(m *menu, s state, a int16) {
 	at := w.at(s, a)
 	if at < 0 {

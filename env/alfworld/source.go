@@ -44,8 +44,7 @@ const maxLoaded = 256
 // maxSteps is how many steps ALFWorld's own configuration allows an agent.
 const maxSteps = 50
 
-// Open finds the games of a folder. It does not read them: a game that is broken fails
-// the reset of its task.
+// Open finds the games of a folder. It does not read them: a game that is broken fails the reset of its task.
 func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	field := "env." + name + ".data"
 	const remedy = "give the folder that alfworld-download made ($ALFWORLD_DATA), or any folder with *.tw-pddl " +

@@ -31,8 +31,7 @@ func (b bitset) list(to []int16) []int16 {
 // first returns the smallest member of the w-th word of a set, of which rest is left.
 func first(w int, rest uint64) int16 { return int16(w<<6 + bits.TrailingZeros64(rest)) }
 
-// layout says at which word of a state each fact starts. A table of sets of objects has
-// width words a row.
+// layout says at which word of a state each fact starts. A table of sets of objects has width words a row.
 type layout struct {
 	width    int
 	openSet  int // opened: a set of receptacles

@@ -29,8 +29,7 @@ func findIn(c *scene, found []int16) []int16 { return c.in(c.s, c.recept).list(f
 
 func findHeld(c *scene, found []int16) []int16 { return c.held(c.s, c.agent).list(found) }
 
-// findInside finds what lies in a movable receptacle. No action changes that; nor does
-// an object lie in itself.
+// findInside finds what lies in a movable receptacle. No action changes that; nor does an object lie in itself.
 func findInside(c *scene, found []int16) []int16 {
 	for _, o := range c.objects[c.object].holds {
 		if o != c.object {

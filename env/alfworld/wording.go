@@ -7,9 +7,8 @@ import (
 	"sync"
 )
 
-// Wording is every text and command of a game: a grammar made ready to be spoken. Games
-// of different years differ in it ("put mug 1 in/on desk 1", "You arrive at loc 4.").
-// It does not change after readWording.
+// Wording is every text and command of a game: a grammar made ready to be spoken. Games of different years differ
+// in it ("put mug 1 in/on desk 1", "You arrive at loc 4."). It does not change after readWording.
 type Wording struct {
 	verbs    []verb // those that the domain has, in the order of their commands
 	commands [verbs]phrase

@@ -9,9 +9,8 @@ import (
 	"sparkd"
 )
 
-// world is a problem made ready to play: entities in ALFWorld's order and under its
-// names, and every text that does not depend on the state. It is never changed after
-// newWorld, so the copies of an environment share it.
+// world is a problem made ready to play: entities in ALFWorld's order and under its names, and every text that
+// does not depend on the state. It is never changed after newWorld, so the copies of an environment share it.
 type world struct {
 	layout
 	wording     *Wording

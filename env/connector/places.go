@@ -8,8 +8,7 @@ import (
 	"sparkd"
 )
 
-// DefaultPlaces is how many sessions an environment holds open where its section has
-// no key workers.
+// DefaultPlaces is how many sessions an environment holds open where its section has no key workers.
 const DefaultPlaces = 16
 
 // Places bounds the sessions that are open at once.

@@ -41,8 +41,7 @@ func Value(data []byte) (any, error) {
 	return v, nil
 }
 
-// Text writes a JSON value as the agent reads it: a text as it is, anything else as
-// JSON with sorted keys.
+// Text writes a JSON value as the agent reads it: a text as it is, anything else as JSON with sorted keys.
 func Text(v any) string {
 	if s, ok := v.(string); ok {
 		return s
@@ -85,9 +84,8 @@ type Reading struct {
 	atLeast    bool // success is ≥ threshold, not > 0
 }
 
-// Reading reads the options text, goal, goal_field, admissible, success and
-// success_field. The candidates are the fields that may hold the text where option text
-// is absent.
+// Reading reads the options text, goal, goal_field, admissible, success and success_field. The candidates are the
+// fields that may hold the text where option text is absent.
 func (s *Settings) Reading(candidates ...string) Reading {
 	r := Reading{settings: s, text: s.List("text"), candidates: candidates, goal: s.Text("goal", ""),
 		goalField: s.Text("goal_field", ""), admissible: s.Text("admissible", ""), success: s.Text("success_field", "")}
@@ -157,9 +155,8 @@ func (r *Reading) Goal(fields map[string]any) (string, error) {
 	return Text(v), nil
 }
 
-// Text joins the texts of the fields that option text names. Where the option is absent it
-// returns the first candidate that is there, or else all fields but metadata, which may
-// hold times.
+// Text joins the texts of the fields that option text names. Where the option is absent it returns the first
+// candidate that is there, or else all fields but metadata, which may hold times.
 func (r *Reading) Text(fields map[string]any) (string, error) {
 	var parts []string
 	for _, name := range r.text {

@@ -10,8 +10,7 @@ import (
 	"sparkd"
 )
 
-// Splits says which numbers (seeds, data indices) of the server are the tasks of a
-// split.
+// Splits says which numbers (seeds, data indices) of the server are the tasks of a split.
 type Splits map[string]Range
 
 // Range is the numbers from First on, Count of them or sparkd.Unbounded.
@@ -42,9 +41,8 @@ func (s Splits) Number(t sparkd.Task) (int, error) {
 	return r.First + t.Index, nil
 }
 
-// Splits reads the option splits: "train=1000-, test=0-999" has in test the tasks
-// whose number at the server is 0 to 999, and in train all others. A name alone has
-// every number.
+// Splits reads the option splits: "train=1000-, test=0-999" has in test the tasks whose number at the server is 0
+// to 999, and in train all others. A name alone has every number.
 func (s *Settings) Splits(otherwise Splits) Splits {
 	words := s.List("splits")
 	if words == nil {

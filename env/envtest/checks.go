@@ -41,8 +41,7 @@ func (s *suite) info(t *testing.T) {
 	}
 }
 
-// repeats checks that the same actions give the same observations, in another copy and in
-// the same one once more.
+// repeats checks that the same actions give the same observations, in another copy and in the same one once more.
 func (s *suite) repeats(t *testing.T, ref *walk) {
 	e := s.open(t)
 	for _, who := range []string{"a second copy", "the same copy, reset"} {
@@ -76,8 +75,7 @@ func (s *suite) copies(t *testing.T, ref *walk) {
 	s.follow(t, "a parent whose copies went astray", parent, ref, at, len(ref.actions))
 }
 
-// fork copies e, which is at step at of the reference, in the way that the environment
-// declares.
+// fork copies e, which is at step at of the reference, in the way that the environment declares.
 func (s *suite) fork(t *testing.T, e sparkd.Env, ref *walk, at int) sparkd.Env {
 	t.Helper()
 	if f, ok := e.(sparkd.Forker); ok {

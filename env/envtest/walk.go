@@ -9,8 +9,7 @@ import (
 	"sparkd"
 )
 
-// walk is a path through a task: observations[0] is that of the reset, observations[i]
-// the answer to actions[i-1].
+// walk is a path through a task: observations[0] is that of the reset, observations[i] the answer to actions[i-1].
 type walk struct {
 	task         sparkd.Task
 	actions      []string

@@ -114,8 +114,7 @@ func (k *session) callable(name string) bool {
 	return k.tools[name] != nil && name != k.source.settings.resetTool
 }
 
-// call calls a tool. Arguments that the server's schema refuses are a result for the
-// agent.
+// call calls a tool. Arguments that the server's schema refuses are a result for the agent.
 func (k *session) call(ctx context.Context, tool string, arguments map[string]any) (*mcp.CallToolResult, error) {
 	limit, cancel := context.WithTimeout(ctx, k.source.settings.timeout)
 	defer cancel()

@@ -1,7 +1,6 @@
-// Package mcp plays the tools of an MCP server (https://modelcontextprotocol.io) as an
-// environment: an action calls a tool, the result is the observation. A copy is one
-// session, over the stdio of a program or over streamable HTTP, by the official Go SDK;
-// a Reset begins a new one.
+// Package mcp plays the tools of an MCP server (https://modelcontextprotocol.io) as an environment: an action
+// calls a tool, the result is the observation. A copy is one session, over the stdio of a program or over
+// streamable HTTP, by the official Go SDK; a Reset begins a new one.
 //
 //	source.go  what the configuration says: Open, Info
 //	session.go one session: connecting, calls, its end
@@ -12,11 +11,10 @@
 //
 // # Replay
 //
-// States are copied by replay, which repeats calls. What a call changes outside the
-// session would be changed twice, so [Env.Replay] refuses a path with a call of a tool that
-// may do so by its annotations (or their defaults in the specification), unless option
-// replay is "allow". The branch that needed the copy then fails with that error, and no
-// other does.
+// States are copied by replay, which repeats calls. What a call changes outside the session would be changed
+// twice, so [Env.Replay] refuses a path with a call of a tool that may do so by its annotations (or their defaults
+// in the specification), unless option replay is "allow". The branch that needed the copy then fails with that
+// error, and no other does.
 package mcp
 
 import (
@@ -64,8 +62,7 @@ type Options struct {
 	//	timeout          longest time a call takes (60s)
 	//	token_env        environment variable that holds a bearer token for URL
 	Options map[string]string
-	// Log gets what a program writes to stderr, line by line. It is called by several
-	// goroutines. nil drops it.
+	// Log gets what a program writes to stderr, line by line. It is called by several goroutines. nil drops it.
 	Log func(line string)
 }
 
@@ -96,8 +93,7 @@ type settings struct {
 	timeout        time.Duration
 }
 
-// Open reads the options. A program is started once, to see that it works; a server at a
-// URL is not yet needed.
+// Open reads the options. A program is started once, to see that it works; a server at a URL is not yet needed.
 func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	r := connector.Read(name, o.Options)
 	s := &Source{settings: read(r, o)}

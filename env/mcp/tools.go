@@ -76,8 +76,7 @@ func kind(schema any) string {
 	return "any"
 }
 
-// parseAction splits the agent's text: a name up to the first space or brace, and then
-// nothing or one JSON object.
+// parseAction splits the agent's text: a name up to the first space or brace, and then nothing or one JSON object.
 func parseAction(text string) (tool string, arguments map[string]any, err error) {
 	text = strings.TrimSpace(text)
 	end := strings.IndexAny(text, "{ \t\r\n")

@@ -54,9 +54,8 @@ func (e *Env) connect(ctx context.Context) (err error) {
 	return err
 }
 
-// Step sends an action. An action that the server's schema refuses is answered by an
-// observation that says why, and so is an exception of the environment where option
-// execution_error says so.
+// Step sends an action. An action that the server's schema refuses is answered by an observation that says why,
+// and so is an exception of the environment where option execution_error says so.
 func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
 	if err := e.episode.Stepping(ctx); err != nil {
 		return sparkd.Observation{}, err
@@ -99,8 +98,7 @@ func (e *Env) Close() error {
 	return nil
 }
 
-// stepData makes the data of a step from the agent's text, or else a complaint for the
-// agent.
+// stepData makes the data of a step from the agent's text, or else a complaint for the agent.
 func (s *settings) stepData(action string) (data map[string]any, complaint string) {
 	data = maps.Clone(s.step)
 	if !s.actionJSON {

@@ -9,8 +9,7 @@ import (
 	"sparkd/env/connector"
 )
 
-// message is what a client sends. The server refuses other keys, so there are no request
-// ids.
+// message is what a client sends. The server refuses other keys, so there are no request ids.
 type message struct {
 	Type string         `json:"type"` // reset, step, state or close
 	Data map[string]any `json:"data,omitempty"`
@@ -104,8 +103,7 @@ func (s *settings) garbage(what string, err error) error {
 		Remedy: "check that " + s.read.Section("url") + " is an OpenEnv server"}
 }
 
-// parse reads a message of type want; an error message of the server is a ServerError
-// inside a sparkd.Error.
+// parse reads a message of type want; an error message of the server is a ServerError inside a sparkd.Error.
 func (s *settings) parse(data []byte, want string) (answer, error) {
 	var frame struct {
 		Type string          `json:"type"`

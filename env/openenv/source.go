@@ -1,8 +1,7 @@
-// Package openenv plays environments of OpenEnv servers
-// (https://github.com/meta-pytorch/OpenEnv). A copy is one WebSocket session of the
-// server's /ws: reset, step, state and close as JSON messages, answered one at a time.
-// The protocol is that of openenv 0.10.0 (openenv/core/env_server, types.py and
-// http_server.py). The server cannot copy a session, so states are copied by replay.
+// Package openenv plays environments of OpenEnv servers (https://github.com/meta-pytorch/OpenEnv). A copy is one
+// WebSocket session of the server's /ws: reset, step, state and close as JSON messages, answered one at a time.
+// The protocol is that of openenv 0.10.0 (openenv/core/env_server, types.py and http_server.py). The server cannot
+// copy a session, so states are copied by replay.
 package openenv
 
 import (

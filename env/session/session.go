@@ -1,7 +1,6 @@
-// Package session is the environment that the trainer's own process drives. A [Session]
-// turns the calls of the sampler into a list that the client asks for, and the
-// client's answers into observations. Whoever is silent too long is lost: its calls
-// fail, and with them the branches that wait for them.
+// Package session is the environment that the trainer's own process drives. A [Session] turns the calls of the
+// sampler into a list that the client asks for, and the client's answers into observations. Whoever is silent too
+// long is lost: its calls fail, and with them the branches that wait for them.
 package session
 
 import (
@@ -14,8 +13,7 @@ import (
 	"sparkd"
 )
 
-// Session is one client and its copies of the environment. It is safe for concurrent
-// use.
+// Session is one client and its copies of the environment. It is safe for concurrent use.
 type Session struct {
 	mu         sync.Mutex // guards what follows
 	fork       string
@@ -75,10 +73,9 @@ func (s *Session) heard() {
 	}
 }
 
-// Fetch returns the calls behind the id after that wait for an answer, in order. If there
-// is none it waits until there is, until ctx ends, which is no error, or until the
-// session ends; it reports whether that was so. What was fetched and not answered can
-// be fetched again; a close is gone once after has passed it.
+// Fetch returns the calls behind the id after that wait for an answer, in order. If there is none it waits until
+// there is, until ctx ends, which is no error, or until the session ends; it reports whether that was so. What was
+// fetched and not answered can be fetched again; a close is gone once after has passed it.
 func (s *Session) Fetch(ctx context.Context, after uint64) (calls []sparkd.EnvCall, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +111,7 @@ func (s *Session) forgetCloses(heard uint64) {
 	s.open = slices.DeleteFunc(s.open, func(p pending) bool { return p.answer == nil && p.ID <= heard })
 }
 
-// Answer takes the client's answers and returns the ids of those that nobody waits for
-// any more.
+// Answer takes the client's answers and returns the ids of those that nobody waits for any more.
 func (s *Session) Answer(answers []sparkd.EnvAnswer) (stale []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +137,7 @@ func (s *Session) take(id uint64) (pending, bool) {
 	return pending{}, false
 }
 
-// End ends the session: its rollout has ended, or its client left. Closes can still be
-// fetched.
+// End ends the session: its rollout has ended, or its client left. Closes can still be fetched.
 func (s *Session) End() { s.fail(true) }
 
 func (s *Session) lose() { s.fail(false) }

@@ -75,8 +75,7 @@ func (e *env) in(ctx context.Context, pl *place, loaded bool, f func(w *worker, 
 	return f(w, pl)
 }
 
-// ask is one call to a worker and the reading of its answer, in which a breach of the
-// protocol ends the worker.
+// ask is one call to a worker and the reading of its answer, in which a breach of the protocol ends the worker.
 func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration,
 	parse func([]byte) (T, error)) (T, error) {
 	var zero T

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// exchange writes a request and reads its answer. An error that is no *sparkd.Error is
-// the end of the worker.
+// exchange writes a request and reads its answer. An error that is no *sparkd.Error is the end of the worker.
 func (w *worker) exchange(c *call) (json.RawMessage, error) {
 	w.id++
 	c.request.ID = w.id
@@ -48,8 +47,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 	return parseAnswer(answer, w.id)
 }
 
-// write writes a line beside what is read: both pipes may be full. It ends with the worker
-// at the latest.
+// write writes a line beside what is read: both pipes may be full. It ends with the worker at the latest.
 func (w *worker) write(line []byte) <-chan error {
 	wrote := make(chan error, 1)
 	go func() {

@@ -44,14 +44,12 @@ type task struct {
 
 func taskOf(t sparkd.Task) *task { return &task{Split: t.Split, Index: t.Index} }
 
-// breach is an answer that the protocol does not allow. Its worker is not to be trusted
-// any more.
+// breach is an answer that the protocol does not allow. Its worker is not to be trusted any more.
 type breach string
 
 func (b breach) Error() string { return string(b) }
 
-// parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure
-// that it reports.
+// parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure that it reports.
 func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 	var a struct {
 		ID    *uint64         `json:"id"`

@@ -19,9 +19,8 @@ type Options struct {
 	Command []string // program and arguments
 	// Workers is the number of processes at most; 0 is one per CPU, but 4 at most.
 	Workers int
-	// Memory is the resident memory in MiB, children included, beyond which a worker is
-	// replaced after its answer. One that takes twice as much within a call is killed.
-	// 0 is no bound. It is known on Linux only.
+	// Memory is the resident memory in MiB, children included, beyond which a worker is replaced after its answer.
+	// One that takes twice as much within a call is killed. 0 is no bound. It is known on Linux only.
 	Memory  int
 	Options map[string]string // for the environment
 	// StartTimeout bounds the time until hello is answered; 0 is 1 minute.
@@ -29,8 +28,7 @@ type Options struct {
 	// CallTimeout bounds one reset, step, fork, snapshot, restore or close, and a replay for
 	// every one of its observations; 0 is 30 seconds.
 	CallTimeout time.Duration
-	// Log gets what workers write to stderr, line by line. It is called by several
-	// goroutines. nil drops it.
+	// Log gets what workers write to stderr, line by line. It is called by several goroutines. nil drops it.
 	Log func(line string)
 
 	name    string
@@ -79,15 +77,13 @@ func (o *Options) options() map[string]string {
 	return o.Options
 }
 
-// Source is an environment whose copies live in workers. Its methods are safe for
-// concurrent use.
+// Source is an environment whose copies live in workers. Its methods are safe for concurrent use.
 type Source struct {
 	pool *pool
 	info sparkd.EnvInfo
 }
 
-// Open starts the first worker and learns from it what the environment is. The others
-// start when they are needed.
+// Open starts the first worker and learns from it what the environment is. The others start when they are needed.
 func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	options, err := o.withDefaults(name)
 	if err != nil {

@@ -109,9 +109,8 @@ func (w *worker) refusal(err error) error {
 	return err
 }
 
-// call asks the worker, when it is this call's turn, and waits for the answer. It fails
-// with errGone when the worker had ended before, and with *abandoned when ctx ended with
-// the answer outstanding.
+// call asks the worker, when it is this call's turn, and waits for the answer. It fails with errGone when the
+// worker had ended before, and with *abandoned when ctx ended with the answer outstanding.
 func (w *worker) call(ctx context.Context, r request, timeout time.Duration) (json.RawMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

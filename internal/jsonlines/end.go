@@ -6,8 +6,7 @@ import (
 	"sparkd/internal/procgroup"
 )
 
-// drain is how long the last output of a process that has ended may take: somebody else may
-// hold its pipes.
+// drain is how long the last output of a process that has ended may take: somebody else may hold its pipes.
 const drain = time.Second
 
 // End closes stdin, gives the process the time to end by itself, kills what is left of it

@@ -10,8 +10,7 @@ import (
 	"sparkd/internal/procgroup"
 )
 
-// killTree kills a process, its group and its descendants, those in groups of their own
-// too.
+// killTree kills a process, its group and its descendants, those in groups of their own too.
 func killTree(pid int) {
 	tree := Descendants(pid)
 	procgroup.Kill(pid)

@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// Is reports whether host, without a port, can be nothing but this machine's loopback
-// interface: an address of it, an IPv6 one in brackets or not, or the name localhost. Other
-// names never are, whatever they resolve to: who owns a name can point it elsewhere, or
-// point one of the web's here.
+// Is reports whether host, without a port, can be nothing but this machine's loopback interface: an address of it,
+// an IPv6 one in brackets or not, or the name localhost. Other names never are, whatever they resolve to: who owns
+// a name can point it elsewhere, or point one of the web's here.
 func Is(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

@@ -5,8 +5,7 @@ import (
 	"syscall"
 )
 
-// Bind separates a program that is to be started and has it killed when sparkd ends,
-// however that ends.
+// Bind separates a program that is to be started and has it killed when sparkd ends, however that ends.
 func Bind(c *exec.Cmd) {
 	Separate(c)
 	c.SysProcAttr.Pdeathsig = syscall.SIGKILL

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// maxName is how many bytes of a name are compared: it comes from outside and may have any
-// length.
+// maxName is how many bytes of a name are compared: it comes from outside and may have any length.
 const maxName = 200
 
 // Names returns the names nearest to name, most of them or fewer: first those that contain
@@ -46,8 +45,7 @@ func Name(word string, among []string) string {
 	return best
 }
 
-// Distance is how many insertions, deletions and replacements of bytes it takes to make b
-// of a (Levenshtein).
+// Distance is how many insertions, deletions and replacements of bytes it takes to make b of a (Levenshtein).
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
