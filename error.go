@@ -69,7 +69,18 @@ func Errorf(code Code, format string, args ...any) *Error {
 
 // Invalid returns a CodeInvalid error for field with a remedy.
 func Invalid(field, remedy, format string, args ...any) *Error {
-	return &Error{Code: CodeInvalid, Field: field, Remedy: remedy, Message: fmt.Sprintf(format, args...)}
+	return NewError(CodeInvalid, field, remedy, format, args...)
+}
+
+// NewError returns an Error; field and remedy may be empty.
+func NewError(code Code, field, remedy, format string, args ...any) *Error {
+	return &Error{Code: code, Field: field, Remedy: remedy, Message: fmt.Sprintf(format, args...)}
+}
+
+// Because sets the cause of e and returns e.
+func (e *Error) Because(cause error) *Error {
+	e.Err = cause
+	return e
 }
 
 // AsError returns err as an *Error: itself if it is one or wraps one, a canceled
