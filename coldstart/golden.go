@@ -3,9 +3,11 @@ package coldstart
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -57,23 +59,28 @@ func ReadPaths(r io.Reader, env string) ([]Path, error) {
 		at[p.Task] = n
 		paths = append(paths, p)
 	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return nil, badGolden(n, "longer than %d bytes", maxPathLine)
-	case err != nil:
-		return nil, badGolden(n, "%v", err)
-	case len(paths) == 0:
+	if err := lines.Err(); err != nil {
+		return nil, badGolden(n, "%v", lineError(err, maxPathLine))
+	}
+	if len(paths) == 0 {
 		return nil, sparkd.Invalid("golden", goldenRemedy, "there is no path")
 	}
 	return paths, nil
+}
+
+// lineError says why a line of at most so many bytes cannot be read.
+func lineError(err error, most int) error {
+	if errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("longer than %d bytes", most)
+	}
+	return err
 }
 
 const goldenRemedy = `write one {"task": "env/split/index", "actions": ["…"]} a line, ` +
 	"of one environment, one for a task"
 
 func badGolden(line int, format string, args ...any) error {
-	e := sparkd.Invalid("golden", goldenRemedy, format, args...)
-	return sparkd.Invalid("golden", goldenRemedy, "line %d: %s", line, e.Message)
+	return sparkd.Invalid("golden", goldenRemedy, "line %d: "+format, append([]any{line}, args...)...)
 }
 
 func parsePath(line []byte) (Path, error) {
@@ -124,9 +131,7 @@ func (p *Path) Replay(ctx context.Context, e sparkd.Env, maxSteps int, limit tim
 		return nil, sparkd.Invalid("golden", "allow more with --max-steps",
 			"the path has %d steps, more than %d", len(p.Actions), maxSteps)
 	}
-	if limit <= 0 {
-		limit = math.MaxInt64
-	}
+	limit = cmp.Or(limit, math.MaxInt64)
 	call := func(f func(context.Context) (sparkd.Observation, error)) (sparkd.Observation, error) {
 		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"os"
 	"time"
 
 	"sparkd"
@@ -81,11 +82,12 @@ func (r *Run) plan(from env.Source, count int) error {
 func (r *Run) prepareTeacher(ctx context.Context, from env.Source) (err error) {
 	o := r.job.Teacher
 	if r.job.KeyFile != "" {
-		if o.Key, err = readKey(r.job.KeyFile); err != nil {
-			return err
-		}
+		o.Key, err = readKey(r.job.KeyFile)
 	}
-	if r.teacher, err = NewTeacher(o); err != nil {
+	if err == nil {
+		r.teacher, err = NewTeacher(o)
+	}
+	if err != nil {
 		return err
 	}
 	if r.job.Golden == "" {
@@ -94,10 +96,12 @@ func (r *Run) prepareTeacher(ctx context.Context, from env.Source) (err error) {
 		r.paths = Golden(ctx, r.games, r.job.Options)
 		return err
 	}
-	paths, err := openPaths(r.job.Golden, r.job.Env)
+	f, err := os.Open(r.job.Golden)
 	if err != nil {
-		return err
+		return sparkd.Invalid("golden", "name a file of golden paths", "%v", err)
 	}
+	defer f.Close()
+	paths, err := ReadPaths(f, r.job.Env)
 	paths = paths[:min(r.job.Count, len(paths))]
 	r.Total = len(paths)
 	r.paths = func(yield func(Path, error) bool) {
@@ -107,7 +111,7 @@ func (r *Run) prepareTeacher(ctx context.Context, from env.Source) (err error) {
 			}
 		}
 	}
-	return nil
+	return err
 }
 
 // Resume leaves out the paths whose rows an earlier run has written.
@@ -119,12 +123,24 @@ func (r *Run) Resume(earlier *Resumed) {
 // Write writes the rows as JSON lines, and calls progress whenever the report has changed. It
 // fails if there is nothing to write but what was left out.
 func (r *Run) Write(ctx context.Context, to io.Writer, progress func(*Report)) (err error) {
-	rows := &rowWriter{to: to, job: r.job, report: &r.Report, progress: progress}
+	emit := func(t *Trajectory) error {
+		rows := Rows(t, sampler.Prompt{Style: r.job.Style}, r.job.Window)
+		if err := writeRows(to, rows); err != nil {
+			return err
+		}
+		r.Report.add(t, len(rows))
+		progress(&r.Report)
+		return nil
+	}
 	if r.teacher == nil {
-		err = Collect(ctx, r.games, r.job.Options, rows.write)
+		err = Collect(ctx, r.games, r.job.Options, emit)
 	} else {
+		leaveOut := func(task sparkd.Task, why error) {
+			r.Report.LeftOut = append(r.Report.LeftOut, LeftOut{task.String(), sparkd.AsError(why).Message})
+			progress(&r.Report)
+		}
 		a := Annotation{Env: r.env, Teacher: r.teacher, MaxSteps: r.job.MaxSteps, Limit: r.limit,
-			Inflight: r.job.Inflight, Emit: rows.write, LeaveOut: rows.leaveOut}
+			Inflight: r.job.Inflight, Emit: emit, LeaveOut: leaveOut}
 		err = a.Run(ctx, r.paths)
 		r.Report.Answers, r.Report.Refused = r.teacher.Answers()
 	}

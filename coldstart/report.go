@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"sparkd"
-	"sparkd/sampler"
 )
 
 // Report is what was written and what was not.
@@ -41,17 +40,20 @@ func (r *Report) empty() error {
 		Remedy:  "see why above, or in left_out with --json"}
 }
 
-// rowWriter writes trajectories as rows, JSON lines, and counts them.
-type rowWriter struct {
-	to       io.Writer
-	job      *Job
-	report   *Report
-	progress func(*Report) // called when report has changed
+// add counts a trajectory that was written as so many rows.
+func (r *Report) add(t *Trajectory, rows int) {
+	r.Trajectories++
+	r.Rows += rows
+	r.Steps += len(t.Steps)
+	r.explores += t.Explores()
+	r.Explore = float64(r.explores) / float64(r.Steps)
+	if t.Source == Own {
+		r.Own++
+	}
 }
 
-// write writes the rows of t, in one piece: a file that is cut off lacks whole ones.
-func (w *rowWriter) write(t *Trajectory) error {
-	rows := Rows(t, sampler.Prompt{Style: w.job.Style}, w.job.Window)
+// writeRows writes rows as JSON lines, in one piece: a file that is cut off lacks whole trajectories.
+func writeRows(to io.Writer, rows []Row) error {
 	var text bytes.Buffer
 	lines := json.NewEncoder(&text)
 	lines.SetEscapeHTML(false)
@@ -60,24 +62,6 @@ func (w *rowWriter) write(t *Trajectory) error {
 			return err
 		}
 	}
-	if _, err := w.to.Write(text.Bytes()); err != nil {
-		return err
-	}
-	r := w.report
-	r.Trajectories++
-	r.Rows += len(rows)
-	r.Steps += len(t.Steps)
-	r.explores += t.Explores()
-	r.Explore = float64(r.explores) / float64(r.Steps)
-	if t.Source == Own {
-		r.Own++
-	}
-	w.progress(r)
-	return nil
-}
-
-// leaveOut notes a path that was not accepted.
-func (w *rowWriter) leaveOut(task sparkd.Task, why error) {
-	w.report.LeftOut = append(w.report.LeftOut, LeftOut{task.String(), sparkd.AsError(why).Message})
-	w.progress(w.report)
+	_, err := to.Write(text.Bytes())
+	return err
 }

@@ -2,9 +2,9 @@ package coldstart
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -55,24 +55,19 @@ func Resume(path string, window int) (*Resumed, error) {
 
 // scan notes whose rows the file has and returns where what is whole ends.
 func (r *Resumed) scan(window int) (end int64, err error) {
-	lines := bufio.NewReaderSize(r, 1<<20)
-	last, began := "", int64(0) // the last task, and where its rows begin
-	for n := 1; ; n++ {
-		line, err := readRow(lines)
-		if err == io.EOF && len(line) > 0 {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxRow)
+	lines.Split(wholeLine)
+	last, began, n := "", int64(0), 1 // the last task, where its rows begin, and the line
+	for ; lines.Scan(); n++ {
+		line := lines.Bytes()
+		if line[len(line)-1] != '\n' {
 			delete(r.tasks, last)
 			return began, nil
 		}
-		if err == io.EOF {
-			return end, nil
-		}
-		task := ""
-		if err == nil {
-			task, err = rowTask(line, window)
-		}
+		task, err := rowTask(line, window)
 		if err != nil {
-			return 0, sparkd.Invalid("resume", "name the file of an earlier run with --out",
-				"line %d of %s is no row: %v", n, r.Name(), err)
+			return 0, r.noRow(n, err)
 		}
 		if task != last {
 			last, began = task, end
@@ -80,6 +75,15 @@ func (r *Resumed) scan(window int) (end int64, err error) {
 		r.tasks[last] = true
 		end += int64(len(line))
 	}
+	if err := lines.Err(); err != nil {
+		return 0, r.noRow(n, lineError(err, maxRow))
+	}
+	return end, nil
+}
+
+func (r *Resumed) noRow(line int, err error) error {
+	return sparkd.Invalid("resume", "name the file of an earlier run with --out",
+		"line %d of %s is no row: %v", line, r.Name(), err)
 }
 
 // rowTask returns the task of a row.
@@ -99,16 +103,13 @@ func rowTask(line []byte, window int) (string, error) {
 // maxRow bounds a line of rows, in bytes.
 const maxRow = 64 << 20
 
-// readRow returns the next line with its end, or the rest of the file with io.EOF.
-func readRow(r *bufio.Reader) (line []byte, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
-		if err != bufio.ErrBufferFull {
-			return line, err
-		}
-		if len(line) > maxRow {
-			return nil, fmt.Errorf("longer than %d bytes", maxRow)
-		}
+// wholeLine is bufio.ScanLines, but leaves a line its end.
+func wholeLine(data []byte, atEOF bool) (int, []byte, error) {
+	if n := bytes.IndexByte(data, '\n') + 1; n > 0 {
+		return n, data[:n], nil
 	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }

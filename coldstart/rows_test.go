@@ -119,7 +119,8 @@ func grow(t *testing.T, tr *Trajectory, rows []Row, style sampler.Style, window 
 		}
 	}
 	tree := sampler.NewTree("r", &spec, tr.Task, "t", time.Time{})
-	d := sampler.Deps{SampleTimeout: time.Minute, EnvTimeout: time.Minute, Engine: p, Prompt: sampler.Prompt{Style: style, Terse: true},
+	d := sampler.Deps{SampleTimeout: time.Minute, EnvTimeout: time.Minute, Engine: p,
+		Prompt:  sampler.Prompt{Style: style, Terse: true},
 		OpenEnv: func(context.Context) (sparkd.Env, error) { return alfworld.New(), nil },
 		Commit:  func(context.Context, *sparkd.Tree, int) error { return nil }}
 	if err := sampler.Grow(t.Context(), d, &spec, tree); err != nil {

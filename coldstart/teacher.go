@@ -1,10 +1,14 @@
 package coldstart
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +32,6 @@ type TeacherOptions struct {
 // temperature 0. It is safe for concurrent use.
 type Teacher struct {
 	TeacherOptions
-	api              *openai.Client
 	http             *httpclient.Client
 	requests, denied atomic.Int64
 }
@@ -45,20 +48,13 @@ func NewTeacher(o TeacherOptions) (*Teacher, error) {
 		return nil, sparkd.Invalid("teacher-model", "give the name that the server lists at /v1/models",
 			"no model is named")
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = 2 * time.Minute
-	}
-	if o.MaxTokens <= 0 {
-		o.MaxTokens = 4096
-	}
+	o.Timeout, o.MaxTokens = cmp.Or(o.Timeout, 2*time.Minute), cmp.Or(o.MaxTokens, 4096)
 	c, err := httpclient.New(httpclient.Options{URL: o.URL, Token: o.Key, Timeout: o.Timeout, MaxBody: 4 << 20,
 		Transport: o.Transport})
 	if err != nil {
 		return nil, teacherFlag(err)
 	}
-	config := openai.DefaultConfig(o.Key)
-	config.BaseURL, config.HTTPClient = c.Name(), &wire{c, map[string]any{"temperature": 0, "max_tokens": o.MaxTokens}}
-	return &Teacher{TeacherOptions: o, api: openai.NewClientWithConfig(config), http: c}, nil
+	return &Teacher{TeacherOptions: o, http: c}, nil
 }
 
 // Close closes idle connections.
@@ -79,10 +75,10 @@ func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
 			return err
 		}
 		t.requests.Add(1)
-		var reasons []string
-		if reasons, refusal = answer.reasons(tr.Steps); refusal == nil {
-			for i := range tr.Steps {
-				tr.Steps[i].Reason = reasons[i]
+		var accepted []string
+		if accepted, refusal = reasonsIn(answer, tr.Steps); refusal == nil {
+			for i, reason := range accepted {
+				tr.Steps[i].Reason = reason
 			}
 			return nil
 		}
@@ -92,15 +88,24 @@ func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
 		"%d answers were refused; the last: %v", asks, refusal)
 }
 
+// completionRequest is go-openai's, which leaves a temperature of 0 out; here it is spelled out.
+type completionRequest struct {
+	openai.ChatCompletionRequest
+	Temperature float32 `json:"temperature"`
+}
+
 // ask sends one request, again as long as it fails in a way that may pass.
 func (t *Teacher) ask(
 	ctx context.Context, messages []openai.ChatCompletionMessage, failures *int,
-) (*teacherAnswer, error) {
+) (*openai.ChatCompletionResponse, error) {
+	request := completionRequest{ChatCompletionRequest: openai.ChatCompletionRequest{
+		Model: t.Model, Messages: messages, MaxTokens: t.MaxTokens}}
 	for {
 		began := time.Now()
-		r, err := t.api.CreateChatCompletion(ctx, openai.ChatCompletionRequest{Model: t.Model, Messages: messages})
+		var answer openai.ChatCompletionResponse
+		err := t.http.JSON(ctx, http.MethodPost, "/chat/completions", request, &answer)
 		if err == nil {
-			return newAnswer(&r), nil
+			return &answer, nil
 		}
 		passing, after := passes(err)
 		if time.Since(began) >= t.Timeout {
@@ -109,8 +114,10 @@ func (t *Teacher) ask(
 		if *failures++; ctx.Err() != nil || !passing || *failures > resends {
 			return nil, teacherError(err)
 		}
-		if err := pause(ctx, backoff(*failures, after)); err != nil {
-			return nil, err
+		select {
+		case <-time.After(backoff(*failures, after)):
+		case <-ctx.Done():
+			return nil, sparkd.AsError(ctx.Err())
 		}
 	}
 }
@@ -129,26 +136,25 @@ func backoff(n int, asked time.Duration) time.Duration {
 	return min(max(wait, asked), longest)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return sparkd.AsError(ctx.Err())
-	}
-}
+// maxKey bounds a key, in bytes.
+const maxKey = 64 << 10
 
-// newAnswer reads what go-openai decoded.
-func newAnswer(r *openai.ChatCompletionResponse) *teacherAnswer {
-	if len(r.Choices) == 0 {
-		return &teacherAnswer{}
+// readKey returns the key of the teacher's server that a file holds.
+func readKey(path string) (string, error) {
+	var text []byte
+	f, err := os.Open(path)
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(f, maxKey))
+		f.Close()
 	}
-	c := &r.Choices[0]
-	a := &teacherAnswer{text: c.Message.Content}
-	if c.FinishReason == openai.FinishReasonLength {
-		a.cutOff = fmt.Sprintf("the answer was cut off after %d tokens", r.Usage.CompletionTokens)
+	key := strings.TrimSpace(string(text))
+	if err == nil && key == "" {
+		err = errors.New(path + " is empty")
 	}
-	return a
+	if err != nil {
+		e := sparkd.Invalid("teacher-key-file", "put the key into the file, in one line", "no key can be read: %v", err)
+		e.Err = err
+		return "", e
+	}
+	return key, nil
 }

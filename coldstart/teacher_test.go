@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sashabaranov/go-openai"
+
 	"sparkd"
 )
 
@@ -237,8 +239,9 @@ func FuzzTeacherAnswer(f *testing.F) {
 	f.Add("```\n```")
 	f.Fuzz(func(t *testing.T, text string) {
 		steps := []Step{{Action: "go to desk 1"}, {Action: "look"}}
-		a := teacherAnswer{text: text}
-		reasons, err := a.reasons(steps)
+		message := openai.ChatCompletionMessage{Content: text}
+		answer := openai.ChatCompletionResponse{Choices: []openai.ChatCompletionChoice{{Message: message}}}
+		reasons, err := reasonsIn(&answer, steps)
 		if err != nil {
 			if len(err.Error()) > 4000 {
 				t.Errorf("an error of %d bytes", len(err.Error()))

@@ -1,75 +1,40 @@
 package coldstart
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"sparkd"
 	"sparkd/internal/httpclient"
 )
 
-// wire is the HTTPDoer of go-openai's client. It sends what go-openai wrote with fields
-// that go-openai leaves out, a temperature of 0 above all, and returns successes only.
-type wire struct {
-	http   *httpclient.Client
-	fields map[string]any
-}
-
-// Do implements go-openai's HTTPDoer.
-func (w *wire) Do(r *http.Request) (*http.Response, error) {
-	defer r.Body.Close()
-	body := map[string]any{}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, err
-	}
-	for name, value := range w.fields {
-		body[name] = value
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := w.http.Bytes(r.Context(), r.Method, strings.TrimPrefix(r.URL.String(), w.http.Name()), text)
-	if err != nil {
-		return nil, err
-	}
-	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Header: http.Header{},
-		Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
-}
-
 // passes reports whether a request may be sent again, and how long the server asked to be left alone. Hosted
 // models answer now and then with a 500 that the next request does not get.
 func passes(err error) (bool, time.Duration) {
-	if r := (*httpclient.Retry)(nil); errors.As(err, &r) {
+	var r *httpclient.Retry
+	if errors.As(err, &r) {
 		return true, r.After
 	}
-	s := (*httpclient.Status)(nil)
+	var s *httpclient.Status
 	return errors.As(err, &s) && s.Code >= http.StatusInternalServerError, 0
 }
 
 // teacherError puts an error of a request in the words of the command line.
 func teacherError(err error) error {
-	var e *sparkd.Error
-	if !errors.As(err, &e) {
-		return &sparkd.Error{Code: sparkd.CodeEngine, Err: err, Field: "teacher",
-			Message: "the answer is not one of OpenAI's chat completions: " + httpclient.Excerpt([]byte(err.Error())),
-			Remedy:  "check that the address is an inference server's, without a proxy that answers itself"}
-	}
+	e := sparkd.AsError(err)
 	if e.Code == sparkd.CodeCanceled || e.Code == sparkd.CodeDeadline {
 		return e
 	}
-	out := *e
+	out, said := *e, &httpclient.Status{}
 	out.Field, out.Remedy = "teacher", "check that the server runs, and its load"
-	status := 0
-	if s := (*httpclient.Status)(nil); errors.As(err, &s) {
-		status = s.Code
-	}
-	switch status {
+	errors.As(err, &said)
+	switch said.Code {
+	case 0: // what came, if anything, is no answer of an inference server
+		if e.Code == sparkd.CodeEngine {
+			out.Remedy = cmp.Or(e.Remedy, out.Remedy)
+		}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		out.Code, out.Field = sparkd.CodeUnauthorized, "teacher-key-file"
 		out.Remedy = "give the key that the server wants, in a file"

@@ -1,31 +1,63 @@
 package coldstart
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 
+	"github.com/sashabaranov/go-openai"
+
 	"sparkd/internal/httpclient"
 	"sparkd/sampler"
 )
 
-// teacherAnswer is what a teacher wrote.
-type teacherAnswer struct {
-	text   string
-	cutOff string // why it is not whole; "" if it is
+// teacherRules say what a reason is and how to answer.
+//
+//go:embed teacher_rules.txt
+var teacherRules string
+
+// teacherMessages asks for the reasons of a path, once more with why the last answer was refused.
+func teacherMessages(t *Trajectory, refusal error) []openai.ChatCompletionMessage {
+	var b strings.Builder
+	if t.Goal != "" {
+		fmt.Fprintf(&b, "The task: %s\n\n", t.Goal)
+	}
+	b.WriteString("The path, one step a line:\n")
+	lines := json.NewEncoder(&b)
+	lines.SetEscapeHTML(false)
+	for i, s := range t.Steps {
+		_ = lines.Encode(struct { // strings and a number can always be written
+			Step        int    `json:"step"`
+			Observation string `json:"observation"`
+			Action      string `json:"action"`
+		}{i + 1, strings.TrimSpace(s.Observation.Text), s.Action})
+	}
+	fmt.Fprintf(&b, "\nYour list has %d objects.", len(t.Steps))
+	if refusal != nil {
+		fmt.Fprintf(&b, " An earlier answer was refused: %v.", refusal)
+	}
+	return []openai.ChatCompletionMessage{
+		{Role: openai.ChatMessageRoleSystem, Content: teacherRules},
+		{Role: openai.ChatMessageRoleUser, Content: b.String()},
+	}
 }
 
-// reasons returns the reasons of an answer, one for each step. An answer counts only if it has as many objects as
-// the path has steps, the same actions, and in each reason one of the two modes and nothing else (SPARK's own
-// rule, made stricter). The error says to the teacher what is wrong.
-func (a *teacherAnswer) reasons(steps []Step) ([]string, error) {
-	if a.cutOff != "" {
-		return nil, errors.New(a.cutOff)
+// reasonsIn returns the reasons of an answer, one for each step. An answer counts only if it has as many objects as
+// the path has steps, the same actions, and in each reason one of the two modes and nothing else (SPARK's own rule,
+// made stricter). The error says to the teacher what is wrong.
+func reasonsIn(answer *openai.ChatCompletionResponse, steps []Step) ([]string, error) {
+	var c openai.ChatCompletionChoice
+	if len(answer.Choices) > 0 {
+		c = answer.Choices[0]
+	}
+	if c.FinishReason == openai.FinishReasonLength {
+		return nil, fmt.Errorf("the answer was cut off after %d tokens", answer.Usage.CompletionTokens)
 	}
 	var list []struct{ Reason, Action string }
-	if err := json.Unmarshal([]byte(unfenced(a.text)), &list); err != nil {
+	if err := json.Unmarshal([]byte(unfenced(c.Message.Content)), &list); err != nil {
 		return nil, fmt.Errorf("it is no JSON list of objects with two strings (%s)",
 			httpclient.Excerpt([]byte(err.Error())))
 	}
