@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -10,19 +11,14 @@ import (
 	"sparkd/store"
 )
 
-func checkCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "check", Short: "Verify every stored record",
-		Example: "sparkd check --data /var/lib/sparkd",
-	}
+func (c *cli) checkCommand(cmd *cobra.Command) run {
 	s := c.addSettings(cmd.Flags(), "data")
-	cmd.RunE = func(*cobra.Command, []string) error { return c.check(s) }
-	return cmd
+	return func([]string) error { return c.check(s) }
 }
 
 // check verifies the store of a daemon that does not run.
 func (c *cli) check(s *settings) (err error) {
-	l, err := c.load(s, map[string]string{"log.level": "error"})
+	l, err := c.load(s, "error")
 	if err != nil {
 		return err
 	}
@@ -40,28 +36,20 @@ func (c *cli) check(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	report, err := st.Check(c.ctx)
+	r, err := st.Check(c.ctx)
 	if err = errors.Join(err, st.Close()); err != nil {
 		return err
 	}
-	return c.reportCheck(report)
-}
-
-func (c *cli) reportCheck(r store.Report) error {
-	if c.json {
-		if err := writeJSON(c.stdout, r); err != nil {
-			return err
-		}
-	} else {
+	err = c.show(r, func(w io.Writer) {
 		for _, f := range r.Findings {
-			fmt.Fprintf(c.stdout, "%s: %s\n  remedy: %s\n", f.Kind, clean(f.Error()), f.Remedy)
+			fmt.Fprintf(w, "%s: %s\n  remedy: %s\n", f.Kind, clean(f.Error()), f.Remedy)
 		}
-		fmt.Fprintf(c.stdout, "%s, %s (%d finished), %s, %s checked: %s\n",
+		fmt.Fprintf(w, "%s, %s (%d finished), %s, %s checked: %s\n",
 			count(r.Rollouts, "rollout"), count(r.Trees, "tree"), r.Finished, count(r.Nodes, "node"),
 			count(r.Events, "event"), count(len(r.Findings), "problem"))
-	}
-	if len(r.Findings) > 0 {
+	})
+	if err == nil && len(r.Findings) > 0 {
 		return exit{code: exitProblems}
 	}
-	return nil
+	return err
 }

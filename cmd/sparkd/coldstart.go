@@ -23,11 +23,7 @@ type coldstartFlags struct {
 	given  func(flag string) bool // whether a flag was written
 }
 
-func coldstartCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "coldstart", Short: "Write trajectories with reasons, for supervised fine-tuning",
-		Example: "sparkd coldstart --trajectories 300 --own 0.1 --out coldstart.jsonl",
-	}
+func (c *cli) coldstartCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	o := &coldstartFlags{settings: c.addSettings(f, alfworldData), given: f.Changed}
 	o.addPlanner(f)
@@ -37,7 +33,7 @@ func coldstartCommand(c *cli) *cobra.Command {
 	f.IntVar(&o.Window, "window", 0,
 		"a row for every step, with the last `n` steps in its prompt; 0: a row for every trajectory")
 	f.StringVar(&o.out, "out", "", "`file` to write; a name that ends in .zst packs it")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	return func([]string) error {
 		if err := o.validate(); err != nil {
 			return err
 		}
@@ -46,7 +42,6 @@ func coldstartCommand(c *cli) *cobra.Command {
 		}
 		return inFlags(c.coldstart(o))
 	}
-	return cmd
 }
 
 func (o *coldstartFlags) addPlanner(f *flag.FlagSet) {

@@ -19,7 +19,7 @@ func (c *cli) coldstart(o *coldstartFlags) error {
 	if err := checkOutput(o.out); err != nil {
 		return err
 	}
-	l, err := c.load(o.settings, nil)
+	l, err := c.load(o.settings, "")
 	if err != nil {
 		return err
 	}

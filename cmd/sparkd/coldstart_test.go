@@ -84,7 +84,11 @@ func TestColdstart(t *testing.T) {
 func TestColdstartExample(t *testing.T) {
 	s := newSession(t)
 	t.Chdir(s.dir)
-	s.must(strings.Fields(coldstartCommand(&cli{}).Example)[1:]...)
+	cmd, _, err := (&cli{}).root().Find([]string{"coldstart"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.must(strings.Fields(cmd.Example)[1:]...)
 	if rows := readRows(t, readFile(t, "coldstart.jsonl")); len(rows) != 300 {
 		t.Errorf("%d rows", len(rows))
 	}

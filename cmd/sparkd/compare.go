@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -24,12 +25,7 @@ type compareOptions struct {
 	out                string
 }
 
-func compareCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "compare", Short: "Run branching policies on the same tasks and compare them",
-		Example: "sparkd compare --model SmolLM2.gguf --policies spark,linear,entropy --tasks 16 " +
-			"--budget-tokens 20000 --out compare.html",
-	}
+func (c *cli) compareCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	o := &compareOptions{connection: c.addGrowing(f)}
 	spec := addSpec(f)
@@ -39,21 +35,18 @@ func compareCommand(c *cli) *cobra.Command {
 	f.StringVar(&o.contexts, "contexts", sparkd.ContextAppend,
 		"`list` of contexts: append, window; every policy is run with each")
 	f.StringVar(&o.out, "out", "", "`file` for the report, HTML with its pictures inside")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	return func([]string) error {
 		base, err := spec()
 		if err != nil {
 			return err
 		}
-		if base.Budget.Leaves == 0 {
-			base.Budget.Leaves = branching.DefaultSpec().Budget.Leaves // one N for all
-		}
+		base.Budget.Leaves = cmp.Or(base.Budget.Leaves, branching.DefaultSpec().Budget.Leaves) // one N for all
 		variants, err := o.variants(base)
 		if err != nil {
 			return err
 		}
 		return c.compare(o, variants)
 	}
-	return cmd
 }
 
 // variant is one of the rollouts that are compared.
@@ -118,10 +111,7 @@ func (c *cli) compare(o *compareOptions, variants []variant) error {
 			return err
 		}
 	}
-	if c.json {
-		return writeJSON(c.stdout, out)
-	}
-	return c.presentComparison(o, out)
+	return c.show(out, func(w io.Writer) { c.presentComparison(w, o, out) })
 }
 
 // runVariants runs the variants one after the other, so that none takes another's time.
@@ -162,8 +152,7 @@ func (c *cli) variant(cl *client.Client, v variant) (report.Row, []measure.Figur
 	}
 	var figures []measure.Figures
 	votes := 0
-	for _, id := range r.Trees {
-		t, err := cl.Tree(c.ctx, id)
+	for t, err := range c.trees(cl, r.Trees) {
 		if err != nil {
 			return report.Row{}, nil, err
 		}
@@ -206,17 +195,15 @@ func share(part, whole int) float64 {
 }
 
 // presentComparison writes the table and what is to know about it.
-func (c *cli) presentComparison(o *compareOptions, out *report.Comparison) error {
+func (c *cli) presentComparison(w io.Writer, o *compareOptions, out *report.Comparison) {
 	rows := [][]string{{"", "pass@1", "pass@N", "vote", "mixed", "generated", "shared", "replayed", "prompt",
 		"computed", "saved tokens", "saved steps", "by formula", "time"}}
 	for i := range out.Rows {
 		rows = append(rows, comparisonRow(&out.Rows[i]))
 	}
-	fmt.Fprintln(c.stdout)
-	if err := table(c.stdout, rows, c.color); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.stdout, "\n%s, N = %d · values in %%, with 95 %% intervals over tasks · "+
+	fmt.Fprintln(w)
+	table(w, rows, c.color)
+	fmt.Fprintf(w, "\n%s, N = %d · values in %%, with 95 %% intervals over tasks · "+
 		"generated tokens, replayed environment steps\n"+
 		"saved against N chains of the same length, leaves that were not used counted as saved, "+
 		"in tokens, in steps, and in steps by the cost model\n"+
@@ -225,17 +212,16 @@ func (c *cli) presentComparison(o *compareOptions, out *report.Comparison) error
 		count(out.Rows[0].Summary.Tasks, "task"), out.Base.Budget.Leaves)
 	for _, r := range out.Rows {
 		if d := r.Difference; d != nil && r.Summary.Tasks > 1 {
-			fmt.Fprintf(c.stdout, "%s − %s: pass@1 %+.1f [%+.1f, %+.1f]\n",
+			fmt.Fprintf(w, "%s − %s: pass@1 %+.1f [%+.1f, %+.1f]\n",
 				r.Label, out.Rows[0].Label, 100*d.Value, 100*d.Low, 100*d.High)
 		}
 		if r.Failed > 0 {
-			fmt.Fprintf(c.stdout, "%s: %s failed and counts in nothing above\n", r.Label, count(r.Failed, "tree"))
+			fmt.Fprintf(w, "%s: %s failed and counts in nothing above\n", r.Label, count(r.Failed, "tree"))
 		}
 	}
 	if o.out != "" {
-		fmt.Fprintln(c.stdout, o.out)
+		fmt.Fprintln(w, o.out)
 	}
-	return nil
 }
 
 func comparisonRow(r *report.Row) []string {

@@ -5,12 +5,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/spf13/cobra"
 	flag "github.com/spf13/pflag"
 
 	"sparkd"
+	"sparkd/api"
 	"sparkd/api/client"
 	"sparkd/daemon"
 	"sparkd/store"
@@ -29,19 +33,36 @@ func (c *cli) addConnection(f *flag.FlagSet, about string, named ...string) *con
 	return n
 }
 
-// addReading declares how a command reaches what is stored.
-func (c *cli) addReading(f *flag.FlagSet) *connection {
-	return c.addConnection(f, ", instead of a data folder (with neither, the default folder, or the daemon at "+
+// reading declares how a command reaches what is stored, and returns what runs it: use with a client.
+func (c *cli) reading(cmd *cobra.Command, use func(cl *client.Client, args []string) error) run {
+	n := c.addConnection(cmd.Flags(), ", instead of a data folder (with neither, the default folder, or the daemon at "+
 		"api.listen where that is missing); a folder in use is read through its daemon", "data")
+	return func(args []string) error {
+		return c.read(n, func(cl *client.Client) error { return use(cl, args) })
+	}
 }
 
-// connect loads the configuration for a client.
-func (c *cli) connect(n *connection, logLevel string) (daemon.Loaded, error) {
-	l, err := c.load(n.settings, map[string]string{"log.level": logLevel})
-	if err == nil {
-		err = n.refuseBeside(n.addr)
+// connect loads the configuration for a client, and refuses settings beside the address of a daemon, which has its
+// own: they would change nothing. Tokens are the client's too.
+func (c *cli) connect(n *connection, quiet string) (daemon.Loaded, error) {
+	l, err := c.load(n.settings, quiet)
+	if err != nil || n.addr == "" {
+		return l, err
 	}
-	return l, err
+	for _, key := range slices.Sorted(maps.Keys(n.flags)) {
+		if key == "api.token" || key == "api.token_file" {
+			continue
+		}
+		flag := "--set " + key
+		for _, fl := range flagged {
+			if fl.key == key {
+				flag = "--" + fl.name
+			}
+		}
+		return l, usage("%s is for a process of its own, and the daemon at %s has its own settings; "+
+			"leave out %[1]s, or --addr (SPARKD_ADDR)", flag, n.addr)
+	}
+	return l, nil
 }
 
 // read calls use with a client: of the daemon at --addr, or of one that this process starts
@@ -57,7 +78,7 @@ func (c *cli) read(n *connection, use func(*client.Client) error) error {
 		n.addr = l.Config.API.Listen
 	}
 	if n.addr != "" {
-		return c.dial(n.addr, &l.Config, use)
+		return dial(n.addr, &l.Config, use)
 	}
 	if err := needStore(dir, "name it with --data, or a running daemon with --addr"); err != nil {
 		return err
@@ -84,10 +105,8 @@ func (c *cli) user(config *daemon.Config, use func(*client.Client) error) error 
 		refused.Err = err // sparkd run and the like serve nobody else
 		return refused
 	}
-	return c.dial(a.Address, config, func(cl *client.Client) error {
-		ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
-		info, err := cl.Info(ctx)
-		cancel()
+	return dial(a.Address, config, func(cl *client.Client) error {
+		info, err := c.about(cl, 10*time.Second)
 		if e := sparkd.AsError(err); err != nil {
 			refused.Message += ", and " + a.Address + ", where its daemon was, does not say that it is: " + e.Message
 			refused.Err = err
@@ -104,12 +123,17 @@ func (c *cli) user(config *daemon.Config, use func(*client.Client) error) error 
 
 // answers reports whether a daemon that this user may talk to is at api.listen.
 func (c *cli) answers(config *daemon.Config) bool {
-	return c.dial(config.API.Listen, config, func(cl *client.Client) error {
-		ctx, cancel := context.WithTimeout(c.ctx, 2*time.Second)
-		defer cancel()
-		_, err := cl.Info(ctx)
+	return dial(config.API.Listen, config, func(cl *client.Client) error {
+		_, err := c.about(cl, 2*time.Second)
 		return err
 	}) == nil
+}
+
+// about asks a daemon what it is.
+func (c *cli) about(cl *client.Client, most time.Duration) (api.Info, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, most)
+	defer cancel()
+	return cl.Info(ctx)
 }
 
 // needStore refuses a folder that holds no store, which opening it would make one.
@@ -130,7 +154,7 @@ func needStore(dir, remedy string) error {
 }
 
 // dial calls use with a client of a running daemon, with the token of the configuration.
-func (c *cli) dial(addr string, config *daemon.Config, use func(*client.Client) error) error {
+func dial(addr string, config *daemon.Config, use func(*client.Client) error) error {
 	token, err := config.API.BearerToken()
 	if err != nil {
 		return err

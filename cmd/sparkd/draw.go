@@ -25,8 +25,8 @@ const shown = 5
 
 // draw writes the tree: a chain of steps that nobody forked stands in one column, and
 // a fork opens one column per branch.
-func (d drawing) draw(w io.Writer, t *sparkd.Tree) error {
-	a := artist{drawing: d, tree: t, children: t.Children()}
+func (d drawing) draw(w io.Writer, t *sparkd.Tree) {
+	a := artist{drawing: d, tree: t, children: t.Children(), out: w}
 	a.header()
 	if len(t.Nodes) > 0 {
 		tokens := 0
@@ -37,8 +37,6 @@ func (d drawing) draw(w io.Writer, t *sparkd.Tree) error {
 			piece{style: dim, text: " · " + count(tokens, "token")})
 		a.branches(0, "")
 	}
-	_, err := io.WriteString(w, a.out.String())
-	return err
 }
 
 // artist draws one tree.
@@ -46,12 +44,11 @@ type artist struct {
 	drawing
 	tree     *sparkd.Tree
 	children [][]int
-	out      strings.Builder
+	out      io.Writer
 }
 
 func (a *artist) add(pieces ...piece) {
-	a.out.WriteString(line(pieces).render(a.width, a.color))
-	a.out.WriteByte('\n')
+	fmt.Fprintln(a.out, line(pieces).render(a.width, a.color))
 }
 
 func (a *artist) header() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,11 +14,7 @@ import (
 	"sparkd/api/client"
 )
 
-func enginesCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "engines", Short: "Show what samples; drain replicas, move them to new weights",
-		Example: "sparkd engines --addr 127.0.0.1:8787 --weights step-40.gguf",
-	}
+func (c *cli) enginesCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	n := c.addConnection(f, " (default: api.listen)")
 	var w sparkd.Weights
@@ -27,23 +24,19 @@ func enginesCommand(c *cli) *cobra.Command {
 	f.BoolVar(&w.LoRA, "lora", false, "the new weights are a LoRA adapter")
 	out := f.String("drain", "", "take the `replica` out of service")
 	back := f.String("undrain", "", "put the `replica` back in service")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	return func([]string) error {
 		l, err := c.connect(n, "error")
 		if err != nil {
 			return err
 		}
-		return c.dial(cmp.Or(n.addr, l.Config.API.Listen), &l.Config, func(cl *client.Client) error {
+		return dial(cmp.Or(n.addr, l.Config.API.Listen), &l.Config, func(cl *client.Client) error {
 			e, err := changeEngines(c.ctx, cl, w, *out, *back)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case c.json:
-				return writeJSON(c.stdout, e)
 			}
-			return c.presentEngines(&e)
+			return c.show(e, func(w io.Writer) { c.presentEngines(w, &e) })
 		})
 	}
-	return cmd
 }
 
 // changeEngines does what the flags ask for and returns how the replicas stand then.
@@ -59,7 +52,7 @@ func changeEngines(ctx context.Context, cl *client.Client, w sparkd.Weights, out
 	return cl.Engines(ctx)
 }
 
-func (c *cli) presentEngines(e *api.Engines) error {
+func (c *cli) presentEngines(w io.Writer, e *api.Engines) {
 	rows := [][]string{{"replica", "dialect", "state", "version", "running", "waiting", "requests", "failed",
 		"prompt", "expected", "cached", "cached/expected"}}
 	for i := range e.Replicas {
@@ -72,19 +65,16 @@ func (c *cli) presentEngines(e *api.Engines) error {
 			clean(r.Info.PolicyVersion), thousands(r.Running), thousands(r.Waiting), thousands(r.Requests),
 			thousands(r.Failures), thousands(r.PromptTokens), thousands(r.ExpectedTokens), cached, ratio})
 	}
-	if err := table(c.stdout, rows, c.color); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.stdout)
+	table(w, rows, c.color)
+	fmt.Fprintln(w)
 	for i := range e.Replicas {
 		r := &e.Replicas[i]
-		fmt.Fprintf(c.stdout, "%s: %s\n", clean(r.Name), abilities(&r.Info))
+		fmt.Fprintf(w, "%s: %s\n", clean(r.Name), abilities(&r.Info))
 		if r.Error != nil {
 			since := r.Since.Local().Format(time.TimeOnly)
-			fmt.Fprintf(c.stdout, "  %s since %s: %s\n", r.State, since, clean(r.Error.Error()))
+			fmt.Fprintf(w, "  %s since %s: %s\n", r.State, since, clean(r.Error.Error()))
 		}
 	}
-	return nil
 }
 
 // abilities says what an engine can do.

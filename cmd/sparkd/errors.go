@@ -77,16 +77,13 @@ func (c *cli) printError(err error) {
 		return
 	}
 	var e *sparkd.Error
-	known := errors.As(err, &e)
-	switch {
-	case c.json && known:
+	if !errors.As(err, &e) {
+		e = sparkd.Invalid("", "", "%v", err)
+	}
+	if c.json {
 		_ = writeJSON(c.stderr, e)
-	case c.json:
-		_ = writeJSON(c.stderr, sparkd.Invalid("", "", "%v", err))
-	case known:
+	} else {
 		c.explain(e)
-	default:
-		fmt.Fprintf(c.stderr, "sparkd: %v\n", err)
 	}
 }
 

@@ -51,13 +51,9 @@ func addExport(f *flag.FlagSet, names ...string) *exportFlags {
 	return e
 }
 
-func exportCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "export [ROLLOUT]", Short: "Write finished trees as JSON lines",
-		Example: "sparkd export --format rows --out rows.jsonl",
-	}
+func (c *cli) exportCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
-	n, e := c.addReading(f), addExport(f)
+	e := addExport(f)
 	var o client.ExportOptions
 	f.StringVar(&o.After, "after", "", "only trees behind this `cursor`")
 	f.IntVar(&o.Limit, "limit", 0, "most `trees`; 0 for all")
@@ -67,14 +63,14 @@ func exportCommand(c *cli) *cobra.Command {
 		rule, err = reward.Words(command)
 		return err
 	})
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	read := c.reading(cmd, func(cl *client.Client, _ []string) error { return c.export(cl, e, o, rule) })
+	return func(args []string) error {
 		o.Rollout = strings.Join(args, "")
 		if err := e.validate(o, rule != nil); err != nil {
 			return err
 		}
-		return c.read(n, func(cl *client.Client) error { return c.export(cl, e, o, rule) })
+		return read(args)
 	}
-	return cmd
 }
 
 func (e *exportFlags) validate(o client.ExportOptions, rescored bool) error {
@@ -103,7 +99,19 @@ func (c *cli) export(cl *client.Client, e *exportFlags, o client.ExportOptions, 
 	if err != nil {
 		return err
 	}
-	return c.exported(x)
+	m := &x.Manifest
+	if c.json {
+		err := writeJSON(c.stderr, map[string]any{"cursor": x.Cursor, "manifest": m})
+		return errors.Join(err, m.Refused())
+	}
+	fmt.Fprintln(c.stderr, m)
+	for _, l := range m.LeftOut {
+		fmt.Fprintf(c.stderr, "  left out %s: %s\n", count(l.Count, l.What), clean(l.Reason))
+	}
+	if x.Cursor != "" {
+		fmt.Fprintf(c.stderr, "export again with --after %s for the trees behind these\n", x.Cursor)
+	}
+	return m.Refused()
 }
 
 // exportTo writes an export, and its manifest beside a file.
@@ -138,18 +146,51 @@ func (c *cli) pack(e *exportFlags, write func(io.Writer) (*api.Manifest, error))
 	return export.WriteManifest(e.out, *m)
 }
 
-// exported says what an export wrote.
-func (c *cli) exported(x client.Exported) error {
-	if c.json {
-		err := writeJSON(c.stderr, map[string]any{"cursor": x.Cursor, "manifest": x.Manifest})
-		return errors.Join(err, x.Manifest.Refused())
+// rescore writes finished trees with the rewards of a rule that runs here, beside the
+// client: trees are fetched one by one, in the order of rollouts and tasks.
+func (c *cli) rescore(
+	cl *client.Client, e *exportFlags, o client.ExportOptions, rule []string,
+) (m api.Manifest, err error) {
+	log := func(line string) { fmt.Fprintf(c.stderr, "%s: %s\n", clean(rule[0]), clean(line)) }
+	scorer, err := reward.Start(c.ctx, reward.Options{Command: rule, Log: log})
+	if err != nil {
+		return m, err
 	}
-	fmt.Fprintln(c.stderr, x.Manifest.String())
-	for _, l := range x.Manifest.LeftOut {
-		fmt.Fprintf(c.stderr, "  left out %s: %s\n", count(l.Count, l.What), clean(l.Reason))
+	options := e.options
+	options.Rescore = func(t *sparkd.Tree) (*sparkd.Tree, error) { return scorer.Rescore(c.ctx, t) }
+	err = c.pack(e, func(w io.Writer) (*api.Manifest, error) {
+		lines, err := export.NewWriter(w, options)
+		if err == nil {
+			err = c.writeTrees(cl, o, lines)
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = lines.Flush()
+		m = lines.Manifest()
+		return &m, err
+	})
+	return m, closing(err, scorer.Close())
+}
+
+// writeTrees writes the finished trees of a rollout, or of all of them, up to the limit.
+func (c *cli) writeTrees(cl *client.Client, o client.ExportOptions, lines *export.Writer) error {
+	left := o.Limit
+	for r, err := range c.rollouts(cl, o.Rollout) {
+		if err != nil {
+			return err
+		}
+		for t, err := range c.trees(cl, r.Trees) {
+			if err == nil && t.State == sparkd.TreeGrowing {
+				continue
+			}
+			if err == nil {
+				err = lines.Write([]*sparkd.Tree{t})
+			}
+			if left--; err != nil || left == 0 {
+				return err
+			}
+		}
 	}
-	if x.Cursor != "" {
-		fmt.Fprintf(c.stderr, "export again with --after %s for the trees behind these\n", x.Cursor)
-	}
-	return x.Manifest.Refused()
+	return nil
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"sparkd"
 	"sparkd/api/client"
-	"sparkd/branching/advantage"
 )
 
 // conclude writes the lines and shows what was grown.
@@ -20,23 +20,17 @@ func (c *cli) conclude(cl *client.Client, o *runOptions, r sparkd.Rollout) error
 	if err := exported.Manifest.Refused(); err != nil {
 		c.printError(err) // the trees are stored, and can be exported in another way
 	}
-	trees, err := c.trees(cl, r, mostShown)
+	trees, err := c.firstTrees(cl, r.Trees)
 	if err != nil {
 		return err
 	}
-	if c.json {
-		err = writeJSON(c.stdout, runResult{r, o.export.out, heads(trees), votes(r.Spec.Policy.Name, trees...)})
-	} else {
-		err = c.present(o, r, trees)
-	}
+	result := runResult{r, o.export.out, heads(trees), votes(r.Spec.Policy.Name, trees...)}
+	err = c.show(result, func(w io.Writer) { c.present(w, o, &result, trees) })
 	if err == nil && r.State != sparkd.RolloutDone {
 		return exit{exitFailure, rolloutError(&r)}
 	}
 	return err
 }
-
-// mostShown is how many trees of a rollout are fetched to be shown.
-const mostShown = 64
 
 // runResult is what `sparkd run --json` prints.
 type runResult struct {
@@ -55,38 +49,32 @@ func heads(trees []*sparkd.Tree) []sparkd.Tree {
 	return out
 }
 
-func (c *cli) present(o *runOptions, r sparkd.Rollout, trees []*sparkd.Tree) error {
+func (c *cli) present(w io.Writer, o *runOptions, shown *runResult, trees []*sparkd.Tree) {
+	r := &shown.Rollout
 	if t := mostForked(trees); t != nil {
-		fmt.Fprintln(c.stdout)
-		estimator := o.export.options.Advantage
-		if _, err := advantage.Alone(t, estimator); err != nil {
-			estimator = "none" // it is not defined on this tree
+		d, err := c.drawing(t, o.export.options.Advantage)
+		if err != nil {
+			d, _ = c.drawing(t, "none") // the estimator is not defined on this tree
 		}
-		if err := c.drawTree(t, estimator, false); err != nil {
-			return err
-		}
-		fmt.Fprintln(c.stdout)
+		fmt.Fprintln(w)
+		d.draw(w, t)
+		fmt.Fprintln(w)
 	}
-	if err := summary(c.stdout, trees, c.color); err != nil {
-		return err
-	}
+	summary(w, trees, c.color)
 	if len(trees) < len(r.Trees) {
-		fmt.Fprintf(c.stdout, "and %s\n", count(len(r.Trees)-len(trees), "more tree"))
+		fmt.Fprintf(w, "and %s\n", count(len(r.Trees)-len(trees), "more tree"))
 	}
-	if err := showVotes(c.stdout, votes(r.Spec.Policy.Name, trees...)); err != nil {
-		return err
-	}
-	to := o.export.out
+	showVotes(w, shown.Votes)
+	to := shown.File
 	if to == "-" {
 		to = "stdout"
 	}
 	if n := outgrown(trees); n > 0 && r.Spec.Context.Mode != sparkd.ContextWindow {
-		fmt.Fprintf(c.stdout, "%s ended because the model's context was full: "+
+		fmt.Fprintf(w, "%s ended because the model's context was full: "+
 			"--context window shows it the last steps only\n", count(n, "trajectory"))
 	}
-	_, err := fmt.Fprintf(c.stdout, "\n%d of %s reached the goal · rollout %s · %s\n",
+	fmt.Fprintf(w, "\n%d of %s reached the goal · rollout %s · %s\n",
 		r.Stats.Successes, count(r.Stats.Leaves, "trajectory"), r.ID, to)
-	return err
 }
 
 // outgrown counts the trajectories that the model's context ended.
@@ -108,18 +96,36 @@ func rolloutError(r *sparkd.Rollout) error {
 	return fmt.Errorf("rollout %s ended %s", r.ID, r.State)
 }
 
-// trees fetches the first trees of a rollout; those that never began are left out.
-func (c *cli) trees(cl *client.Client, r sparkd.Rollout, most int) ([]*sparkd.Tree, error) {
-	var out []*sparkd.Tree
-	for _, id := range r.Trees[:min(most, len(r.Trees))] {
-		t, err := cl.Tree(c.ctx, id)
-		if sparkd.CodeOf(err) == sparkd.CodeNotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, t)
+// summary writes a table with one row per tree and the sum of them.
+func summary(w io.Writer, trees []*sparkd.Tree, color bool) {
+	rows := [][]string{{"task", "leaves", "forks", "steps", "success", "generated", "computed", "reused", "reuse"}}
+	var sum sparkd.Stats
+	for _, t := range trees {
+		rows = append(rows, summaryRow(t.Task.String(), t.Stats, t.State))
+		sum.Add(t.Stats)
 	}
-	return out, nil
+	if len(trees) > 1 {
+		rows = append(rows, summaryRow("all", sum, sparkd.TreeDone))
+	}
+	table(w, rows, color)
+}
+
+func summaryRow(name string, s sparkd.Stats, state sparkd.TreeState) []string {
+	if state != sparkd.TreeDone {
+		name += " (" + string(state) + ")"
+	}
+	return []string{name, thousands(s.Leaves), thousands(s.Forks), thousands(s.Nodes),
+		fmt.Sprintf("%d/%d", s.Successes, s.Leaves), thousands(s.GeneratedTokens), thousands(s.ComputedTokens),
+		thousands(s.CachedTokens), percent(s.CachedTokens, s.PromptTokens)}
+}
+
+// mostForked is the tree that says most about branching; nil where there is none.
+func mostForked(trees []*sparkd.Tree) *sparkd.Tree {
+	var best *sparkd.Tree
+	for _, t := range trees {
+		if best == nil || t.Stats.Forks > best.Stats.Forks {
+			best = t
+		}
+	}
+	return best
 }

@@ -2,47 +2,129 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"sparkd"
+	"sparkd/api"
 	"sparkd/api/client"
 )
 
-func rolloutsCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "rollouts", Short: "List rollouts", Example: "sparkd rollouts --json"}
-	n := c.addReading(cmd.Flags())
-	cmd.RunE = func(*cobra.Command, []string) error {
-		return c.read(n, func(cl *client.Client) error { return c.everyRollout(cl, c.printRollout) })
-	}
-	return cmd
-}
-
-// everyRollout calls f with all rollouts, page by page.
-func (c *cli) everyRollout(cl *client.Client, f func(*sparkd.Rollout) error) error {
-	for after := ""; ; {
-		page, next, err := cl.Rollouts(c.ctx, after, 0)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			if err := f(&page[i]); err != nil {
+func (c *cli) rolloutsCommand(cmd *cobra.Command) run {
+	return c.reading(cmd, func(cl *client.Client, _ []string) error {
+		for r, err := range c.rollouts(cl, "") {
+			if err == nil {
+				err = c.showRollout(r)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		if after = next; after == "" {
-			return nil
+		return nil
+	})
+}
+
+func (c *cli) cancelCommand(cmd *cobra.Command) run {
+	return c.reading(cmd, func(cl *client.Client, args []string) error {
+		r, err := cl.Cancel(c.ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return c.showRollout(&r)
+	})
+}
+
+// rollouts yields one rollout, or all of them without an id, page by page, and the error that ends them.
+func (c *cli) rollouts(cl *client.Client, id string) iter.Seq2[*sparkd.Rollout, error] {
+	return func(yield func(*sparkd.Rollout, error) bool) {
+		if id != "" {
+			r, err := cl.Rollout(c.ctx, id)
+			yield(&r, err)
+			return
+		}
+		for after := ""; ; {
+			page, next, err := cl.Rollouts(c.ctx, after, 0)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page {
+				if !yield(&page[i], nil) {
+					return
+				}
+			}
+			if after = next; after == "" {
+				return
+			}
 		}
 	}
 }
 
-func (c *cli) printRollout(r *sparkd.Rollout) error {
-	if c.json {
-		return writeJSON(c.stdout, r)
+// trees yields trees, without those that never began, and the error that ends them.
+func (c *cli) trees(cl *client.Client, ids []string) iter.Seq2[*sparkd.Tree, error] {
+	return func(yield func(*sparkd.Tree, error) bool) {
+		for _, id := range ids {
+			t, err := cl.Tree(c.ctx, id)
+			if sparkd.CodeOf(err) == sparkd.CodeNotFound {
+				continue
+			}
+			if !yield(t, err) || err != nil {
+				return
+			}
+		}
 	}
-	_, err := fmt.Fprintf(c.stdout, "%-26s  %-8s  %d/%d trees  %s  %s/%s  %d/%d succeeded  %s\n",
-		r.ID, r.State, r.Done+r.Failed, len(r.Trees), r.Spec.Policy.Name, r.Spec.Tasks.Env, r.Spec.Tasks.Split,
-		r.Stats.Successes, r.Stats.Leaves, r.Created.Local().Format(time.DateTime))
-	return err
+}
+
+func (c *cli) showRollout(r *sparkd.Rollout) error {
+	return c.show(r, func(w io.Writer) {
+		fmt.Fprintf(w, "%-26s  %-8s  %d/%d trees  %s  %s/%s  %d/%d succeeded  %s\n",
+			r.ID, r.State, r.Done+r.Failed, len(r.Trees), r.Spec.Policy.Name, r.Spec.Tasks.Env, r.Spec.Tasks.Split,
+			r.Stats.Successes, r.Stats.Leaves, r.Created.Local().Format(time.DateTime))
+	})
+}
+
+func (c *cli) infoCommand(cmd *cobra.Command) run {
+	return c.reading(cmd, func(cl *client.Client, _ []string) error {
+		info, err := cl.Info(c.ctx)
+		if err != nil {
+			return err
+		}
+		return c.show(info, func(w io.Writer) { describe(w, &info) })
+	})
+}
+
+// describe describes a daemon for people.
+func describe(w io.Writer, i *api.Info) {
+	e := i.Engine
+	fmt.Fprintf(w, "sparkd %s, %s\n", i.Version, i.Go)
+	if e.Model != "" {
+		fmt.Fprintf(w, "engine: %s, %s %s %s, version %s, context %s\n", e.Name, clean(e.Model),
+			e.Architecture, e.WeightType, e.PolicyVersion, count(e.ContextLength, "token"))
+	} else {
+		fmt.Fprintln(w, "engine: none, what is stored can be read")
+	}
+	if i.Prompt != "" {
+		fmt.Fprintf(w, "prompts: %s\n", i.Prompt)
+	}
+	for _, env := range i.Environments {
+		var splits []string
+		for _, name := range slices.Sorted(maps.Keys(env.Splits)) {
+			size := thousands(env.Splits[name])
+			if env.Splits[name] == sparkd.Unbounded {
+				size = "any index"
+			}
+			splits = append(splits, fmt.Sprintf("%s (%s)", name, size))
+		}
+		fmt.Fprintf(w, "environment: %s, %s\n", env.Name, strings.Join(splits, ", "))
+	}
+	fmt.Fprintf(w, "policies: %s\nadvantages: %s\nformats: %s\n", strings.Join(i.Policies, ", "),
+		strings.Join(i.Advantages, ", "), strings.Join(i.Formats, ", "))
+	fmt.Fprintf(w, "rollouts: %d running, %d of %d waiting; up to %d trees at once\n",
+		i.Running, i.Queued, i.Queue, i.Trees)
 }

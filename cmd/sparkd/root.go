@@ -15,11 +15,38 @@ import (
 	"sparkd/internal/suggest"
 )
 
-// commands are in the order of `sparkd help`.
-var commands = []func(*cli) *cobra.Command{
-	serveCommand, runCommand, compareCommand, treeCommand, exportCommand, rolloutsCommand, cancelCommand,
-	infoCommand, enginesCommand, coldstartCommand, checkCommand, configCommand, completionCommand, manCommand,
-	versionCommand,
+// run runs a command with its arguments.
+type run func(args []string) error
+
+// commands are in the order of `sparkd help`. declare declares a command's flags.
+var commands = []struct {
+	use, short, example string
+	declare             func(*cli, *cobra.Command) run
+}{
+	{"serve", "Run the daemon", "sparkd serve -c config.toml --model SmolLM2.gguf", (*cli).serveCommand},
+	{"run", "Run one rollout here, or on a daemon with --addr",
+		"sparkd run --model SmolLM2.gguf --tasks 2 --roots 4 --leaves 8 --out trees.jsonl", (*cli).runCommand},
+	{"compare", "Run branching policies on the same tasks and compare them",
+		"sparkd compare --model SmolLM2.gguf --policies spark,linear,entropy --tasks 16 --budget-tokens 20000 " +
+			"--out compare.html", (*cli).compareCommand},
+	{"tree ID", "Draw a tree, or all trees of a rollout", "sparkd tree 01JD2Z8V5Q0000000000000000",
+		(*cli).treeCommand},
+	{"export [ROLLOUT]", "Write finished trees as JSON lines", "sparkd export --format rows --out rows.jsonl",
+		(*cli).exportCommand},
+	{"rollouts", "List rollouts", "sparkd rollouts --json", (*cli).rolloutsCommand},
+	{"cancel ROLLOUT", "Cancel a rollout of a running daemon", "sparkd cancel nightly-7", (*cli).cancelCommand},
+	{"info", "Describe a running daemon", "sparkd info --addr 127.0.0.1:8787", (*cli).infoCommand},
+	{"engines", "Show what samples; drain replicas, move them to new weights",
+		"sparkd engines --addr 127.0.0.1:8787 --weights step-40.gguf", (*cli).enginesCommand},
+	{"coldstart", "Write trajectories with reasons, for supervised fine-tuning",
+		"sparkd coldstart --trajectories 300 --own 0.1 --out coldstart.jsonl", (*cli).coldstartCommand},
+	{"check", "Verify every stored record", "sparkd check --data /var/lib/sparkd", (*cli).checkCommand},
+	{"config", "Print the configuration in force, or check a file", "sparkd config --check config.toml",
+		(*cli).configCommand},
+	{"completion SHELL", "Write completions for " + strings.Join(shellNames, ", "),
+		"source <(sparkd completion bash)", (*cli).completionCommand},
+	{"man FOLDER", "Write the man pages", "sparkd man ~/.local/share/man/man1", (*cli).manCommand},
+	{"version", "Print the version and what was built in", "sparkd version", (*cli).versionCommand},
 }
 
 const about = `sparkd grows trajectory trees of LLM agents: it samples an agent in an environment,
@@ -68,11 +95,10 @@ func (c *cli) root() *cobra.Command {
 	root.DisableAutoGenTag = true
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version")
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "write JSON")
-	for _, command := range commands {
-		cmd := command(c)
-		if cmd.Args == nil {
-			cmd.Args = arguments
-		}
+	for _, d := range commands {
+		cmd := &cobra.Command{Use: d.use, Short: d.short, Example: d.example, Args: arguments}
+		run := d.declare(c, cmd)
+		cmd.RunE = func(_ *cobra.Command, args []string) error { return run(args) }
 		root.AddCommand(cmd)
 	}
 	root.InitDefaultHelpCmd()

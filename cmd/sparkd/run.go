@@ -22,18 +22,14 @@ type runOptions struct {
 	export *exportFlags
 }
 
-func runCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "run", Short: "Run one rollout here, or on a daemon with --addr",
-		Example: "sparkd run --model SmolLM2.gguf --tasks 2 --roots 4 --leaves 8 --out trees.jsonl",
-	}
+func (c *cli) runCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	o := &runOptions{connection: c.addGrowing(f)}
 	spec, policy := addSpec(f), addPolicy(f)
 	f.StringVar(&o.resume, "resume", "", "go on with the rollout `id` instead of asking for a new one")
 	o.export = addExport(f, "format", "dedupe", "advantage", "filter", "entropies", "text")
 	f.Lookup("out").Usage += " (default ROLLOUT.jsonl)"
-	cmd.RunE = func(*cobra.Command, []string) error {
+	return func([]string) error {
 		s, err := spec()
 		if err == nil {
 			err = policy(&s)
@@ -46,7 +42,6 @@ func runCommand(c *cli) *cobra.Command {
 		}
 		return c.runRollout(o, s)
 	}
-	return cmd
 }
 
 // addGrowing declares how a command reaches the daemon that grows its trees.
@@ -82,7 +77,7 @@ func (c *cli) grow(n *connection, ids []string, use func(*client.Client) error) 
 		return err
 	}
 	if n.addr != "" {
-		return c.dial(n.addr, &l.Config, use)
+		return dial(n.addr, &l.Config, use)
 	}
 	if c.parts.Engine == nil && l.Config.Engine.Kind == "embedded" {
 		fmt.Fprintf(c.stderr, "loading %s\n", clean(l.Config.Engine.Model))

@@ -30,7 +30,8 @@ func TestPolicyOfFlags(t *testing.T) {
 		{[]string{"--policy", "random:branch=3:probability=0", "--branch", "4", "--tag", "doubt"},
 			`{"name":"random","roots":4,"branch":3,"tag":"doubt","probability":0}`},
 		{[]string{"--spec", file}, `{"name":"spark","roots":2,"branch":3,"tag":"doubt","cool_down":1}`},
-		{[]string{"--spec", file, "--branch", "2"}, `{"name":"spark","roots":2,"branch":2,"tag":"doubt","cool_down":1}`},
+		{[]string{"--spec", file, "--branch", "2"},
+			`{"name":"spark","roots":2,"branch":2,"tag":"doubt","cool_down":1}`},
 		{[]string{"--spec", file, "--policy", "tree-grpo"},
 			`{"name":"expand-random","roots":2,"tag":"doubt","picks":2,"iterations":1}`},
 	} {

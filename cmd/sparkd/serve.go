@@ -2,36 +2,53 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"sparkd/daemon"
 )
 
-func serveCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the daemon",
-		Example: "sparkd serve -c config.toml --model SmolLM2.gguf",
-	}
+func (c *cli) serveCommand(cmd *cobra.Command) run {
 	s := c.addSettings(cmd.Flags(), "data", "model", "listen", alfworldData)
-	cmd.RunE = func(*cobra.Command, []string) error { return c.serve(s) }
-	return cmd
+	return func([]string) error {
+		l, err := c.load(s, "")
+		if err != nil {
+			return err
+		}
+		log := c.logger(l.Config.Log)
+		parts := c.parts
+		parts.Version, parts.Commit = buildVersion()
+		parts.Announce = true
+		log.Info().Str("version", parts.Version).Str("engine", l.Config.Engine.Kind).Msg("sparkd starts")
+		d, err := daemon.New(c.ctx, l.Config, log, parts)
+		if err != nil {
+			return err
+		}
+		defer context.AfterFunc(c.hurry, d.StopNow)()
+		return d.Run(c.ctx)
+	}
 }
 
-func (c *cli) serve(s *settings) error {
-	l, err := c.load(s, nil)
-	if err != nil {
-		return err
+func (c *cli) configCommand(cmd *cobra.Command) run {
+	s := c.addSettings(cmd.Flags(), "data", "model", "listen")
+	check := cmd.Flags().String("check", "", "only say whether `file` is valid")
+	return func([]string) error {
+		if *check != "" {
+			s.file = *check
+		}
+		l, err := c.load(s, "")
+		switch {
+		case err != nil:
+			return err
+		case *check != "":
+			valid := map[string]any{"valid": true, "file": *check}
+			return c.show(valid, func(w io.Writer) { fmt.Fprintf(w, "%s is valid\n", *check) })
+		}
+		return c.show(l.Settings(), func(w io.Writer) {
+			fmt.Fprintf(w, "# data folder: %s\n\n", l.Config.DataDir())
+			_ = l.Print(w)
+		})
 	}
-	log := c.logger(l.Config.Log)
-	parts := c.parts
-	parts.Version, parts.Commit = buildVersion()
-	parts.Announce = true
-	log.Info().Str("version", parts.Version).Str("engine", l.Config.Engine.Kind).Msg("sparkd starts")
-	d, err := daemon.New(c.ctx, l.Config, log, parts)
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(c.hurry, d.StopNow)()
-	return d.Run(c.ctx)
 }

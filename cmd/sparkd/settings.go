@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -59,28 +59,6 @@ func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 	return s
 }
 
-// refuseBeside refuses settings that were given beside the address of a daemon, which has
-// its own: they would change nothing. Tokens are the client's too.
-func (s *settings) refuseBeside(addr string) error {
-	if addr == "" {
-		return nil
-	}
-	for _, key := range slices.Sorted(maps.Keys(s.flags)) {
-		if key == "api.token" || key == "api.token_file" {
-			continue
-		}
-		flag := "--set " + key
-		for _, fl := range flagged {
-			if fl.key == key || fl.name == alfworldData && key == "env.alfworld.kind" {
-				flag = "--" + fl.name
-			}
-		}
-		return usage("%s is for a process of its own, and the daemon at %s has its own settings; "+
-			"leave out %[1]s, or --addr (SPARKD_ADDR)", flag, addr)
-	}
-	return nil
-}
-
 // again repeats the flags that decide where data and model are.
 func (s *settings) again() string {
 	text := ""
@@ -95,21 +73,15 @@ func (s *settings) again() string {
 	return text
 }
 
-// load reads the configuration. Defaults of the command stand below everything that a
-// user has set for it alone; a file is written for the daemon.
-func (c *cli) load(s *settings, defaults map[string]string) (daemon.Loaded, error) {
+// load reads the configuration. quiet is the level of the command's log where a user has set none for it alone, as
+// a file does, which is written for the daemon; "" leaves it.
+func (c *cli) load(s *settings, quiet string) (daemon.Loaded, error) {
 	l, err := daemon.Load(s.file, c.environ, s.flags)
 	if err != nil {
 		return l, err
 	}
-	flags := maps.Clone(s.flags)
-	for key, value := range defaults {
-		if source := l.Sources[key]; source == "default" || strings.HasPrefix(source, "file ") {
-			flags[key] = value
-		}
-	}
-	if l, err = daemon.Load(s.file, c.environ, flags); err != nil {
-		return l, err
+	if source := l.Sources["log.level"]; quiet != "" && (source == "default" || strings.HasPrefix(source, "file ")) {
+		l.Config.Log.Level = quiet
 	}
 	log := c.logger(l.Config.Log)
 	for _, w := range l.Warnings {
@@ -138,6 +110,17 @@ func (c *cli) logger(l daemon.LogConfig) zerolog.Logger {
 		level = zerolog.InfoLevel // Load has checked the name
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// show writes v as JSON where --json was given, else what text writes for people.
+func (c *cli) show(v any, text func(io.Writer)) error {
+	if c.json {
+		return writeJSON(c.stdout, v)
+	}
+	var b bytes.Buffer
+	text(&b)
+	_, err := c.stdout.Write(b.Bytes())
+	return err
 }
 
 func writeJSON(w io.Writer, v any) error {

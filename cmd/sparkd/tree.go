@@ -2,27 +2,23 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"sparkd"
 	"sparkd/api/client"
+	"sparkd/branching"
 	"sparkd/branching/advantage"
 )
 
-func treeCommand(c *cli) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "tree ID", Short: "Draw a tree, or all trees of a rollout",
-		Example: "sparkd tree 01JD2Z8V5Q0000000000000000",
-	}
-	n := c.addReading(cmd.Flags())
+func (c *cli) treeCommand(cmd *cobra.Command) run {
 	all := cmd.Flags().Bool("all", false, "draw every step of long chains")
 	estimator := cmd.Flags().String("advantage", "spark-rows", "advantage `estimator`; none leaves the column out")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		return c.read(n, func(cl *client.Client) error { return c.showTree(cl, args[0], *estimator, *all) })
-	}
-	return cmd
+	return c.reading(cmd, func(cl *client.Client, args []string) error {
+		return c.showTree(cl, args[0], *estimator, *all)
+	})
 }
 
 // showTree draws the tree id, or the trees of the rollout id.
@@ -32,16 +28,21 @@ func (c *cli) showTree(cl *client.Client, id, estimator string, all bool) error 
 		return err
 	}
 	for i, t := range trees {
-		if i > 0 && !c.json {
-			fmt.Fprintln(c.stdout)
+		var d drawing
+		if !c.json {
+			d, err = c.drawing(t, estimator)
+			d.all = all
 		}
-		if err := c.drawTree(t, estimator, all); err != nil {
-			return err
+		if err == nil {
+			err = c.show(t, func(w io.Writer) {
+				if i > 0 {
+					fmt.Fprintln(w)
+				}
+				d.draw(w, t)
+				showVotes(w, votes(r.Spec.Policy.Name, t))
+			})
 		}
-		if c.json {
-			continue
-		}
-		if err := showVotes(c.stdout, votes(r.Spec.Policy.Name, t)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -63,24 +64,59 @@ func (c *cli) grown(cl *client.Client, id string) (sparkd.Rollout, []*sparkd.Tre
 		return r, nil, &sparkd.Error{Code: sparkd.CodeNotFound, Remedy: "sparkd rollouts lists what there is",
 			Message: fmt.Sprintf("there is no tree and no rollout %q", id)}
 	}
-	trees, err := c.trees(cl, r, mostShown)
+	trees, err := c.firstTrees(cl, r.Trees)
 	return r, trees, err
 }
 
-// drawTree draws a tree, or writes it as JSON.
-func (c *cli) drawTree(t *sparkd.Tree, estimator string, all bool) error {
-	if c.json {
-		return writeJSON(c.stdout, t)
-	}
-	d := drawing{width: c.width, color: c.color, all: all}
-	if estimator != "none" {
-		var err error
-		if d.advantage, err = advantage.Alone(t, estimator); err != nil {
-			return err
+// mostShown is how many trees of a rollout are fetched to be shown.
+const mostShown = 64
+
+func (c *cli) firstTrees(cl *client.Client, ids []string) (trees []*sparkd.Tree, err error) {
+	for t, err := range c.trees(cl, ids[:min(mostShown, len(ids))]) {
+		if err != nil {
+			return nil, err
 		}
-		if !slices.ContainsFunc(d.advantage, func(a float64) bool { return a != 0 }) {
-			d.advantage = nil // all trajectories earned the same
+		trees = append(trees, t)
+	}
+	return trees, nil
+}
+
+// drawing says how a tree is drawn on stdout, with its advantages unless all trajectories earned the same.
+func (c *cli) drawing(t *sparkd.Tree, estimator string) (drawing, error) {
+	d := drawing{width: c.width, color: c.color}
+	if estimator == "none" {
+		return d, nil
+	}
+	advantages, err := advantage.Alone(t, estimator)
+	if slices.ContainsFunc(advantages, func(a float64) bool { return a != 0 }) {
+		d.advantage = advantages
+	}
+	return d, err
+}
+
+// vote is what the leaves of a tree chose.
+type vote struct {
+	Tree string `json:"tree"`
+	Task string `json:"task"`
+	branching.Ballot
+}
+
+// votes returns those of trees that were grown to act; trees in which nothing ended have
+// none, and neither have trees of policies that grow them to train.
+func votes(policy string, trees ...*sparkd.Tree) []vote {
+	var out []vote
+	for _, t := range trees {
+		if b, err := branching.Vote(t); err == nil && policy == "best-of" {
+			out = append(out, vote{t.ID, t.Task.String(), b})
 		}
 	}
-	return d.draw(c.stdout, t)
+	return out
+}
+
+// showVotes writes a line for every vote.
+func showVotes(w io.Writer, all []vote) {
+	for _, v := range all {
+		fmt.Fprintf(w, "vote of %s: %q, by %d of %s (%s), as in the trajectory that ends at %d\n",
+			v.Task, v.Answer, v.Votes, count(v.Of, "leaf"), v.Reason, v.Leaf)
+	}
 }

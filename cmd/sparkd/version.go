@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -15,12 +17,7 @@ import (
 // version or the commit says what this is.
 var version string
 
-func versionCommand(c *cli) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version and what was built in", Example: "sparkd version",
-		RunE: func(*cobra.Command, []string) error { return c.version() },
-	}
-}
+func (c *cli) versionCommand(*cobra.Command) run { return func([]string) error { return c.version() } }
 
 func (c *cli) version() error {
 	v, commit := buildVersion()
@@ -32,71 +29,53 @@ func (c *cli) version() error {
 		Engine   string `json:"engine"`
 		Warning  string `json:"warning,omitempty"`
 	}{v, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, engineBuild(), daemon.EngineWarning()}
-	if c.json {
-		return writeJSON(c.stdout, about)
+	return c.show(about, func(w io.Writer) {
+		fmt.Fprintf(w, "sparkd %s\n", v)
+		if commit != "" {
+			fmt.Fprintf(w, "commit %s\n", commit)
+		}
+		fmt.Fprintf(w, "%s %s\nengine: %s\n", about.Go, about.Platform, about.Engine)
+		if about.Warning != "" {
+			fmt.Fprintf(w, "warning: %s\n", about.Warning)
+		}
+	})
+}
+
+// buildInfo is what the Go command noted: the modules, and the settings by name.
+func buildInfo() (*debug.BuildInfo, map[string]string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
 	}
-	fmt.Fprintf(c.stdout, "sparkd %s\n", v)
-	if commit != "" {
-		fmt.Fprintf(c.stdout, "commit %s\n", commit)
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
 	}
-	fmt.Fprintf(c.stdout, "%s %s\nengine: %s\n", about.Go, about.Platform, about.Engine)
-	if about.Warning != "" {
-		fmt.Fprintf(c.stdout, "warning: %s\n", about.Warning)
-	}
-	return nil
+	return info, settings
 }
 
 // buildVersion returns the version and the commit, "-dirty" behind it when files were changed.
 func buildVersion() (v, commit string) {
-	v = version
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		if v == "" {
-			v = "unknown"
-		}
-		return v, ""
+	info, settings := buildInfo()
+	commit = settings["vcs.revision"]
+	commit = commit[:min(12, len(commit))]
+	if commit != "" && settings["vcs.modified"] == "true" {
+		commit += "-dirty"
 	}
-	if v == "" {
-		v = info.Main.Version
-	}
-	dirty := ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
-	}
-	if commit != "" {
-		commit += dirty
-	}
-	if v == "" {
-		v = "(devel)"
-	}
-	return v, commit
+	return cmp.Or(version, info.Main.Version, "(devel)"), commit
 }
 
 // engineBuild says what the embedded engine was built from and with.
 func engineBuild() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	info, settings := buildInfo()
+	if settings["CGO_ENABLED"] == "0" {
+		return "none, built without cgo"
 	}
 	source := ""
 	for _, dep := range info.Deps {
 		if dep.Path == "github.com/ollama/ollama" {
-			source = "llama.cpp of " + dep.Path + " " + dep.Version
+			source = "llama.cpp of " + dep.Path + " " + dep.Version + " "
 		}
 	}
-	var flags []string
-	for _, s := range info.Settings {
-		if s.Key == "CGO_ENABLED" && s.Value == "0" {
-			return "none, built without cgo"
-		}
-		if s.Key == "CGO_CXXFLAGS" && s.Value != "" {
-			flags = append(flags, s.Value)
-		}
-	}
-	return strings.TrimSpace(source + " " + strings.Join(flags, " "))
+	return strings.TrimSpace(source + settings["CGO_CXXFLAGS"])
 }

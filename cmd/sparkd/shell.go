@@ -3,10 +3,12 @@ package main
 import (
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
 	flag "github.com/spf13/pflag"
 
 	"sparkd"
@@ -20,19 +22,17 @@ var shells = map[string]func(root *cobra.Command, w io.Writer) error{
 	"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
 }
 
-func completionCommand(c *cli) *cobra.Command {
-	names := slices.Sorted(maps.Keys(shells))
-	return &cobra.Command{
-		Use: "completion SHELL", Short: "Write completions for " + strings.Join(names, ", "),
-		Example: "source <(sparkd completion bash)", ValidArgs: names,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			write, ok := shells[args[0]]
-			if !ok {
-				remedy := meant("", args[0], names) + "one of " + strings.Join(names, ", ")
-				return sparkd.Invalid("shell", remedy, "unknown shell %q", args[0])
-			}
-			return write(cmd.Root(), c.stdout)
-		},
+var shellNames = slices.Sorted(maps.Keys(shells))
+
+func (c *cli) completionCommand(cmd *cobra.Command) run {
+	cmd.ValidArgs = shellNames
+	return func(args []string) error {
+		write, ok := shells[args[0]]
+		if !ok {
+			remedy := meant("", args[0], shellNames) + "one of " + strings.Join(shellNames, ", ")
+			return sparkd.Invalid("shell", remedy, "unknown shell %q", args[0])
+		}
+		return write(cmd.Root(), c.stdout)
 	}
 }
 
@@ -43,5 +43,16 @@ func completes(command string) bool { return strings.HasPrefix(command, cobra.Sh
 func plainUsage(root *cobra.Command) {
 	for _, cmd := range append(root.Commands(), root) {
 		cmd.LocalFlags().VisitAll(func(f *flag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
+	}
+}
+
+func (*cli) manCommand(cmd *cobra.Command) run {
+	return func(args []string) error {
+		if err := os.MkdirAll(args[0], 0o755); err != nil {
+			return sparkd.Invalid("folder", "name another", "cannot make it: %v", err)
+		}
+		v, _ := buildVersion()
+		header := &doc.GenManHeader{Section: "1", Source: "sparkd " + v, Manual: "sparkd"}
+		return doc.GenManTree(cmd.Root(), header, args[0])
 	}
 }
