@@ -11,10 +11,9 @@ import (
 	"sparkd/internal/loopback"
 )
 
-// authorize admits a request that carries the token. Without a token it admits what
-// addresses the server by a loopback name and, if it changes something, comes from no
-// foreign web page: that is what keeps a web page, which can point a DNS name of its
-// own at 127.0.0.1, out of a server without a token.
+// authorize admits a request that carries the token. Without a token it admits what addresses the server by a
+// loopback name and, if it changes something, comes from no foreign web page: that is what keeps a web page, which
+// can point a DNS name of its own at 127.0.0.1, out of a server without a token.
 func (s *Server) authorize(r *request) error {
 	if s.options.Token == "" {
 		return s.checkOrigin(r)

@@ -10,14 +10,12 @@ import (
 	"sparkd"
 )
 
-// Backend is what the server needs of the daemon. Its methods are called from many
-// goroutines. Errors carry the codes of [sparkd.Error]; any other error is answered
-// as an internal one, its text kept for the log.
+// Backend is what the server needs of the daemon. Its methods are called from many goroutines. Errors carry the
+// codes of [sparkd.Error]; any other error is answered as an internal one, its text kept for the log.
 type Backend interface {
-	// Submit resolves and checks a request as it was read, with the room in the queue
-	// (queue_full), and queues it. One whose id is known returns the stored rollout and
-	// created false if the specs are equal, and a conflict if they differ. An empty id is
-	// chosen here.
+	// Submit resolves and checks a request as it was read, with the room in the queue (queue_full), and queues it.
+	// One whose id is known returns the stored rollout and created false if the specs are equal, and a conflict if
+	// they differ. An empty id is chosen here.
 	Submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error)
 	// Rollout returns one rollout, or not_found.
 	Rollout(ctx context.Context, id string) (sparkd.Rollout, error)
@@ -26,15 +24,13 @@ type Backend interface {
 	Rollouts(ctx context.Context, after string, limit int) (page []sparkd.Rollout, next string, err error)
 	// Cancel ends a rollout and returns it; one that has ended is returned as it is.
 	Cancel(ctx context.Context, id string) (sparkd.Rollout, error)
-	// OpenSession submits a rollout whose caller drives the environments; a known one
-	// goes on. s has passed Validate; errors are those of Submit, their fields below
-	// "rollout".
+	// OpenSession submits a rollout whose caller drives the environments; a known one goes on. s has passed
+	// Validate; errors are those of Submit, their fields below "rollout".
 	OpenSession(ctx context.Context, s sparkd.SessionSpec) (r sparkd.Rollout, created bool, err error)
 	// SessionCalls returns the calls behind the id after that the session's caller is to
 	// make. It waits for one until ctx ends, which is no error, or the session does.
 	SessionCalls(ctx context.Context, id string, after uint64) (SessionCalls, error)
-	// SessionAnswers takes what came of calls; answers to calls that nobody waits for any
-	// more are named in stale.
+	// SessionAnswers takes what came of calls; answers to calls that nobody waits for any more are named in stale.
 	SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (stale []uint64, err error)
 	// CloseSession ends a session: its branches fail.
 	CloseSession(ctx context.Context, id string) (sparkd.Rollout, error)
@@ -45,9 +41,8 @@ type Backend interface {
 	Completed(ctx context.Context, f Filter) iter.Seq2[Entry, error]
 	// Events returns up to limit events with Seq > after, in order of Seq.
 	Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error)
-	// Subscribe returns a channel that receives after events were appended (several
-	// may share one wake-up) and a function that ends the subscription. The channel
-	// may be closed when no more events can come.
+	// Subscribe returns a channel that receives after events were appended (several may share one wake-up) and a
+	// function that ends the subscription. The channel may be closed when no more events can come.
 	Subscribe() (wake <-chan struct{}, cancel func())
 	// Engines describes what samples. It does not block.
 	Engines() Engines
@@ -63,8 +58,7 @@ type Backend interface {
 	Gatherer() prometheus.Gatherer
 }
 
-// SessionCalls are calls to make, and how the session's rollout stands; once that has
-// ended there are no more.
+// SessionCalls are calls to make, and how the session's rollout stands; once that has ended there are no more.
 type SessionCalls struct {
 	Calls []sparkd.EnvCall    `json:"calls"`
 	State sparkd.RolloutState `json:"state"`

@@ -110,8 +110,7 @@ type last struct {
 	Manifest Manifest `json:"manifest"`
 }
 
-// markEvery is the number of trees between two markers; the lines between them are
-// encoded in parallel.
+// markEvery is the number of trees between two markers; the lines between them are encoded in parallel.
 const markEvery = 16
 
 // run writes the trees. What fails now can no longer change the status: it becomes a
@@ -166,8 +165,7 @@ func (e *export) write() error {
 	return nil
 }
 
-// mark ends the lines of the trees so far and, if the client asked for markers, says
-// where that is.
+// mark ends the lines of the trees so far and, if the client asked for markers, says where that is.
 func (e *export) mark(m marker) error {
 	if m.Error == nil {
 		if err := e.lines.Flush(); err != nil {

@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// listener bounds what clients can hold: the number of connections, and the time
-// each write may take. fasthttp's own WriteTimeout is set once per answer and would
-// cut every long stream; here it starts anew with every write.
+// listener bounds what clients can hold: the number of connections, and the time each write may take. fasthttp's
+// own WriteTimeout is set once per answer and would cut every long stream; here it starts anew with every write.
 type listener struct {
 	net.Listener
 	limit int
@@ -103,9 +102,8 @@ func (c *conn) Close() error {
 // lingering is how long a refused client may go on sending.
 const lingering = 2 * time.Second
 
-// linger takes in what a refused client still sends. Closed with unread data, TCP resets
-// the connection, and a client that writes its whole request before it reads (as Python's
-// http.client does) never sees the answer.
+// linger takes in what a refused client still sends. Closed with unread data, TCP resets the connection, and a
+// client that writes its whole request before it reads (as Python's http.client does) never sees the answer.
 func (c *conn) linger() {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()

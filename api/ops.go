@@ -42,8 +42,7 @@ func (s *Server) openapi(r *request) error {
 	return nil
 }
 
-// showMetrics shows the daemon's metrics and the server's own. Where some cannot be
-// gathered the others are shown.
+// showMetrics shows the daemon's metrics and the server's own. Where some cannot be gathered the others are shown.
 func (s *Server) showMetrics(r *request) error {
 	families, err := prometheus.Gatherers{s.backend.Gatherer(), s.metrics.registry}.Gather()
 	if err != nil {

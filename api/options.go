@@ -30,8 +30,7 @@ type Options struct {
 	Logger zerolog.Logger
 }
 
-// BearerToken returns the token that requests must carry, read from its file where one is
-// named; "" for none.
+// BearerToken returns the token that requests must carry, read from its file where one is named; "" for none.
 func (o *Options) BearerToken() (string, error) {
 	if o.TokenFile == "" {
 		return o.Token, nil

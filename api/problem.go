@@ -38,8 +38,7 @@ var statuses = map[sparkd.Code]int{
 // try: a tree's round takes about that long.
 const retryAfter = "5"
 
-// notRouted is the error of a request that matches no route, with the methods that
-// its path knows.
+// notRouted is the error of a request that matches no route, with the methods that its path knows.
 type notRouted struct {
 	error
 	allow []string
@@ -98,8 +97,7 @@ func statusOf(c sparkd.Code) int {
 	return fasthttp.StatusInternalServerError
 }
 
-// refuse answers what fasthttp could not read as a request: too large, too slow or
-// not HTTP.
+// refuse answers what fasthttp could not read as a request: too large, too slow or not HTTP.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
 	r := newRequest(ctx)
 	status, e := s.unreadable(err)

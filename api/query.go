@@ -9,8 +9,7 @@ import (
 	"sparkd"
 )
 
-// knownParameters refuses query parameters that the route does not know or that are
-// given twice.
+// knownParameters refuses query parameters that the route does not know or that are given twice.
 func knownParameters(r *request) error {
 	var seen []string
 	for key := range r.QueryArgs().All() {

@@ -13,8 +13,7 @@ import (
 	"sparkd"
 )
 
-// request is one request on its way through the server. It is valid until its
-// handler returns.
+// request is one request on its way through the server. It is valid until its handler returns.
 type request struct {
 	*fasthttp.RequestCtx
 	route *route // nil when none matched
@@ -34,8 +33,7 @@ func newRequest(ctx *fasthttp.RequestCtx) *request {
 	return r
 }
 
-// serve takes a request through recover, request id, access log, access check and
-// handler.
+// serve takes a request through recover, request id, access log, access check and handler.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	r := newRequest(ctx)
 	defer s.finish(r)
@@ -82,8 +80,7 @@ func (s *Server) finish(r *request) {
 	}
 }
 
-// entry is what the access log and the metrics say of a request. It holds nothing of
-// the RequestCtx.
+// entry is what the access log and the metrics say of a request. It holds nothing of the RequestCtx.
 type entry struct {
 	id, method, path, pattern string
 	remote                    string

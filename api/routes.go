@@ -51,9 +51,8 @@ var routes = []route{
 	{method: "GET", pattern: "/openapi.json", summary: "This API as OpenAPI 3.1", handler: (*Server).openapi},
 }
 
-// match finds the route of a request and the value of its {id}. HEAD is answered as
-// GET without the body, except by routes that stream. Without a route it returns
-// not_found, or the methods the path knows.
+// match finds the route of a request and the value of its {id}. HEAD is answered as GET without the body, except
+// by routes that stream. Without a route it returns not_found, or the methods the path knows.
 func match(method, path string) (r *route, id string, allow []string, err error) {
 	for i := range routes {
 		value, ok := matchPattern(routes[i].pattern, path)

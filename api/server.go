@@ -90,9 +90,8 @@ func (s *Server) Serve(ln net.Listener) error {
 	return s.http.Serve(l)
 }
 
-// Shutdown stops accepting, ends event streams and exports, waits for the other
-// requests until ctx is done and then cuts what is left. It returns ctx's error if
-// something had to be cut.
+// Shutdown stops accepting, ends event streams and exports, waits for the other requests until ctx is done and
+// then cuts what is left. It returns ctx's error if something had to be cut.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
@@ -132,8 +131,7 @@ func (s *Server) context() (context.Context, context.CancelFunc) {
 	})
 }
 
-// explain replaces the bare "deadline exceeded" of a request that ran out of time by
-// the server's own words.
+// explain replaces the bare "deadline exceeded" of a request that ran out of time by the server's own words.
 func explain(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
 		return cause

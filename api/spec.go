@@ -22,10 +22,9 @@ func ParseSpec(body []byte) (sparkd.Spec, error) {
 	return spec, err
 }
 
-// decode reads the JSON object of a body into v. It is strict where encoding/json is not:
-// unknown and repeated fields, names in another case, null for a field that cannot be told
-// from an absent one, text that is not UTF-8 and anything behind the object are refused,
-// each with its field or its line and column.
+// decode reads the JSON object of a body into v. It is strict where encoding/json is not: unknown and repeated
+// fields, names in another case, null for a field that cannot be told from an absent one, text that is not UTF-8
+// and anything behind the object are refused, each with its field or its line and column.
 func decode[T any](body []byte, v *T) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return sparkd.Invalid("", "send a JSON object; {} asks for the defaults", "the body is empty")
@@ -79,9 +78,8 @@ func kindName(t reflect.Type) string {
 	return fmt.Sprintf("a whole number of %d bits", t.Bits())
 }
 
-// checkFields walks the next JSON value of d beside the Go type it is meant for and
-// refuses what encoding/json would let pass. Depth is bounded by that of t, because an
-// unknown field ends the walk.
+// checkFields walks the next JSON value of d beside the Go type it is meant for and refuses what encoding/json
+// would let pass. Depth is bounded by that of t, because an unknown field ends the walk.
 func checkFields(d *json.Decoder, t reflect.Type, path string) error {
 	token, err := d.Token()
 	if err != nil {
@@ -143,8 +141,7 @@ func checkList(d *json.Decoder, t reflect.Type, path string) error {
 	return err
 }
 
-// checkScalar tries one value alone: 1e999 and 1.5 have the right kind of token and
-// still do not fit.
+// checkScalar tries one value alone: 1e999 and 1.5 have the right kind of token and still do not fit.
 func checkScalar(token json.Token, t reflect.Type, path string) error {
 	text, err := json.Marshal(token)
 	if err == nil {
@@ -184,8 +181,7 @@ type jsonField struct {
 	typ  reflect.Type
 }
 
-// fieldsOf returns the JSON fields of a struct of the domain, none of which are
-// embedded or nameless.
+// fieldsOf returns the JSON fields of a struct of the domain, none of which are embedded or nameless.
 func fieldsOf(t reflect.Type) []jsonField {
 	var fields []jsonField
 	for f := range t.Fields() {

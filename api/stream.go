@@ -10,10 +10,9 @@ import (
 	"sparkd"
 )
 
-// stream is the body of an answer that is written while it is sent. fasthttp calls
-// WriteTo on the goroutine of the connection, which makes a chunk of every Write and
-// sends it at once; the client's pace is the pace of the writer. An error or a panic
-// of the writer cuts the connection without the closing chunk.
+// stream is the body of an answer that is written while it is sent. fasthttp calls WriteTo on the goroutine of the
+// connection, which makes a chunk of every Write and sends it at once; the client's pace is the pace of the
+// writer. An error or a panic of the writer cuts the connection without the closing chunk.
 type stream struct {
 	write   func(io.Writer) error
 	server  *Server
@@ -66,8 +65,7 @@ func (b *stream) SupportsBodyWriteTo() bool { return true }
 // Read implements io.Reader, which fasthttp asks of a body but does not use here.
 func (b *stream) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
-// Close frees what the stream held and logs it. fasthttp calls it at the end of the
-// answer, sent or not.
+// Close frees what the stream held and logs it. fasthttp calls it at the end of the answer, sent or not.
 func (b *stream) Close() error {
 	b.once.Do(func() {
 		defer func() {

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Announcement says where the daemon that uses a data folder listens. Who was killed
-// leaves it behind, so that it holds of the daemon at Address only where that one began at
-// Started.
+// Announcement says where the daemon that uses a data folder listens. Who was killed leaves it behind, so that it
+// holds of the daemon at Address only where that one began at Started.
 type Announcement struct {
 	Address string    `json:"address"`
 	Started time.Time `json:"started"` // as in [api.Info]

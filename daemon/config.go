@@ -14,9 +14,8 @@ import (
 	"sparkd/store"
 )
 
-// Config is the whole configuration, the Options of the rooms; package settings says what
-// their tags mean. config.toml at the root of the repository holds every key with its
-// default and what it does.
+// Config is the whole configuration, the Options of the rooms; package settings says what their tags mean.
+// config.toml at the root of the repository holds every key with its default and what it does.
 type Config struct {
 	Daemon   DaemonConfig     `toml:"daemon"`
 	API      api.Options      `toml:"api"`

@@ -89,8 +89,7 @@ func dotted(table, name string) string {
 	return table + "." + name
 }
 
-// where says where a key stands, as the begin of a message: "sparkd.toml:3:1: "; "" where
-// it does not.
+// where says where a key stands, as the begin of a message: "sparkd.toml:3:1: "; "" where it does not.
 func (f *file) where(key string) string {
 	at, ok := f.places[key]
 	if !ok {

@@ -12,8 +12,7 @@ import (
 	"sparkd/internal/suggest"
 )
 
-// Loaded is a configuration and where each of its values comes from: "default",
-// "file PATH", "env NAME" or "flag".
+// Loaded is a configuration and where each of its values comes from: "default", "file PATH", "env NAME" or "flag".
 type Loaded struct {
 	Config  Config
 	Sources map[string]string // by key, "daemon.trees"
@@ -63,8 +62,7 @@ func Load(path string, environ []string, flags map[string]string) (Loaded, error
 	return l.Loaded, l.faults.Err()
 }
 
-// declare makes a configuration of defaults, with the environments that the file and the
-// flags speak of.
+// declare makes a configuration of defaults, with the environments that the file and the flags speak of.
 func (l *loader) declare(flags map[string]string) {
 	l.Config.Env = map[string]*env.Config{}
 	sections, _ := l.file.tables[envSection].(map[string]any)
@@ -221,9 +219,8 @@ const ConfigVariable = "SPARKD_CONFIG"
 // otherVariables begin like a setting and are none.
 var otherVariables = []string{ConfigVariable, "SPARKD_ADDR", "SPARKD_CACHE"}
 
-// refuseVariable refuses an unknown variable that was meant to be a setting: it names a
-// section, or a name that is nearly one. Others that begin with SPARKD_ are those of
-// scripts and tests.
+// refuseVariable refuses an unknown variable that was meant to be a setting: it names a section, or a name that is
+// nearly one. Others that begin with SPARKD_ are those of scripts and tests.
 func (l *loader) refuseVariable(name string) {
 	rest, ours := strings.CutPrefix(name, "SPARKD_")
 	if !ours || slices.Contains(otherVariables, name) {

@@ -16,8 +16,7 @@ import (
 	"sparkd/store"
 )
 
-// Parts are what a caller brings along; the zero value of a field asks the daemon to
-// make its own.
+// Parts are what a caller brings along; the zero value of a field asks the daemon to make its own.
 type Parts struct {
 	Engine  sparkd.Engine // closed by the daemon
 	OpenEnv func(ctx context.Context, env string) (sparkd.Env, error)
@@ -108,8 +107,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	return err
 }
 
-// openEnvs opens the configured environments; where nothing can run, only those that are
-// built in.
+// openEnvs opens the configured environments; where nothing can run, only those that are built in.
 func (d *Daemon) openEnvs(ctx context.Context) (*env.Catalog, error) {
 	configured := map[string]env.Config{}
 	if !d.parts.Offline {
@@ -163,8 +161,7 @@ func (d *Daemon) connect(ctx context.Context) error {
 // Addr is the address that is served, with the port that a zero in api.listen took.
 func (d *Daemon) Addr() net.Addr { return d.listener.Addr() }
 
-// close closes what is open, in the order queue, engine, environments, store: nothing writes
-// any more.
+// close closes what is open, in the order queue, engine, environments, store: nothing writes any more.
 func (d *Daemon) close() error {
 	var errs []error
 	if d.listener != nil {

@@ -15,8 +15,7 @@ var (
 	errCanceled = sparkd.Errorf(sparkd.CodeUnavailable, "the rollout was canceled")
 )
 
-// Start implements schedule.Effects. The first tree of a rollout begins when it is stored
-// that the rollout runs.
+// Start implements schedule.Effects. The first tree of a rollout begins when it is stored that the rollout runs.
 func (q *queue) Start(rollout string, tree int) {
 	j := q.jobs[rollout]
 	j.growing[tree] = sparkd.Stats{}
@@ -89,10 +88,9 @@ func (q *queue) treeEnded(j *job, i int, tree *sparkd.Tree) {
 	}
 }
 
-// save stores the rollout as it is and calls then behind it. One state of a rollout is on
-// its way at a time, and the next one is read when it goes, so that the newest is stored
-// last. An error is logged and shown by Ready; the next save, or the recovery after a
-// restart, makes up for it.
+// save stores the rollout as it is and calls then behind it. One state of a rollout is on its way at a time, and
+// the next one is read when it goes, so that the newest is stored last. An error is logged and shown by Ready; the
+// next save, or the recovery after a restart, makes up for it.
 func (q *queue) save(j *job, then ...func(error)) {
 	j.then = append(j.then, then...)
 	if j.writing {

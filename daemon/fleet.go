@@ -17,8 +17,7 @@ type fleet struct {
 	started time.Time
 }
 
-// Engines describes what samples: the replicas of a pool, or the engine in this process
-// as a fleet of one.
+// Engines describes what samples: the replicas of a pool, or the engine in this process as a fleet of one.
 func (p *fleet) Engines() api.Engines {
 	if p.engine == nil {
 		return api.Engines{Replicas: []sparkd.Replica{}}

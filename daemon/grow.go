@@ -35,8 +35,7 @@ type growth struct {
 	spec          *sparkd.Spec
 	task          sparkd.Task
 	draining      *atomic.Bool // the tree is to stop behind the round under way
-	// committed tells the totals of the tree behind every round, or why one could not be
-	// stored.
+	// committed tells the totals of the tree behind every round, or why one could not be stored.
 	committed func(sparkd.Stats, error)
 }
 
@@ -56,8 +55,7 @@ func (g *grower) run(w *growth) *sparkd.Tree {
 	return g.closeTree(w, sparkd.TreeFailed, sparkd.AsError(err))
 }
 
-// grow grows a tree from its last committed round to its end. A panic fails the tree and
-// not the daemon.
+// grow grows a tree from its last committed round to its end. A panic fails the tree and not the daemon.
 func (g *grower) grow(w *growth) (tree *sparkd.Tree, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,8 +93,7 @@ func (w *growth) newTree() *sparkd.Tree {
 	return sampler.NewTree(w.rollout, w.spec, w.task, w.tree, time.Now())
 }
 
-// opener returns what opens copies of a rollout's environment, and how long one call of
-// them may take.
+// opener returns what opens copies of a rollout's environment, and how long one call of them may take.
 func (g *grower) opener(w *growth) (func(context.Context) (sparkd.Env, error), time.Duration, error) {
 	name, limit := w.spec.Tasks.Env, g.limits.EnvTimeout
 	if name == sparkd.EnvClient {
@@ -114,9 +111,8 @@ func (g *grower) opener(w *growth) (func(context.Context) (sparkd.Env, error), t
 	return s.Open, limit, nil
 }
 
-// commit stores a round, counts what it has beyond before, and stops the tree behind it in
-// a shutdown. A round that is complete is stored even if its rollout was canceled
-// meanwhile.
+// commit stores a round, counts what it has beyond before, and stops the tree behind it in a shutdown. A round
+// that is complete is stored even if its rollout was canceled meanwhile.
 func (g *grower) commit(w *growth, before sparkd.Stats) func(context.Context, *sparkd.Tree, int) error {
 	return func(ctx context.Context, t *sparkd.Tree, first int) error {
 		start := time.Now()

@@ -12,8 +12,7 @@ import (
 	"sparkd/env"
 )
 
-// metrics are what /metrics shows of the daemon, in base units. Labels are few: an id
-// is never one.
+// metrics are what /metrics shows of the daemon, in base units. Labels are few: an id is never one.
 type metrics struct {
 	registry *prometheus.Registry
 

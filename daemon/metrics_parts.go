@@ -10,9 +10,8 @@ import (
 	"sparkd/env"
 )
 
-// partMetrics shows what the parts of something count themselves, a replica of a pool for
-// example: a metric for each number, with the part's name as its label. It is read when it
-// is asked for.
+// partMetrics shows what the parts of something count themselves, a replica of a pool for example: a metric for
+// each number, with the part's name as its label. It is read when it is asked for.
 type partMetrics[T any] struct {
 	label   string
 	parts   func() iter.Seq2[string, T]

@@ -20,8 +20,7 @@ const (
 // smolLM2File is the name that scripts/fetch-model gives it.
 const smolLM2File = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
-// modelPath returns the file of a model. A file that is called like a model is meant by
-// ./bundled.
+// modelPath returns the file of a model. A file that is called like a model is meant by ./bundled.
 func modelPath(ctx context.Context, model string) (string, error) {
 	switch model {
 	case "":

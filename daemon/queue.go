@@ -10,10 +10,9 @@ import (
 	"sparkd/store"
 )
 
-// queue owns the rollouts that have not ended. One goroutine, run, does all that reads or
-// changes them; the others hand it through do what is to be done. It never waits: what
-// takes time runs in goroutines that the effects of the scheduler start (effects.go), and
-// their ends are events again.
+// queue owns the rollouts that have not ended. One goroutine, run, does all that reads or changes them; the others
+// hand it through do what is to be done. It never waits: what takes time runs in goroutines that the effects of
+// the scheduler start (effects.go), and their ends are events again.
 type queue struct {
 	// Set before start, never changed.
 	log      zerolog.Logger
@@ -125,9 +124,8 @@ func (q *queue) begin() {
 	})
 }
 
-// drain begins a shutdown: no tree begins any more, those that grow stop behind the round
-// under way. It returns how many those are; stopped is closed when there are none left and
-// what they came to is stored.
+// drain begins a shutdown: no tree begins any more, those that grow stop behind the round under way. It returns
+// how many those are; stopped is closed when there are none left and what they came to is stored.
 func (q *queue) drain() (growing int, stopped <-chan struct{}) {
 	q.do(func() {
 		q.draining.Store(true)

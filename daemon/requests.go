@@ -45,8 +45,7 @@ func (q *queue) reserve() error {
 	return err
 }
 
-// created queues a rollout with a place, or takes the place back where it could not be
-// stored.
+// created queues a rollout with a place, or takes the place back where it could not be stored.
 func (q *queue) created(j *job, err error) {
 	q.do(func() {
 		q.storeErr = err

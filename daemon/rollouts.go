@@ -13,8 +13,7 @@ import (
 	"sparkd/store"
 )
 
-// rollouts is the part of the API that takes, shows and cancels rollouts. Nothing in it
-// changes.
+// rollouts is the part of the API that takes, shows and cancels rollouts. Nothing in it changes.
 type rollouts struct {
 	log    zerolog.Logger
 	store  *store.Store
@@ -42,8 +41,7 @@ func (p *rollouts) Rollouts(ctx context.Context, after string, limit int) ([]spa
 	return page, next, err
 }
 
-// Cancel stops the trees of a rollout and keeps what they have committed. It returns
-// when the rollout has ended.
+// Cancel stops the trees of a rollout and keeps what they have committed. It returns when the rollout has ended.
 func (p *rollouts) Cancel(ctx context.Context, id string) (sparkd.Rollout, error) {
 	if err := p.queue.cancel(ctx, id); err != nil {
 		return sparkd.Rollout{}, err
@@ -91,9 +89,8 @@ func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollo
 	}
 }
 
-// resolved fills a request in. One that is stored has its policy as it lies there: earlier
-// versions wrote out parameters that a policy does not take, and whoever repeats those word
-// for word is not refused.
+// resolved fills a request in. One that is stored has its policy as it lies there: earlier versions wrote out
+// parameters that a policy does not take, and whoever repeats those word for word is not refused.
 func (p *rollouts) resolved(ctx context.Context, spec sparkd.Spec) (sparkd.Spec, error) {
 	full, err := branching.Resolve(spec)
 	if spec.ID == "" {

@@ -59,8 +59,7 @@ func (d *Daemon) shutdown() error {
 	return errors.Join(stopped, d.close())
 }
 
-// drain waits for the trees: for the rounds under way as long as daemon.drain allows,
-// then for them to give up.
+// drain waits for the trees: for the rounds under way as long as daemon.drain allows, then for them to give up.
 func (d *Daemon) drain() error {
 	limit := d.config.Daemon.Drain
 	growing, stopped := d.queue.drain()

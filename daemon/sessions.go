@@ -51,8 +51,7 @@ func (s *sessions) end(id string) {
 	}
 }
 
-// driving is the part of the API that clients with environments of their own use. Nothing
-// in it changes.
+// driving is the part of the API that clients with environments of their own use. Nothing in it changes.
 type driving struct {
 	sessions *sessions
 	rollouts *rollouts

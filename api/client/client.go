@@ -30,9 +30,8 @@ type Client struct {
 	token string
 	http  *http.Client
 
-	// timeout bounds a call that is no stream; silence is how long a stream may say
-	// nothing, heartbeats included, before it counts as lost; pause is the first of
-	// the growing waits between attempts to get it back.
+	// timeout bounds a call that is no stream; silence is how long a stream may say nothing, heartbeats included,
+	// before it counts as lost; pause is the first of the growing waits between attempts to get it back.
 	timeout, silence, pause time.Duration
 }
 

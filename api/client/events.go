@@ -16,10 +16,9 @@ import (
 // ErrStop, returned by the function given to Events, ends it without an error.
 var ErrStop = errors.New("stop")
 
-// Events calls fn for every event with Seq > after, of one rollout or of all (""), in
-// order and exactly once, until fn returns an error or ctx is done. A lost connection
-// is taken up again behind the last event; the error after several attempts in a row
-// is that of the last one.
+// Events calls fn for every event with Seq > after, of one rollout or of all (""), in order and exactly once,
+// until fn returns an error or ctx is done. A lost connection is taken up again behind the last event; the error
+// after several attempts in a row is that of the last one.
 func (c *Client) Events(ctx context.Context, after uint64, rollout string, fn func(sparkd.Event) error) error {
 	query := url.Values{}
 	set(query, "rollout", rollout)

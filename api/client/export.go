@@ -43,9 +43,8 @@ type Exported struct {
 	Manifest api.Manifest // how the lines were made, and what was left out
 }
 
-// Export writes finished trees to w as JSON lines. Every tree arrives whole and once:
-// lines are written when the daemon has said that they are complete, and a lost connection
-// is taken up behind the last of them.
+// Export writes finished trees to w as JSON lines. Every tree arrives whole and once: lines are written when the
+// daemon has said that they are complete, and a lost connection is taken up behind the last of them.
 func (c *Client) Export(ctx context.Context, w io.Writer, o ExportOptions) (Exported, error) {
 	limit, sum := o.Limit, sha256.New()
 	var all api.Manifest

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// attempts is how often in a row a stream may be lost without anything new having
-// come.
+// attempts is how often in a row a stream may be lost without anything new having come.
 const attempts = 6
 
 // lost marks the end of a stream that can be taken up again, or of an attempt to.
@@ -16,9 +15,8 @@ type lost struct {
 	connected bool // the stream had begun
 }
 
-// resume runs once until it returns something else than lost, waiting longer each
-// time. once reports whether it got on. The first connection is tried once only: where
-// no daemon runs, the caller learns it at once.
+// resume runs once until it returns something else than lost, waiting longer each time. once reports whether it
+// got on. The first connection is tried once only: where no daemon runs, the caller learns it at once.
 func (c *Client) resume(ctx context.Context, once func() (progress bool, err error)) error {
 	connected := false
 	for failed := 0; ; {
@@ -42,8 +40,7 @@ func (c *Client) resume(ctx context.Context, once func() (progress bool, err err
 	}
 }
 
-// patient is a body that is closed, and so ends its reader, when nothing comes for
-// too long.
+// patient is a body that is closed, and so ends its reader, when nothing comes for too long.
 type patient struct {
 	io.ReadCloser
 	timer   *time.Timer

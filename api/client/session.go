@@ -10,8 +10,7 @@ import (
 	"sparkd/api"
 )
 
-// OpenSession asks for a rollout whose environments the caller drives. It reports whether
-// the daemon made it now.
+// OpenSession asks for a rollout whose environments the caller drives. It reports whether the daemon made it now.
 func (c *Client) OpenSession(ctx context.Context, s sparkd.SessionSpec) (r sparkd.Rollout, created bool, err error) {
 	status, err := c.call(ctx, "POST", "/v1/sessions", nil, s, &r)
 	return r, status == http.StatusCreated, err
@@ -26,8 +25,7 @@ func (c *Client) SessionCalls(ctx context.Context, id string, after uint64, wait
 	return out, err
 }
 
-// SessionAnswers hands over what came of calls and returns the ids of those that nobody
-// waited for any more.
+// SessionAnswers hands over what came of calls and returns the ids of those that nobody waited for any more.
 func (c *Client) SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (
 	stale []uint64, err error,
 ) {

@@ -9,9 +9,8 @@ type Pick func(ready iter.Seq[*Rollout]) *Rollout
 
 // FewestGrowing picks the rollout with the fewest trees growing, and of those the oldest.
 //
-// A rollout that runs is older than any that waits, and with nothing growing it is
-// picked before them: so at most as many rollouts run as trees may grow, and each of
-// them has an equal share.
+// A rollout that runs is older than any that waits, and with nothing growing it is picked before them: so at most
+// as many rollouts run as trees may grow, and each of them has an equal share.
 func FewestGrowing(ready iter.Seq[*Rollout]) *Rollout {
 	var best *Rollout
 	for r := range ready {

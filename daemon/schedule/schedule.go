@@ -1,7 +1,6 @@
-// Package schedule decides which tree of which rollout begins next. It knows ids and numbers
-// only: it reads no clock, starts no goroutine and stores nothing. What happens arrives
-// through the methods of a [Scheduler], what is to be done leaves it through [Effects], so
-// that every order of events can be tried synchronously.
+// Package schedule decides which tree of which rollout begins next. It knows ids and numbers only: it reads no
+// clock, starts no goroutine and stores nothing. What happens arrives through the methods of a [Scheduler], what
+// is to be done leaves it through [Effects], so that every order of events can be tried synchronously.
 package schedule
 
 import (
@@ -37,8 +36,7 @@ type Rollout struct {
 	cut bool // a tree was cut by a shutdown: the rollout ends in a later run
 }
 
-// Scheduler is the queue of rollouts. Its methods are called one at a time; each is one
-// event.
+// Scheduler is the queue of rollouts. Its methods are called one at a time; each is one event.
 type Scheduler struct {
 	limits  Limits
 	pick    Pick
@@ -86,8 +84,7 @@ func (s *Scheduler) Reserve() (taken int, ok bool) {
 	return taken, true
 }
 
-// Release gives a reserved place back: the rollout was stored and is submitted next, or it
-// could not be stored.
+// Release gives a reserved place back: the rollout was stored and is submitted next, or it could not be stored.
 func (s *Scheduler) Release() { s.reserved-- }
 
 // Submit adds a rollout behind all others. Its id must not be that of one that is here.

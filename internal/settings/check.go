@@ -45,8 +45,7 @@ func (f Faults) Err() error {
 	return errors.Join(errs...)
 }
 
-// Check checks options, a pointer to an Options struct, against its tags, and what it
-// validates itself.
+// Check checks options, a pointer to an Options struct, against its tags, and what it validates itself.
 func Check(section string, options any) Faults {
 	var faults Faults
 	for _, s := range Of(section, options) {
@@ -97,8 +96,7 @@ func (s Setting) orZero() string {
 	return ""
 }
 
-// ReadSecret reads a token from the file that the setting field names; "" where it names
-// none.
+// ReadSecret reads a token from the file that the setting field names; "" where it names none.
 func ReadSecret(field, file string) (string, error) {
 	if file == "" {
 		return "", nil

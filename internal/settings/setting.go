@@ -33,10 +33,9 @@ func Of(section string, options any) []Setting {
 	return list
 }
 
-// Sections yields the Options structs of config, a pointer to a struct of them, with the
-// names of their sections. A field may be a map of pointers to Options: each is a section
-// named after the field and its key, "env.alfworld", in the order of the keys. Several
-// fields may share a section.
+// Sections yields the Options structs of config, a pointer to a struct of them, with the names of their sections.
+// A field may be a map of pointers to Options: each is a section named after the field and its key,
+// "env.alfworld", in the order of the keys. Several fields may share a section.
 func Sections(config any) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		v := reflect.ValueOf(config).Elem()
