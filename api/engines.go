@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"sparkd"
 )
 
@@ -18,22 +16,18 @@ type Engines struct {
 // reloadLimit is the longest time that an exchange of weights may take.
 const reloadLimit = 30 * time.Minute
 
-func (s *Server) engines(r *request) error { return r.reply(fasthttp.StatusOK, s.backend.Engines()) }
+func (s *Server) engines(context.Context, *request) (any, error) { return s.backend.Engines(), nil }
 
-func (s *Server) reload(r *request) error {
-	var w sparkd.Weights
-	if err := decode(r.PostBody(), &w); err != nil {
-		return err
+func (s *Server) reload(ctx context.Context, r *request) (any, error) {
+	w, err := decode(r.PostBody(), sparkd.Weights{})
+	if err != nil {
+		return nil, err
 	}
 	if w.Path == "" {
-		return sparkd.Invalid("path", "name the file or folder with the new weights", "no path")
+		return nil, sparkd.Invalid("path", "name the file or folder with the new weights", "no path")
 	}
-	ctx, cancel := context.WithTimeout(s.requests, reloadLimit)
-	defer cancel()
-	if err := s.backend.Reload(ctx, w); err != nil {
-		return explain(ctx, err)
-	}
-	return r.reply(fasthttp.StatusOK, s.backend.Engines())
+	err = s.backend.Reload(ctx, w)
+	return s.backend.Engines(), err
 }
 
 // Draining is the body of POST /v1/engines/drain.
@@ -42,13 +36,10 @@ type Draining struct {
 	Out     bool   `json:"out"` // false puts the replica back in service
 }
 
-func (s *Server) drain(r *request) error {
-	d := Draining{Out: true}
-	if err := decode(r.PostBody(), &d); err != nil {
-		return err
+func (s *Server) drain(_ context.Context, r *request) (any, error) {
+	d, err := decode(r.PostBody(), Draining{Out: true})
+	if err == nil {
+		err = s.backend.Drain(d.Replica, d.Out)
 	}
-	if err := s.backend.Drain(d.Replica, d.Out); err != nil {
-		return err
-	}
-	return r.reply(fasthttp.StatusOK, s.backend.Engines())
+	return s.backend.Engines(), err
 }

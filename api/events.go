@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"sparkd"
 )
 
@@ -21,20 +19,21 @@ const eventPage = 256
 
 // events answers with a page of the event log as JSON, or follows the log as
 // server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
-func (s *Server) events(r *request) error {
+func (s *Server) events(ctx context.Context, r *request) (any, error) {
 	after, err := s.firstEvent(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rollout := r.parameter("rollout")
 	switch mode := r.parameter("stream"); {
 	case mode == "false", mode == "" && strings.Contains(string(r.Request.Header.Peek("Accept")), "application/json"):
-		return s.eventPage(r, after, rollout)
+		return s.eventPage(ctx, r, after, rollout)
 	case mode != "" && mode != "true":
-		return sparkd.Invalid("stream", "use true or false", "%q is neither", mode)
+		return nil, sparkd.Invalid("stream", "use true or false", "%q is neither", mode)
 	}
-	f := &follower{server: s, request: r.id, after: after, rollout: rollout}
-	return s.stream(r, "text/event-stream", f.follow, func() {})
+	id := r.id // r ends before the stream does
+	follow := func(w io.Writer) error { return s.follow(w, id, after, rollout) }
+	return nil, s.stream(r, "text/event-stream", follow, func() {})
 }
 
 // firstEvent is the event to start behind: the one a reconnecting client saw last, or
@@ -53,116 +52,93 @@ func (s *Server) firstEvent(r *request) (uint64, error) {
 	return r.number("after", 0, 0, math.MaxUint64)
 }
 
-func (s *Server) eventPage(r *request, after uint64, rollout string) error {
+func (s *Server) eventPage(ctx context.Context, r *request, after uint64, rollout string) (any, error) {
 	limit, err := r.pageSize()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := s.context()
-	defer cancel()
-	answer := page[sparkd.Event]{Items: []sparkd.Event{}}
-	for len(answer.Items) < limit {
+	events, after, err := s.read(ctx, after, rollout, limit)
+	// The log never ends, so there is always a place to go on from.
+	return page[sparkd.Event]{events, strconv.FormatUint(after, 10)}, err
+}
+
+// read returns up to limit events behind after, those of one rollout where it is named, and the event to go on behind.
+func (s *Server) read(ctx context.Context, after uint64, rollout string, limit int) ([]sparkd.Event, uint64, error) {
+	list := []sparkd.Event{}
+	for {
 		events, err := s.backend.Events(ctx, after, eventPage)
-		if err != nil {
-			return explain(ctx, err)
-		}
 		for _, e := range events {
 			if after = e.Seq; rollout == "" || e.Rollout == rollout {
-				answer.Items = append(answer.Items, e)
+				list = append(list, e)
 			}
-			if len(answer.Items) == limit {
-				break
+			if len(list) == limit {
+				return list, after, nil
 			}
 		}
-		if len(events) < eventPage {
-			break
+		if err != nil || len(events) < eventPage {
+			return list, after, err
 		}
 	}
-	// The log never ends, so there is always a place to go on from.
-	answer.Next = strconv.FormatUint(after, 10)
-	return r.reply(fasthttp.StatusOK, answer)
 }
 
 // heartbeat is the silence after which an event stream sends a comment: what finds clients
 // that left, well within the minute or so after which proxies drop a silent connection.
 const heartbeat = 10 * time.Second
 
-// follower writes the event log to one client. It reads the stored log only as fast as
-// the client reads the stream, so a slow client costs nothing but its connection.
-type follower struct {
-	server  *Server
-	request string
-	after   uint64
-	rollout string
-}
-
-func (f *follower) follow(out io.Writer) error {
-	s := f.server
+// follow writes the event log to one client, who made the request. It reads the stored log only as fast as the
+// client reads the stream, so a slow client costs nothing but its connection.
+func (s *Server) follow(out io.Writer, request string, after uint64, rollout string) error {
 	wake, unsubscribe := s.backend.Subscribe() // before the first read, so that nothing is missed
 	defer unsubscribe()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	w := bufio.NewWriterSize(out, 16<<10)
-	fmt.Fprintf(w, "retry: 1000\n\n") // bufio keeps the error for Flush
+	if _, err := io.WriteString(out, "retry: 1000\n\n"); err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(out, 16<<10) // which keeps an error for Flush
 	for {
-		if err := w.Flush(); err != nil {
-			return err
+		events, next, err := s.read(s.streams, after, rollout, eventPage)
+		for _, e := range events {
+			sendEvent(w, fmt.Sprintf("id: %d\nevent: %s\n", e.Seq, e.Kind), e)
 		}
-		more, err := f.page(s.streams, w)
 		if err != nil {
-			return f.end(w, err)
-		}
-		if more {
-			continue
+			return s.endEvents(w, request, err)
 		}
 		if err := w.Flush(); err != nil {
 			return err
+		}
+		if after = next; len(events) == eventPage {
+			continue
 		}
 		select {
 		case _, open := <-wake:
 			if !open {
-				return f.end(w, context.Canceled)
+				return s.endEvents(w, request, context.Canceled)
 			}
 		case <-beat.C:
 			fmt.Fprint(w, ": ping\n\n")
 		case <-s.streams.Done():
-			return f.end(w, context.Canceled)
+			return s.endEvents(w, request, context.Canceled)
 		}
 	}
 }
 
-// page writes the next page of the log and reports whether there may be another now.
-func (f *follower) page(ctx context.Context, w io.Writer) (more bool, err error) {
-	events, err := f.server.backend.Events(ctx, f.after, eventPage)
+func sendEvent(w io.Writer, head string, v any) {
+	data, err := json.Marshal(v)
 	if err != nil {
-		return false, err
+		panic(err) // numbers and text: it cannot, and a panic cuts the stream
 	}
-	for _, e := range events {
-		f.after = e.Seq
-		if f.rollout != "" && e.Rollout != f.rollout {
-			continue
-		}
-		data, err := json.Marshal(e)
-		if err != nil {
-			return false, err
-		}
-		fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Kind, data)
-	}
-	return len(events) == eventPage, nil
+	fmt.Fprintf(w, "%sdata: %s\n\n", head, data)
 }
 
-// end closes the stream properly: with a comment at shutdown, with an event of kind
+// endEvents closes the stream properly: with a comment at shutdown, with an event of kind
 // error when the log cannot be read. A client reconnects from its last id either way.
-func (f *follower) end(w *bufio.Writer, err error) error {
-	if f.server.streams.Err() != nil || sparkd.CodeOf(err) == sparkd.CodeCanceled {
+func (s *Server) endEvents(w *bufio.Writer, request string, err error) error {
+	if s.streams.Err() != nil || sparkd.CodeOf(err) == sparkd.CodeCanceled {
 		fmt.Fprint(w, ": shutting down\n\n")
-		return w.Flush()
+	} else {
+		s.logFailure(request, err)
+		sendEvent(w, "event: error\n", visible(err, request))
 	}
-	f.server.logFailure(f.request, err)
-	data, err := json.Marshal(visible(err, f.request))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "event: error\ndata: %s\n\n", data)
 	return w.Flush()
 }

@@ -14,36 +14,31 @@ import (
 
 // export streams finished trees as JSON lines. Everything that can be refused is
 // refused before the first byte: names, cursor, an unknown rollout.
-func (s *Server) export(r *request) error {
-	e, err := newExport(r)
+func (s *Server) export(_ context.Context, r *request) (any, error) {
+	e, err := s.newExport(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	limit, err := r.number("limit", 0, 1, math.MaxInt32)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	filter := Filter{Rollout: r.parameter("rollout"), After: r.parameter("after"), Limit: int(limit)}
-	ctx, cancel := context.WithCancel(s.streams)
-	next, stop := iter.Pull2(s.backend.Completed(ctx, filter))
-	release := func() {
-		stop()
-		cancel()
-	}
-	e.server, e.next, e.last = s, next, filter.After
+	next, stop := iter.Pull2(s.backend.Completed(s.streams, filter))
 	defer func() {
 		if r.body == nil { // not handed over, by an error or a panic
-			release()
+			stop()
 		}
 	}()
+	e.next, e.last = next, filter.After
 	if e.entry, e.err, e.more = next(); e.err != nil {
-		return e.err
+		return nil, e.err
 	}
-	return s.stream(r, "application/x-ndjson", e.run, release)
+	return nil, s.stream(r, "application/x-ndjson", e.run, stop)
 }
 
 // newExport reads the parameters and opens the writer of lines.
-func newExport(r *request) (*export, error) {
+func (s *Server) newExport(r *request) (e *export, err error) {
 	o := exporter.DefaultOptions()
 	for _, p := range exporter.Parameters() {
 		if value := r.parameter(p.Name); value != "" {
@@ -52,8 +47,7 @@ func newExport(r *request) (*export, error) {
 			}
 		}
 	}
-	e := &export{id: r.id}
-	var err error
+	e = &export{server: s, id: r.id, out: bufio.NewWriterSize(io.Discard, 64<<10)} // reset to the connection in time
 	if e.cursors, err = r.boolean("cursors"); err != nil {
 		return nil, err
 	}
@@ -61,7 +55,6 @@ func newExport(r *request) (*export, error) {
 		return nil, err
 	}
 	o.Checksum = e.manifest
-	e.out = bufio.NewWriterSize(io.Discard, 64<<10) // reset to the connection when it is time
 	e.lines, err = exporter.NewWriter(e.out, o)
 	return e, err
 }
@@ -105,9 +98,10 @@ type marker struct {
 	Manifest *Manifest     `json:"manifest,omitempty"` // of the lines so far; with manifest=true
 }
 
-// last is the last line of an export with manifest=true and without cursors.
-type last struct {
-	Manifest Manifest `json:"manifest"`
+// lastLine ends an export without cursors.
+type lastLine struct {
+	Manifest *Manifest     `json:"manifest,omitempty"` // with manifest=true
+	Error    *sparkd.Error `json:"error,omitempty"`    // why there are no lines, where none are
 }
 
 // markEvery is the number of trees between two markers; the lines between them are encoded in parallel.
@@ -117,39 +111,42 @@ const markEvery = 16
 // marker, where the client asked for them, and the connection is cut.
 func (e *export) run(w io.Writer) error {
 	e.out.Reset(w)
+	err := e.send()
+	if err == nil {
+		return e.out.Flush()
+	}
+	problem := visible(err, e.id)
+	if e.server.streams.Err() != nil {
+		problem = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down",
+			Remedy: "go on from the last cursor later"}
+	} else {
+		e.server.logFailure(e.id, err)
+	}
+	if e.mark(marker{Error: problem}) == nil {
+		_ = e.out.Flush() // it is cut in any case
+	}
+	return err
+}
+
+func (e *export) send() error {
 	for ; e.more; e.entry, e.err, e.more = e.next() {
 		if e.err != nil { // the trees before it are whole, and the client may go on behind it
 			_ = e.mark(marker{})
-			return e.fail()
+			return e.err
 		}
-		if e.err = e.write(); e.err != nil {
-			return e.fail()
-		}
-	}
-	if e.err = e.mark(marker{End: true}); e.err != nil {
-		return e.fail()
-	}
-	if e.manifest && !e.cursors {
-		if e.err = e.writeLine(last{e.lines.Manifest()}); e.err != nil {
-			return e.fail()
+		if err := e.write(); err != nil {
+			return err
 		}
 	}
-	if !e.manifest && !e.cursors {
-		if e.err = e.explainNothing(); e.err != nil {
-			return e.fail()
-		}
+	if err := e.mark(marker{End: true}); err != nil || e.cursors {
+		return err
 	}
-	return e.out.Flush()
-}
-
-// explainNothing says in the place of lines why there are none, where the request could
-// have been made otherwise: who asked for no manifest would not learn of it.
-func (e *export) explainNothing() error {
 	so := e.lines.Manifest()
-	if err := so.Refused(); err != nil {
-		return e.writeLine(struct {
-			Error *sparkd.Error `json:"error"`
-		}{visible(err, e.id)})
+	if e.manifest {
+		return e.writeLine(lastLine{Manifest: &so})
+	}
+	if err := so.Refused(); err != nil { // who asked for no manifest would not learn of it
+		return e.writeLine(lastLine{Error: visible(err, e.id)})
 	}
 	return nil
 }
@@ -191,18 +188,4 @@ func (e *export) writeLine(v any) error {
 	}
 	_, err = e.out.Write(append(line, '\n'))
 	return err
-}
-
-func (e *export) fail() error {
-	problem := visible(e.err, e.id)
-	if e.server.streams.Err() != nil {
-		problem = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down",
-			Remedy: "go on from the last cursor later"}
-	} else {
-		e.server.logFailure(e.id, e.err)
-	}
-	if err := e.mark(marker{Error: problem}); err == nil {
-		_ = e.out.Flush() // it is cut in any case
-	}
-	return e.err
 }

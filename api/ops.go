@@ -2,11 +2,11 @@ package api
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
-	"github.com/valyala/fasthttp"
 
 	"sparkd"
 )
@@ -20,30 +20,30 @@ type status struct {
 	Status string `json:"status"`
 }
 
-func (s *Server) health(r *request) error { return r.reply(fasthttp.StatusOK, status{"ok"}) }
+func (s *Server) health(context.Context, *request) (any, error) { return status{"ok"}, nil }
 
-func (s *Server) ready(r *request) error {
+func (s *Server) ready(_ context.Context, r *request) (any, error) {
 	if s.streams.Err() != nil {
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down"}
+		return nil, &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down"}
 	}
 	if err := s.backend.Ready(); err != nil {
 		e := visible(err, r.id)
 		e.Code = sparkd.CodeUnavailable // whatever is amiss, this probe says 503
-		return e
+		return nil, e
 	}
-	return r.reply(fasthttp.StatusOK, status{"ready"})
+	return status{"ready"}, nil
 }
 
-func (s *Server) info(r *request) error { return r.reply(fasthttp.StatusOK, s.backend.Info()) }
+func (s *Server) info(context.Context, *request) (any, error) { return s.backend.Info(), nil }
 
-func (s *Server) openapi(r *request) error {
+func (s *Server) openapi(_ context.Context, r *request) (any, error) {
 	r.SetContentType("application/json")
 	r.SetBody(openAPI)
-	return nil
+	return nil, nil
 }
 
 // showMetrics shows the daemon's metrics and the server's own. Where some cannot be gathered the others are shown.
-func (s *Server) showMetrics(r *request) error {
+func (s *Server) showMetrics(_ context.Context, r *request) (any, error) {
 	families, err := prometheus.Gatherers{s.backend.Gatherer(), s.metrics.registry}.Gather()
 	if err != nil {
 		s.log.Error().Str("request", r.id).Err(err).Msg("some metrics are missing")
@@ -53,10 +53,10 @@ func (s *Server) showMetrics(r *request) error {
 	encoder := expfmt.NewEncoder(&out, format)
 	for _, f := range families {
 		if err := encoder.Encode(f); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	r.SetContentType(string(format))
 	r.SetBody(out.Bytes())
-	return nil
+	return nil, nil
 }

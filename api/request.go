@@ -66,7 +66,16 @@ func (s *Server) dispatch(r *request) error {
 	if err := knownParameters(r); err != nil {
 		return err
 	}
-	return r.route.handler(s, r)
+	ctx, cancel := s.context(r.route)
+	defer cancel()
+	answer, err := r.route.handler(s, ctx, r)
+	if err != nil {
+		return explain(ctx, err)
+	}
+	if answer == nil {
+		return nil
+	}
+	return r.reply(answer)
 }
 
 // panicked turns a panic into an error that the log shows with its stack.
@@ -112,12 +121,11 @@ func (s *Server) record(e entry, bytes int, err error) {
 }
 
 // reply answers with v as JSON.
-func (r *request) reply(status int, v any) error {
+func (r *request) reply(v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	r.SetStatusCode(status)
 	r.SetContentType("application/json")
 	r.SetBody(append(body, '\n'))
 	return nil

@@ -1,79 +1,49 @@
 package api
 
 import (
+	"context"
+
 	"github.com/valyala/fasthttp"
 
 	"sparkd"
 )
 
-func (s *Server) submit(r *request) error {
+// byID answers with what a method of the Backend returns for the id in the path.
+func byID[T any](ask func(Backend, context.Context, string) (T, error)) handler {
+	return func(s *Server, ctx context.Context, r *request) (any, error) { return ask(s.backend, ctx, r.arg) }
+}
+
+func (s *Server) submit(ctx context.Context, r *request) (any, error) {
 	spec, err := ParseSpec(r.PostBody())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if key := string(r.Request.Header.Peek("Idempotency-Key")); key != "" {
 		if spec.ID != "" && spec.ID != key {
-			return sparkd.Invalid("id", "send one of the two", "the id and the header Idempotency-Key differ")
+			return nil, sparkd.Invalid("id", "send one of the two", "the id and the header Idempotency-Key differ")
 		}
 		spec.ID = key
 	}
-	ctx, cancel := s.context()
-	defer cancel()
 	rollout, created, err := s.backend.Submit(ctx, spec)
-	if err != nil {
-		return explain(ctx, err)
+	return r.submitted(rollout, created, err, fasthttp.StatusAccepted)
+}
+
+// submitted answers with a rollout and its place below the path; status is that of a new one.
+func (r *request) submitted(rollout sparkd.Rollout, created bool, err error, status int) (any, error) {
+	if err == nil {
+		r.Response.Header.Set("Location", r.route.pattern+"/"+rollout.ID)
 	}
-	status := fasthttp.StatusOK
 	if created {
-		status = fasthttp.StatusAccepted
+		r.SetStatusCode(status)
 	}
-	r.Response.Header.Set("Location", "/v1/rollouts/"+rollout.ID)
-	return r.reply(status, rollout)
+	return rollout, err
 }
 
-func (s *Server) showRollout(r *request) error {
-	ctx, cancel := s.context()
-	defer cancel()
-	rollout, err := s.backend.Rollout(ctx, r.arg)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	return r.reply(fasthttp.StatusOK, rollout)
-}
-
-func (s *Server) cancelRollout(r *request) error {
-	ctx, cancel := s.context()
-	defer cancel()
-	rollout, err := s.backend.Cancel(ctx, r.arg)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	return r.reply(fasthttp.StatusOK, rollout)
-}
-
-func (s *Server) listRollouts(r *request) error {
+func (s *Server) listRollouts(ctx context.Context, r *request) (any, error) {
 	limit, err := r.pageSize()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := s.context()
-	defer cancel()
 	items, next, err := s.backend.Rollouts(ctx, r.parameter("after"), limit)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	if items == nil {
-		items = []sparkd.Rollout{}
-	}
-	return r.reply(fasthttp.StatusOK, page[sparkd.Rollout]{items, next})
-}
-
-func (s *Server) showTree(r *request) error {
-	ctx, cancel := s.context()
-	defer cancel()
-	tree, err := s.backend.Tree(ctx, r.arg)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	return r.reply(fasthttp.StatusOK, tree)
+	return page[sparkd.Rollout]{append([]sparkd.Rollout{}, items...), next}, err
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"sparkd"
 )
@@ -13,33 +15,39 @@ type route struct {
 	pattern string   // {id} matches one segment; at most one per pattern
 	query   []string // the query parameters it knows
 	summary string
-	handler func(*Server, *request) error
-	open    bool // needs no token
-	quiet   bool // logged at debug level
-	streams bool // may answer with a stream
+	handler handler
+	limit   time.Duration // within which it answers; 0 is api.request_timeout
+	open    bool          // needs no token
+	quiet   bool          // logged at debug level
+	streams bool          // may answer with a stream
 }
+
+// handler returns what a request is answered with as JSON; nil where it has answered itself. Its context ends with
+// the time that the route has.
+type handler func(*Server, context.Context, *request) (any, error)
 
 // routes is the one list of routes; openapi.json describes the same ones.
 var routes = []route{
 	{method: "POST", pattern: "/v1/rollouts", summary: "Submit a rollout", handler: (*Server).submit},
 	{method: "GET", pattern: "/v1/rollouts", query: []string{"after", "limit"},
 		summary: "List rollouts", handler: (*Server).listRollouts},
-	{method: "GET", pattern: "/v1/rollouts/{id}", summary: "Show a rollout", handler: (*Server).showRollout},
-	{method: "DELETE", pattern: "/v1/rollouts/{id}", summary: "Cancel a rollout", handler: (*Server).cancelRollout},
+	{method: "GET", pattern: "/v1/rollouts/{id}", summary: "Show a rollout", handler: byID(Backend.Rollout)},
+	{method: "DELETE", pattern: "/v1/rollouts/{id}", summary: "Cancel a rollout", handler: byID(Backend.Cancel)},
 	{method: "POST", pattern: "/v1/sessions",
 		summary: "Submit a rollout whose environments the caller drives", handler: (*Server).openSession},
 	{method: "GET", pattern: "/v1/sessions/{id}/calls", query: []string{"after", "wait"},
 		summary: "Wait for calls of a session's environments", handler: (*Server).sessionCalls, quiet: true},
 	{method: "POST", pattern: "/v1/sessions/{id}/answers",
 		summary: "Answer calls of a session", handler: (*Server).sessionAnswers, quiet: true},
-	{method: "DELETE", pattern: "/v1/sessions/{id}", summary: "Close a session", handler: (*Server).closeSession},
-	{method: "GET", pattern: "/v1/trees/{id}", summary: "Show a tree", handler: (*Server).showTree},
+	{method: "DELETE", pattern: "/v1/sessions/{id}", summary: "Close a session", handler: byID(Backend.CloseSession)},
+	{method: "GET", pattern: "/v1/trees/{id}", summary: "Show a tree", handler: byID(Backend.Tree)},
 	{method: "GET", pattern: "/v1/export", query: exportParameters(),
 		summary: "Stream finished trees as JSONL", handler: (*Server).export, streams: true},
 	{method: "GET", pattern: "/v1/events", query: []string{"after", "rollout", "limit", "stream"},
 		summary: "Follow what happens", handler: (*Server).events, streams: true},
 	{method: "GET", pattern: "/v1/engines", summary: "Describe what samples", handler: (*Server).engines},
-	{method: "POST", pattern: "/v1/engines/weights", summary: "Move to new weights", handler: (*Server).reload},
+	{method: "POST", pattern: "/v1/engines/weights", summary: "Move to new weights", handler: (*Server).reload,
+		limit: reloadLimit},
 	{method: "POST", pattern: "/v1/engines/drain",
 		summary: "Take a replica out of service, or put it back", handler: (*Server).drain},
 	{method: "GET", pattern: "/v1/info", summary: "Describe the daemon", handler: (*Server).info},

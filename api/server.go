@@ -123,7 +123,10 @@ func (s *Server) waitIdle(ctx context.Context) error {
 }
 
 // context returns the context of a request that is no stream.
-func (s *Server) context() (context.Context, context.CancelFunc) {
+func (s *Server) context(r *route) (context.Context, context.CancelFunc) {
+	if r.limit > 0 {
+		return context.WithTimeout(s.requests, r.limit)
+	}
 	return context.WithTimeoutCause(s.requests, s.options.RequestTimeout, &sparkd.Error{
 		Code:    sparkd.CodeDeadline,
 		Message: "no answer within " + s.options.RequestTimeout.Round(time.Millisecond).String(),

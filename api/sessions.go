@@ -9,52 +9,38 @@ import (
 	"sparkd"
 )
 
-func (s *Server) openSession(r *request) error {
-	spec := sparkd.DefaultSessionSpec()
-	if err := decode(r.PostBody(), &spec); err != nil {
-		return err
+func (s *Server) openSession(ctx context.Context, r *request) (any, error) {
+	spec, err := decode(r.PostBody(), sparkd.DefaultSessionSpec())
+	if err == nil {
+		err = spec.Validate()
 	}
-	if err := spec.Validate(); err != nil {
-		return err
-	}
-	ctx, cancel := s.context()
-	defer cancel()
-	rollout, created, err := s.backend.OpenSession(ctx, spec)
 	if err != nil {
-		return explain(ctx, err)
+		return nil, err
 	}
-	status := fasthttp.StatusOK
-	if created {
-		status = fasthttp.StatusCreated
-	}
-	r.Response.Header.Set("Location", "/v1/sessions/"+rollout.ID)
-	return r.reply(status, rollout)
+	rollout, created, err := s.backend.OpenSession(ctx, spec)
+	return r.submitted(rollout, created, err, fasthttp.StatusCreated)
 }
 
-// Longest and usual time that a client is kept waiting for calls, in seconds. Other
-// requests' limit, if it is shorter, holds here too.
+// Longest and usual time that a client is kept waiting for calls, in seconds. Other requests' limit, if it is
+// shorter, holds here too.
 const (
 	maxWait     = 60
 	defaultWait = 20
 )
 
-func (s *Server) sessionCalls(r *request) error {
+func (s *Server) sessionCalls(_ context.Context, r *request) (any, error) {
 	after, err := r.number("after", 0, 0, 1<<62)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	seconds, err := r.number("wait", defaultWait, 0, maxWait)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	wait := min(time.Duration(seconds)*time.Second, s.options.RequestTimeout*9/10)
 	ctx, cancel := context.WithTimeout(s.streams, wait) // a shutdown does not wait for it
 	defer cancel()
-	calls, err := s.backend.SessionCalls(ctx, r.arg, after)
-	if err != nil {
-		return err
-	}
-	return r.reply(fasthttp.StatusOK, calls)
+	return s.backend.SessionCalls(ctx, r.arg, after)
 }
 
 // SessionAnswers is the body of POST /v1/sessions/{id}/answers.
@@ -67,29 +53,11 @@ type StaleAnswers struct {
 	Stale []uint64 `json:"stale"`
 }
 
-func (s *Server) sessionAnswers(r *request) error {
-	var body SessionAnswers
-	if err := decode(r.PostBody(), &body); err != nil {
-		return err
+func (s *Server) sessionAnswers(ctx context.Context, r *request) (any, error) {
+	body, err := decode(r.PostBody(), SessionAnswers{})
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := s.context()
-	defer cancel()
 	stale, err := s.backend.SessionAnswers(ctx, r.arg, body.Answers)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	if stale == nil {
-		stale = []uint64{}
-	}
-	return r.reply(fasthttp.StatusOK, StaleAnswers{stale})
-}
-
-func (s *Server) closeSession(r *request) error {
-	ctx, cancel := s.context()
-	defer cancel()
-	rollout, err := s.backend.CloseSession(ctx, r.arg)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	return r.reply(fasthttp.StatusOK, rollout)
+	return StaleAnswers{append([]uint64{}, stale...)}, err
 }

@@ -17,34 +17,32 @@ import (
 // ParseSpec reads a rollout request. Fields that are absent get the values of
 // sparkd.RequestSpec; what depends on the policy is left to branching.Resolve.
 func ParseSpec(body []byte) (sparkd.Spec, error) {
-	spec := sparkd.RequestSpec()
-	err := decode(body, &spec)
-	return spec, err
+	return decode(body, sparkd.RequestSpec())
 }
 
-// decode reads the JSON object of a body into v. It is strict where encoding/json is not: unknown and repeated
+// decode reads the JSON object of a body; fields that are absent keep the values of v. It is strict where encoding/json is not: unknown and repeated
 // fields, names in another case, null for a field that cannot be told from an absent one, text that is not UTF-8
 // and anything behind the object are refused, each with its field or its line and column.
-func decode[T any](body []byte, v *T) error {
+func decode[T any](body []byte, v T) (T, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return sparkd.Invalid("", "send a JSON object; {} asks for the defaults", "the body is empty")
+		return v, sparkd.Invalid("", "send a JSON object; {} asks for the defaults", "the body is empty")
 	}
 	if !utf8.Valid(body) {
-		return sparkd.Invalid("", "send JSON in UTF-8", "the body is not UTF-8")
+		return v, sparkd.Invalid("", "send JSON in UTF-8", "the body is not UTF-8")
 	}
 	var raw json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil { // syntax, and nothing behind the value
-		return syntaxError(body, err)
+		return v, syntaxError(body, err)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	if err := checkFields(d, reflect.TypeFor[T](), ""); err != nil {
-		return err
+		return v, err
 	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return sparkd.Invalid("", "send a JSON object", "cannot read the body: %v", err)
+	if err := json.Unmarshal(body, &v); err != nil {
+		return v, sparkd.Invalid("", "send a JSON object", "cannot read the body: %v", err)
 	}
-	return nil
+	return v, nil
 }
 
 // syntaxError says where the body stops being JSON.
