@@ -59,7 +59,7 @@ func (s *Server) eventPage(ctx context.Context, r *request, after uint64, rollou
 	}
 	events, after, err := s.read(ctx, after, rollout, limit)
 	// The log never ends, so there is always a place to go on from.
-	return page[sparkd.Event]{events, strconv.FormatUint(after, 10)}, err
+	return Page[sparkd.Event]{events, strconv.FormatUint(after, 10)}, err
 }
 
 // read returns up to limit events behind after, those of one rollout where it is named, and the event to go on behind.

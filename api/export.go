@@ -88,9 +88,9 @@ type export struct {
 // Manifest says how the lines of an export were made.
 type Manifest = exporter.Manifest
 
-// marker is a line of an export with cursors=true that is no data. One with a cursor
+// Marker is a line of an export with cursors=true that is no data. One with a cursor
 // follows every few trees, one with end or error is the last line.
-type marker struct {
+type Marker struct {
 	Cursor   string        `json:"cursor"`             // all trees up to here have been sent
 	Trees    int           `json:"trees"`              // so many, by this answer
 	End      bool          `json:"end,omitempty"`      // there are no more now
@@ -122,7 +122,7 @@ func (e *export) run(w io.Writer) error {
 	} else {
 		e.server.logFailure(e.id, err)
 	}
-	if e.mark(marker{Error: problem}) == nil {
+	if e.mark(Marker{Error: problem}) == nil {
 		_ = e.out.Flush() // it is cut in any case
 	}
 	return err
@@ -131,14 +131,14 @@ func (e *export) run(w io.Writer) error {
 func (e *export) send() error {
 	for ; e.more; e.entry, e.err, e.more = e.next() {
 		if e.err != nil { // the trees before it are whole, and the client may go on behind it
-			_ = e.mark(marker{})
+			_ = e.mark(Marker{})
 			return e.err
 		}
 		if err := e.write(); err != nil {
 			return err
 		}
 	}
-	if err := e.mark(marker{End: true}); err != nil || e.cursors {
+	if err := e.mark(Marker{End: true}); err != nil || e.cursors {
 		return err
 	}
 	so := e.lines.Manifest()
@@ -157,13 +157,13 @@ func (e *export) write() error {
 	}
 	e.last = e.entry.Cursor
 	if e.trees++; e.trees%markEvery == 0 {
-		return e.mark(marker{})
+		return e.mark(Marker{})
 	}
 	return nil
 }
 
 // mark ends the lines of the trees so far and, if the client asked for markers, says where that is.
-func (e *export) mark(m marker) error {
+func (e *export) mark(m Marker) error {
 	if m.Error == nil {
 		if err := e.lines.Flush(); err != nil {
 			return err

@@ -68,8 +68,8 @@ func (r *request) pageSize() (int, error) {
 	return int(n), err
 }
 
-// page is the answer of a route that lists.
-type page[T any] struct {
+// Page is the answer of a route that lists.
+type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"` // the value of after for the next page; absent on the last
 }

@@ -45,5 +45,5 @@ func (s *Server) listRollouts(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	items, next, err := s.backend.Rollouts(ctx, r.parameter("after"), limit)
-	return page[sparkd.Rollout]{append([]sparkd.Rollout{}, items...), next}, err
+	return Page[sparkd.Rollout]{append([]sparkd.Rollout{}, items...), next}, err
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,9 +67,8 @@ func (c *Client) Submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout
 }
 
 // Rollout returns one rollout.
-func (c *Client) Rollout(ctx context.Context, id string) (r sparkd.Rollout, err error) {
-	_, err = c.call(ctx, "GET", "/v1/rollouts/"+url.PathEscape(id), nil, nil, &r)
-	return r, err
+func (c *Client) Rollout(ctx context.Context, id string) (sparkd.Rollout, error) {
+	return get[sparkd.Rollout](ctx, c, "/v1/rollouts/"+url.PathEscape(id), nil)
 }
 
 // Rollouts returns a page of rollouts behind the cursor after and the cursor of the
@@ -79,11 +79,7 @@ func (c *Client) Rollouts(ctx context.Context, after string, limit int) ([]spark
 	if limit != 0 {
 		query.Set("limit", strconv.Itoa(limit))
 	}
-	var page struct {
-		Items []sparkd.Rollout `json:"items"`
-		Next  string           `json:"next"`
-	}
-	_, err := c.call(ctx, "GET", "/v1/rollouts", query, nil, &page)
+	page, err := get[api.Page[sparkd.Rollout]](ctx, c, "/v1/rollouts", query)
 	return page.Items, page.Next, err
 }
 
@@ -95,17 +91,17 @@ func (c *Client) Cancel(ctx context.Context, id string) (r sparkd.Rollout, err e
 
 // Tree returns a tree as far as it has grown.
 func (c *Client) Tree(ctx context.Context, id string) (*sparkd.Tree, error) {
-	var t sparkd.Tree
-	if _, err := c.call(ctx, "GET", "/v1/trees/"+url.PathEscape(id), nil, nil, &t); err != nil {
-		return nil, err
-	}
-	return &t, nil
+	return get[*sparkd.Tree](ctx, c, "/v1/trees/"+url.PathEscape(id), nil)
 }
 
 // Info describes the daemon.
-func (c *Client) Info(ctx context.Context) (i api.Info, err error) {
-	_, err = c.call(ctx, "GET", "/v1/info", nil, nil, &i)
-	return i, err
+func (c *Client) Info(ctx context.Context) (api.Info, error) {
+	return get[api.Info](ctx, c, "/v1/info", nil)
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (out T, err error) {
+	_, err = c.call(ctx, "GET", path, query, nil, &out)
+	return out, err
 }
 
 // call makes one request and decodes its answer into out.
@@ -143,9 +139,7 @@ func (c *Client) send(
 	if err != nil {
 		return nil, sparkd.Errorf(sparkd.CodeInternal, "cannot make the request: %v", err)
 	}
-	if header != nil {
-		req.Header = header
-	}
+	maps.Copy(req.Header, header)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -8,9 +8,8 @@ import (
 )
 
 // Engines returns the replicas that sample, as they stand.
-func (c *Client) Engines(ctx context.Context) (e api.Engines, err error) {
-	_, err = c.call(ctx, "GET", "/v1/engines", nil, nil, &e)
-	return e, err
+func (c *Client) Engines(ctx context.Context) (api.Engines, error) {
+	return get[api.Engines](ctx, c, "/v1/engines", nil)
 }
 
 // Reload moves all replicas to new weights. It waits for them, as long as ctx does.

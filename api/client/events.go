@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,14 +36,10 @@ func (c *Client) Events(ctx context.Context, after uint64, rollout string, fn fu
 // follow reads one connection's events and moves after on.
 func (c *Client) follow(ctx context.Context, query url.Values, after *uint64, fn func(sparkd.Event) error) error {
 	header := http.Header{"Accept": {"text/event-stream"}, "Last-Event-Id": {strconv.FormatUint(*after, 10)}}
-	resp, err := c.send(ctx, "GET", "/v1/events", query, nil, header)
+	body, err := c.stream(ctx, "/v1/events", query, header)
 	if err != nil {
-		if sparkd.CodeOf(err) == sparkd.CodeUnavailable {
-			return lost{error: err}
-		}
 		return err
 	}
-	body := newPatient(resp.Body, c.silence)
 	defer body.Close()
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
@@ -61,14 +58,7 @@ func (c *Client) follow(ctx context.Context, query url.Values, after *uint64, fn
 			data = strings.TrimPrefix(value, " ")
 		}
 	}
-	err = lines.Err()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err == nil {
-		err = errors.New("the event stream ended")
-	}
-	return lost{c.unreached(ctx, err), true}
+	return c.cut(ctx, cmp.Or(lines.Err(), errors.New("the event stream ended")))
 }
 
 // deliver decodes one event. Ids come with the event's own Seq.

@@ -62,41 +62,30 @@ func (c *Client) Export(ctx context.Context, w io.Writer, o ExportOptions) (Expo
 	return Exported{o.After, all}, err
 }
 
-// control is a line of an export that is no data; see docs/api.md.
-type control struct {
-	Cursor string        `json:"cursor"`
-	Trees  int           `json:"trees"` // so many came, from the beginning of the answer
-	End    bool          `json:"end"`
-	Error  *sparkd.Error `json:"error"`
-
-	Manifest api.Manifest `json:"manifest"` // of those trees
-}
-
 // export reads one connection's trees, moves o.After on and counts them.
 func (c *Client) export(ctx context.Context, w io.Writer, o *ExportOptions) (
 	trees int, manifest api.Manifest, err error,
 ) {
-	resp, err := c.send(ctx, "GET", "/v1/export", o.query(), nil, nil)
+	body, err := c.stream(ctx, "/v1/export", o.query(), nil)
 	if err != nil {
-		if sparkd.CodeOf(err) == sparkd.CodeUnavailable {
-			err = lost{error: err}
-		}
 		return 0, manifest, err
 	}
-	body := newPatient(resp.Body, c.silence)
 	defer body.Close()
 	lines := bufio.NewReaderSize(body, 64<<10)
 	var whole bytes.Buffer // lines of trees that are not known to be whole yet
 	for {
 		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			return trees, manifest, c.cut(ctx, err)
 		}
-		if !isControl(line) {
+		if !isMarker(line) {
 			whole.Write(line)
 			continue
 		}
-		var m control
+		var m api.Marker
 		if err := json.Unmarshal(line, &m); err != nil {
 			return trees, manifest, sparkd.Errorf(sparkd.CodeInternal, "cannot read a line of the export: %v", err)
 		}
@@ -109,22 +98,14 @@ func (c *Client) export(ctx context.Context, w io.Writer, o *ExportOptions) (
 				Remedy:  "free disk space or choose another place"}
 		}
 		whole.Reset()
-		trees, o.After, manifest = m.Trees, m.Cursor, m.Manifest
+		if trees, o.After = m.Trees, m.Cursor; m.Manifest != nil {
+			manifest = *m.Manifest
+		}
 		if m.End {
 			return trees, manifest, nil
 		}
 	}
 }
 
-func (c *Client) cut(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return lost{c.unreached(ctx, err), true}
-}
-
-// isControl tells control lines by their beginning; no line of data begins so.
-func isControl(line []byte) bool { return bytes.HasPrefix(line, []byte(`{"cursor":`)) }
+// isMarker tells markers by their beginning; no line of data begins so.
+func isMarker(line []byte) bool { return bytes.HasPrefix(line, []byte(`{"cursor":`)) }

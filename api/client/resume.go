@@ -3,7 +3,11 @@ package client
 import (
 	"context"
 	"io"
+	"net/http"
+	"net/url"
 	"time"
+
+	"sparkd"
 )
 
 // attempts is how often in a row a stream may be lost without anything new having come.
@@ -38,6 +42,26 @@ func (c *Client) resume(ctx context.Context, once func() (progress bool, err err
 		case <-time.After(c.pause << failed):
 		}
 	}
+}
+
+// stream begins a stream for resume.
+func (c *Client) stream(ctx context.Context, path string, query url.Values, header http.Header) (*patient, error) {
+	resp, err := c.send(ctx, "GET", path, query, nil, header)
+	switch {
+	case sparkd.CodeOf(err) == sparkd.CodeUnavailable:
+		return nil, lost{error: err}
+	case err != nil:
+		return nil, err
+	}
+	return newPatient(resp.Body, c.silence), nil
+}
+
+// cut is what resume learns of a stream that broke off.
+func (c *Client) cut(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return lost{c.unreached(ctx, err), true}
 }
 
 // patient is a body that is closed, and so ends its reader, when nothing comes for too long.

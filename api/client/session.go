@@ -17,12 +17,9 @@ func (c *Client) OpenSession(ctx context.Context, s sparkd.SessionSpec) (r spark
 }
 
 // SessionCalls waits up to wait seconds for calls behind the id after.
-func (c *Client) SessionCalls(ctx context.Context, id string, after uint64, wait int) (
-	out api.SessionCalls, err error,
-) {
+func (c *Client) SessionCalls(ctx context.Context, id string, after uint64, wait int) (api.SessionCalls, error) {
 	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "wait": {strconv.Itoa(wait)}}
-	_, err = c.call(ctx, "GET", "/v1/sessions/"+url.PathEscape(id)+"/calls", query, nil, &out)
-	return out, err
+	return get[api.SessionCalls](ctx, c, "/v1/sessions/"+url.PathEscape(id)+"/calls", query)
 }
 
 // SessionAnswers hands over what came of calls and returns the ids of those that nobody waited for any more.
