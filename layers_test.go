@@ -116,7 +116,8 @@ func goFiles(t *testing.T) []goFile {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "out") {
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") ||
+			d.Name() == "testdata" || d.Name() == "out") {
 			return fs.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

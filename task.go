@@ -22,7 +22,8 @@ func (t Task) String() string { return fmt.Sprintf("%s/%s/%d", t.Env, t.Split, t
 func ParseTask(s string) (Task, error) {
 	p := strings.Split(s, "/")
 	if len(p) != 3 || p[0] == "" || p[1] == "" {
-		return Task{}, Invalid("task", `write it as env/split/index, for example "household/train/17"`, "cannot read task %q", s)
+		return Task{}, Invalid("task", `write it as env/split/index, for example "household/train/17"`,
+			"cannot read task %q", s)
 	}
 	i, err := strconv.Atoi(p[2])
 	if err != nil || i < 0 {

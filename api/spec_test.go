@@ -26,7 +26,8 @@ func TestParseSpecKeepsDefaults(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("{}: %+v, %v", got, err)
 	}
-	got, err = parse([]byte(`{"id": "a", "seed": 18446744073709551615, "tasks": {"indices": [3, 1]}, "sampling": {"temperature": 0.5, "stop": ["</action>"]}}`))
+	got, err = parse([]byte(`{"id": "a", "seed": 18446744073709551615, "tasks": {"indices": [3, 1]}, "sampling": ` +
+		`{"temperature": 0.5, "stop": ["</action>"]}}`))
 	want.ID, want.Seed, want.Tasks.Indices = "a", 1<<64-1, []int{3, 1}
 	want.Sampling.Temperature, want.Sampling.Stop = 0.5, []string{"</action>"}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -59,7 +60,8 @@ func TestParseSpecRefuses(t *testing.T) {
 		{"fraction", `{"budget": {"leaves": 8.5}}`, "budget.leaves", "the number 8.5 does not fit"},
 		{"fraction in a list", `{"tasks": {"indices": [0, 1.5]}}`, "tasks.indices[1]", "the number 1.5 does not fit"},
 		{"beyond float64", `{"budget": {"seconds": 1e999}}`, "budget.seconds", "the number 1e999 does not fit"},
-		{"beyond int32", `{"sampling": {"stop_token_ids": [2147483648]}}`, "sampling.stop_token_ids[0]", "does not fit"},
+		{"beyond int32", `{"sampling": {"stop_token_ids": [2147483648]}}`,
+			"sampling.stop_token_ids[0]", "does not fit"},
 		{"beyond uint64", `{"seed": 18446744073709551616}`, "seed", "does not fit"},
 		{"negative seed", `{"seed": -1}`, "seed", "does not fit"},
 		{"bool for number", `{"seed": true}`, "seed", "true does not fit"},
@@ -76,7 +78,8 @@ func TestParseSpecRefuses(t *testing.T) {
 			if e == nil {
 				t.Fatal("accepted")
 			}
-			if e.Code != sparkd.CodeInvalid || e.Field != test.field || !strings.Contains(e.Message, test.says) || e.Remedy == "" {
+			if e.Code != sparkd.CodeInvalid || e.Field != test.field ||
+				!strings.Contains(e.Message, test.says) || e.Remedy == "" {
 				t.Errorf("code %s, field %q, message %q, remedy %q", e.Code, e.Field, e.Message, e.Remedy)
 			}
 		})
@@ -86,7 +89,8 @@ func TestParseSpecRefuses(t *testing.T) {
 // FuzzSpec: whatever is sent, the parser answers with a spec or with an error of code
 // invalid, and what is accepted can be validated and read again.
 func FuzzSpec(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"id":"a","tasks":{"indices":[1]},"seed":1}`, `{"sampling":{"stop":["x"],"top_p":0.5}}`,
+	for _, seed := range []string{`{}`, `{"id":"a","tasks":{"indices":[1]},"seed":1}`,
+		`{"sampling":{"stop":["x"],"top_p":0.5}}`,
 		`{"policy":{"roots":1e999}}`, `[`, `{"a":{"b":[1,2,{"c":null}]}}`, `{"seed":1}x`} {
 		f.Add([]byte(seed))
 	}

@@ -40,7 +40,8 @@ func TestPolicyOfARequest(t *testing.T) {
 		{`{"name":"grpo"}`, `{"name":"linear","roots":8}`, ""},
 		{`{"name":"tree-grpo"}`, `{"name":"expand-random","roots":2,"picks":2,"iterations":1}`, ""},
 		{`{"name":"AT2PO","penalty":0}`, `{"name":"topk-entropy","roots":10,"penalty":0,"picks":6,"iterations":2}`, ""},
-		{`{"name":"random","probability":0,"branch":null}`, `{"name":"random","roots":4,"branch":2,"probability":0}`, ""},
+		{`{"name":"random","probability":0,"branch":null}`, `{"name":"random","roots":4,"branch":2,"probability":0}`,
+			""},
 		{`{"name":"linear","branch":2}`, "", "policy.branch"},
 		{`{"name":"grpo","branch":1}`, "", "policy.branch"},
 		{`{"name":"spark","probability":0}`, "", "policy.probability"},
@@ -77,8 +78,9 @@ func TestEarlierRequestsGrowOn(t *testing.T) {
 	}
 	requests := map[string][2]string{ // as it was stored, and as one asks for it now
 		"chains": {`{"name":"linear","roots":3,"branch":1,"penalty":0.1}`, `{"name":"grpo","roots":3}`},
-		"trees":  {`{"name":"tree-grpo","roots":2,"branch":1,"picks":1,"iterations":1}`, `{"name":"expand-random","picks":1}`},
-		"probe":  {`{"name":"width-split","roots":0,"branch":2,"tag":"doubt"}`, `{"name":"treepo","tag":"doubt"}`},
+		"trees": {`{"name":"tree-grpo","roots":2,"branch":1,"picks":1,"iterations":1}`,
+			`{"name":"expand-random","picks":1}`},
+		"probe": {`{"name":"width-split","roots":0,"branch":2,"tag":"doubt"}`, `{"name":"treepo","tag":"doubt"}`},
 	}
 	stored := map[string]sparkd.Spec{}
 	policy := func(text string) (p sparkd.Policy) {
@@ -90,7 +92,8 @@ func TestEarlierRequestsGrowOn(t *testing.T) {
 	for id, text := range requests {
 		s := spec(1)
 		s.ID, s.Policy, s.Budget.Leaves = id, policy(text[0]), 4
-		r := sparkd.Rollout{ID: id, Spec: s, State: sparkd.RolloutQueued, Trees: []string{id + "-0"}, Created: time.Now()}
+		r := sparkd.Rollout{ID: id, Spec: s, State: sparkd.RolloutQueued,
+			Trees: []string{id + "-0"}, Created: time.Now()}
 		if _, _, err := st.CreateRollout(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
