@@ -25,7 +25,6 @@ type server struct{ *remote.OpenAI }
 // end stands for the end of a text, where the model or a stop string ended it.
 const end = 256
 
-// Describe implements remote.Server.
 func (s *server) Describe(_ context.Context, about *sparkd.EngineInfo) error {
 	about.Dialect, about.Model = "generic", s.Model()
 	about.Vocabulary, about.EOS, about.EOT = end+1, end, end
@@ -34,7 +33,6 @@ func (s *server) Describe(_ context.Context, about *sparkd.EngineInfo) error {
 	return nil
 }
 
-// Tokenize implements remote.Server.
 func (s *server) Tokenize(_ context.Context, text string, _ bool) ([]sparkd.Token, error) {
 	ids := make([]sparkd.Token, len(text))
 	for i := range len(text) {
@@ -43,7 +41,6 @@ func (s *server) Tokenize(_ context.Context, text string, _ bool) ([]sparkd.Toke
 	return ids, nil
 }
 
-// Detokenize implements remote.Server.
 func (s *server) Detokenize(_ context.Context, ids []sparkd.Token) (string, error) {
 	text := make([]byte, 0, len(ids))
 	for _, id := range ids {
@@ -62,7 +59,6 @@ func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error
 	return remote.Plan{Each: len(a.Seeds)}.Run(ctx, *a, s.Generate)
 }
 
-// Generate implements remote.Server.
 func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
 	if a.Sampling.TopK > 0 || a.Sampling.MinP > 0 || len(a.Sampling.StopTokenIDs) > 0 {
 		return remote.Answer{}, sparkd.Invalid("sampling",

@@ -51,15 +51,8 @@ func request(a *remote.Ask, slot int) map[string]any {
 	}
 }
 
-// completion asks /completion, which returns a list for n > 1 and the one result for 1.
 func (s *server) completion(ctx context.Context, request map[string]any, n int) ([]generated, error) {
-	list := make([]generated, 1)
-	var into any = &list[0]
-	if n > 1 {
-		into = &list
-	}
-	err := s.Post(ctx, "/completion", request, into)
-	return list, err
+	return remote.Results[generated](ctx, s.OpenAI, "/completion", request, n)
 }
 
 // read makes a continuation of a result: ids and text as they came, logprobs where they

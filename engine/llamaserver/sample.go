@@ -24,7 +24,6 @@ func plan(n, most int, copies, cold bool) remote.Plan {
 	return remote.Plan{Warm: true, Each: 1, AtOnce: true}
 }
 
-// Sample implements remote.Server.
 func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error) {
 	n := len(a.Seeds)
 	at, free, err := s.slots.acquire(ctx, a.Prefix, n)
@@ -90,7 +89,6 @@ func (s *server) inCopies(ctx context.Context, a remote.Ask, slot int) ([]remote
 	return answers, g.Wait()
 }
 
-// Generate implements remote.Server.
 func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
 	at, free, err := s.slots.acquire(ctx, a.Prefix, len(a.Seeds))
 	if err != nil {

@@ -47,7 +47,6 @@ func (s *server) props(ctx context.Context) (props, error) {
 	return p, err
 }
 
-// Describe implements remote.Server.
 func (s *server) Describe(ctx context.Context, about *sparkd.EngineInfo) error {
 	p, err := s.props(ctx)
 	if err != nil {
@@ -101,19 +100,16 @@ func (s *server) ids(ctx context.Context, request map[string]any) ([]sparkd.Toke
 	return out.Tokens, err
 }
 
-// Tokenize implements remote.Server.
 func (s *server) Tokenize(ctx context.Context, text string, control bool) ([]sparkd.Token, error) {
 	return s.ids(ctx, map[string]any{"content": text, "add_special": false, "parse_special": control})
 }
 
-// Detokenize implements remote.Server.
 func (s *server) Detokenize(ctx context.Context, ids []sparkd.Token) (string, error) {
 	var out struct{ Content string }
 	err := s.Post(ctx, "/detokenize", map[string]any{"tokens": ids}, &out)
 	return out.Content, err
 }
 
-// Restarted implements remote.Server.
 func (s *server) Restarted(ctx context.Context) (bool, error) {
 	p, err := s.props(ctx)
 	if err != nil || !s.process.Changed(p.Marker) {

@@ -40,7 +40,6 @@ func newBytePairs(m metadata, tokens []string) *bytePairs {
 	return b
 }
 
-// encode implements tokens.
 func (b *bytePairs) encode(text string) ([]sparkd.Token, error) {
 	var ids []sparkd.Token
 	match, err := b.split.FindStringMatch(text)

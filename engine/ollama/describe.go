@@ -76,8 +76,8 @@ func (s *server) compareCounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	got, err := s.generate(ctx, s.serving.Load().model, continuation{
-		prompt: probeText, sampling: &sparkd.Sampling{Temperature: 1}, limit: 2, seed: 1, top: remote.TopLogprobs,
+	got, err := s.generate(ctx, s.serving.Load().model, probeText, remote.Ask{
+		Sampling: &sparkd.Sampling{Temperature: 1}, Limit: 2, Seeds: []uint64{1}, Top: remote.TopLogprobs,
 	})
 	if err != nil {
 		return err

@@ -19,15 +19,6 @@ import (
 // keepAlive is how long the runner and its cache outlive a request.
 const keepAlive = 30 * time.Minute
 
-// continuation is what is asked for: one of one prompt.
-type continuation struct {
-	prompt   string
-	sampling *sparkd.Sampling
-	limit    int // tokens
-	seed     uint64
-	top      int // alternatives per token; 0 asks for no logprobs
-}
-
 // answer is what came of it.
 type answer struct {
 	remote.Choice
@@ -47,11 +38,10 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 	if err != nil {
 		return remote.Answer{}, err
 	}
-	c := continuation{prompt: prompt, sampling: a.Sampling, limit: a.Limit, seed: a.Seeds[0], top: a.Top}
 	if a.Limit == 0 {
-		c.sampling, c.limit = &sparkd.Sampling{}, 1
+		a.Sampling, a.Limit = &sparkd.Sampling{}, 1
 	}
-	got, err := s.generate(ctx, s.serving.Load().model, c)
+	got, err := s.generate(ctx, s.serving.Load().model, prompt, a)
 	if err != nil {
 		return remote.Answer{}, err
 	}
@@ -65,10 +55,10 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 	return out, nil
 }
 
-// generate asks for one continuation and reads it as it comes.
-func (s *server) generate(ctx context.Context, model string, c continuation) (answer, error) {
-	r := &reader{words: s.words, asked: c, model: model}
-	err := s.stream(ctx, s.request(model, c), r.add)
+// generate asks for a continuation of the prompt, from the first seed of a, and reads it as it comes.
+func (s *server) generate(ctx context.Context, model, prompt string, a remote.Ask) (answer, error) {
+	r := &reader{words: s.words, asked: a, model: model}
+	err := s.stream(ctx, s.request(model, prompt, &a), r.add)
 	switch {
 	case errors.Is(err, errFound):
 		r.found, r.Stopped = true, true
@@ -122,20 +112,20 @@ func (s *server) stream(ctx context.Context, request *api.GenerateRequest, add f
 }
 
 // request leaves nothing to the server's or the model's defaults.
-func (s *server) request(model string, c continuation) *api.GenerateRequest {
-	no, yes, p := false, true, c.sampling
+func (s *server) request(model, prompt string, a *remote.Ask) *api.GenerateRequest {
+	no, yes, p := false, true, a.Sampling
 	options := map[string]any{
-		"temperature": p.Temperature, "top_k": p.TopK, "top_p": cmp.Or(p.TopP, 1), "min_p": p.MinP, "seed": fold(c.seed),
+		"temperature": p.Temperature, "top_k": p.TopK, "top_p": a.TopP(), "min_p": p.MinP,
 		"repeat_penalty": 1, "repeat_last_n": 0, "presence_penalty": 0, "frequency_penalty": 0,
-		"num_predict": c.limit, "num_keep": 0, "stop": []string{},
+		"num_predict": a.Limit, "num_keep": 0, "seed": fold(a.Seeds[0]), "stop": []string{},
 	}
 	if n := cmp.Or(s.about.ContextLength, s.options.Context); n > 0 {
 		options["num_ctx"] = n
 	}
 	return &api.GenerateRequest{
-		Model: model, Prompt: c.prompt, Raw: true, Stream: &yes, Truncate: &no, Shift: &no,
+		Model: model, Prompt: prompt, Raw: true, Stream: &yes, Truncate: &no, Shift: &no,
 		Think: &api.ThinkValue{Value: false}, KeepAlive: &api.Duration{Duration: keepAlive},
-		Options: options, Logprobs: c.top > 0, TopLogprobs: c.top,
+		Options: options, Logprobs: a.Top > 0, TopLogprobs: a.Top,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 type reader struct {
 	answer
 	words *vocabulary
-	asked continuation
+	asked remote.Ask
 	model string
 	done  bool
 	total int  // tokens that the server counts, an end of turn among them
@@ -48,7 +48,7 @@ func (r *reader) addText(text string, probs []api.Logprob) error {
 	if text == "" {
 		return nil
 	}
-	if r.asked.top > 0 && (len(probs) == 0 || len(probs) > len(text)) {
+	if r.asked.Top > 0 && (len(probs) == 0 || len(probs) > len(text)) {
 		return sparkd.Errorf(sparkd.CodeEngine, "the server returned %d logprobs for %q", len(probs), text)
 	}
 	ids := r.spelled(text, probs)
@@ -94,7 +94,7 @@ func (r *reader) spelled(text string, probs []api.Logprob) []sparkd.Token {
 
 // findStop ends the text behind the first stop string that ends in what was added.
 func (r *reader) findStop(before int) error {
-	if end := remote.StopEnd(r.Text, r.asked.sampling.Stop, before); end >= 0 {
+	if end := remote.StopEnd(r.Text, r.asked.Sampling.Stop, before); end >= 0 {
 		r.Text = r.Text[:end]
 		return errFound
 	}

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"sparkd"
+	"sparkd/engine/remote"
 )
 
 // read feeds lines of a stream to a reader, as the server sends them.
 func read(v *vocabulary, stop []string, lines string) (answer, error) {
-	r := &reader{words: v, model: "m", asked: continuation{top: 2,
-		sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 8, Stop: stop}}}
+	r := &reader{words: v, model: "m", asked: remote.Ask{Top: 2,
+		Sampling: &sparkd.Sampling{Temperature: 1, MaxTokens: 8, Stop: stop}}}
 	for line := range strings.Lines(strings.TrimSpace(lines)) {
 		var p piece
 		if err := json.Unmarshal([]byte(line), &p); err != nil {

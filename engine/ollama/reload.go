@@ -12,6 +12,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"sparkd"
+	"sparkd/engine/remote"
 )
 
 // Reload implements remote.Reloader. The file is a GGUF that sparkd can read: it goes to
@@ -83,7 +84,8 @@ func (s *server) load(ctx context.Context, next *serving) error {
 		return sparkd.Invalid("path", "train on from the model that is served",
 			"the weights are of a model with another vocabulary")
 	}
-	_, err = s.generate(ctx, next.model, continuation{prompt: probeText, sampling: &sparkd.Sampling{}, limit: 1})
+	warm := remote.Ask{Sampling: &sparkd.Sampling{}, Limit: 1, Seeds: []uint64{0}}
+	_, err = s.generate(ctx, next.model, probeText, warm)
 	return err
 }
 

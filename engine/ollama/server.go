@@ -85,15 +85,12 @@ type serving struct {
 	own     bool // created by a reload
 }
 
-// PolicyVersion implements remote.Server.
 func (s *server) PolicyVersion() string { return s.serving.Load().version }
 
-// Tokenize implements remote.Server.
 func (s *server) Tokenize(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 	return s.words.encode(text, control)
 }
 
-// Detokenize implements remote.Server.
 func (s *server) Detokenize(_ context.Context, ids []sparkd.Token) (string, error) {
 	return s.words.decode(ids)
 }

@@ -48,7 +48,7 @@ func (p *Pool) move(ctx context.Context, r *replica, w sparkd.Weights) (version 
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		r.moving = false
-		p.forget(r)
+		p.held.Drop(r.Name)
 		if err == nil {
 			r.Info = engine.Describe()
 			r.Info.PolicyVersion = version

@@ -77,14 +77,14 @@ func (p *Pool) fits(r *replica, info *sparkd.EngineInfo) error {
 
 // up puts a replica in service, with an empty cache.
 func (p *Pool) up(r *replica) {
-	p.forget(r)
+	p.held.Drop(r.Name)
 	r.State, r.Error, r.Since, r.failing, r.pause = sparkd.ReplicaUp, nil, time.Now(), 0, time.Time{}
 	p.signal()
 }
 
 // down takes a replica out of service; what it held is forgotten.
 func (p *Pool) down(r *replica, err error) {
-	p.forget(r)
+	p.held.Drop(r.Name)
 	if r.State != sparkd.ReplicaDown {
 		r.Since = time.Now()
 	}
@@ -98,8 +98,8 @@ func (p *Pool) down(r *replica, err error) {
 // failure books a failed attempt: a server that asks for a pause gets it, one that fails again and again is down.
 func (p *Pool) failure(r *replica, err error) {
 	r.failing++
-	if after := retryAfter(err); after > 0 {
-		r.pause = time.Now().Add(min(after, longestPause))
+	if retry := (*httpclient.Retry)(nil); errors.As(err, &retry) && retry.After > 0 {
+		r.pause = time.Now().Add(min(retry.After, longestPause))
 		time.AfterFunc(time.Until(r.pause), func() { p.mu.Lock(); p.signal(); p.mu.Unlock() })
 		return
 	}
@@ -144,7 +144,7 @@ func (p *Pool) probe(ctx context.Context, r *replica, engine Member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if errors.Is(err, httpclient.ErrRestarted) {
-		p.forget(r)
+		p.held.Drop(r.Name)
 		err = nil
 	}
 	switch {

@@ -2,13 +2,11 @@ package pool
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"sparkd"
-	"sparkd/internal/httpclient"
 )
 
 // Sample implements sparkd.Engine: all continuations of one prefix come from one replica.
@@ -63,10 +61,8 @@ func (p *Pool) attempt(ctx context.Context, at place, r sparkd.SampleRequest) (s
 // that what failed together does not come back together.
 func pause(ctx context.Context, attempt int) error {
 	most := 100 * time.Millisecond << attempt
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(most))))
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(time.Duration(rand.Int64N(int64(most)))):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -114,21 +110,9 @@ func (p *Pool) account(at place, r *sparkd.SampleRequest, res *sparkd.SampleResu
 	}
 }
 
-// forget empties what a replica is thought to hold.
-func (p *Pool) forget(r *replica) { p.held.Drop(r.Name) }
-
 // signal lets waiters have what became free and wakes who watches the replicas. p.mu is held.
 func (p *Pool) signal() {
 	p.dispatch()
 	close(p.changed)
 	p.changed = make(chan struct{})
-}
-
-// retryAfter returns how long a server asked to be left alone.
-func retryAfter(err error) time.Duration {
-	var r *httpclient.Retry
-	if errors.As(err, &r) {
-		return r.After
-	}
-	return 0
 }

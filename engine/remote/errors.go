@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"regexp"
 
 	"sparkd"
 	"sparkd/internal/httpclient"
@@ -17,31 +17,24 @@ func AnotherModel(server, got, want string) error {
 		Remedy:  "check whether the server was given another model, or a proxy stands in front of another server"}
 }
 
+// overlong is how servers say that a prompt is too long.
+var overlong = regexp.MustCompile(
+	`(?i)context length|context size|maximum allowed length|maximum model length|max_model_len`)
+
 // contextFull turns the refusal of an overlong prompt, which every server says in its own way, into context_full.
 func contextFull(err error) error {
 	var typed *sparkd.Error
 	if !errors.As(err, &typed) {
 		return err
 	}
-	message := typed.Message
-	full := false
-	var s *httpclient.Status
-	if errors.As(err, &s) {
-		message = s.Message
-		full = s.Kind == "exceed_context_size_error" || s.Param == "input_tokens"
-	}
-	refused := s != nil && (s.Code == http.StatusBadRequest || s.Code == http.StatusRequestEntityTooLarge)
+	s := &httpclient.Status{Message: typed.Message}
+	_ = errors.As(err, &s)
+	refused := s.Code == http.StatusBadRequest || s.Code == http.StatusRequestEntityTooLarge
 	if !refused && typed.Code != sparkd.CodeEngine {
 		return err
 	}
-	text := strings.ToLower(message)
-	for _, words := range []string{
-		"context length", "context size", "maximum allowed length", "maximum model length", "max_model_len",
-	} {
-		full = full || strings.Contains(text, words)
+	if s.Kind == "exceed_context_size_error" || s.Param == "input_tokens" || overlong.MatchString(s.Message) {
+		return sparkd.ContextFull("the prefix does not fit into the model's context: "+s.Message, err)
 	}
-	if !full {
-		return err
-	}
-	return sparkd.ContextFull("the prefix does not fit into the model's context: "+message, err)
+	return err
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	goopenai "github.com/sashabaranov/go-openai"
 
@@ -20,31 +20,18 @@ import (
 )
 
 // Served is what answers: the model to ask for and the version of its weights.
-type Served struct {
-	mu             sync.Mutex
-	model, version string
-}
+type Served struct{ now atomic.Pointer[served] }
+
+type served struct{ model, version string }
 
 // Model is the name to ask for.
-func (s *Served) Model() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.model
-}
+func (s *Served) Model() string { return s.now.Load().model }
 
 // PolicyVersion names the weights that answer.
-func (s *Served) PolicyVersion() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.version
-}
+func (s *Served) PolicyVersion() string { return s.now.Load().version }
 
 // Move notes that other weights answer from now on.
-func (s *Served) Move(model, version string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.model, s.version = model, version
-}
+func (s *Served) Move(model, version string) { s.now.Store(&served{model, version}) }
 
 // OpenAI is a server with OpenAI's routes /v1/models and /v1/completions, beside routes of its own.
 type OpenAI struct {
@@ -112,6 +99,17 @@ func connect(ctx context.Context, o Options) (*OpenAI, error) {
 // Post sends in to a route of the server's own and reads the answer into out.
 func (s *OpenAI) Post(ctx context.Context, path string, in, out any) error {
 	return s.HTTP.JSON(ctx, http.MethodPost, path, in, out)
+}
+
+// Results asks a route that answers with a list for n > 1 and with the one result for 1.
+func Results[T any](ctx context.Context, s *OpenAI, path string, request any, n int) ([]T, error) {
+	list := make([]T, 1)
+	var into any = &list[0]
+	if n > 1 {
+		into = &list
+	}
+	err := s.Post(ctx, path, request, into)
+	return list, err
 }
 
 // Complete asks /v1/completions through go-openai and reads the answer into out as well.

@@ -36,12 +36,9 @@ type scored struct {
 
 // UnmarshalJSON reads the list.
 func (s *scored) UnmarshalJSON(data []byte) error {
-	var list []any
+	var list [2]any
 	if err := json.Unmarshal(data, &list); err != nil {
 		return err
-	}
-	if len(list) < 2 {
-		return fmt.Errorf("%d values are no logprob and id", len(list))
 	}
 	logprob, ok := list[0].(float64)
 	id, fine := list[1].(float64)
@@ -52,14 +49,9 @@ func (s *scored) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Generate implements remote.Server.
 func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
-	list := make([]produced, 1)
-	var into any = &list[0]
-	if len(a.Seeds) > 1 {
-		into = &list
-	}
-	if err := s.Post(ctx, "/generate", request(&a), into); err != nil {
+	list, err := remote.Results[produced](ctx, s.OpenAI, "/generate", request(&a), len(a.Seeds))
+	if err != nil {
 		return remote.Answer{}, err
 	}
 	out := remote.Answer{Counted: true}

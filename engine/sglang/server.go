@@ -30,7 +30,6 @@ type modelInfo struct {
 	Version       string `json:"version"`
 }
 
-// Describe implements remote.Server.
 func (s *server) Describe(ctx context.Context, about *sparkd.EngineInfo) error {
 	var m modelInfo
 	if err := s.HTTP.JSON(ctx, http.MethodGet, "/get_model_info", nil, &m); err != nil {
@@ -50,7 +49,6 @@ func (s *server) Describe(ctx context.Context, about *sparkd.EngineInfo) error {
 	return f.Describe(ctx, about, s.Tokenize, s.Added)
 }
 
-// Detokenize implements remote.Server.
 func (s *server) Detokenize(ctx context.Context, ids []sparkd.Token) (string, error) {
 	var out struct{ Text string }
 	err := s.Post(ctx, "/detokenize",
@@ -58,7 +56,6 @@ func (s *server) Detokenize(ctx context.Context, ids []sparkd.Token) (string, er
 	return out.Text, err
 }
 
-// Sample implements remote.Server.
 func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error) {
 	return plan(a).Run(ctx, *a, s.Generate)
 }

@@ -33,7 +33,6 @@ type completionChoice struct {
 	}
 }
 
-// Generate implements remote.Server.
 func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
 	var c completion
 	if _, err := s.Complete(ctx, s.fields(&a), &c); err != nil {

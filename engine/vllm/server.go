@@ -29,7 +29,6 @@ type server struct {
 	whole   sync.Map // of token ids: whether its text ends with a whole character
 }
 
-// Describe implements remote.Server.
 func (s *server) Describe(ctx context.Context, about *sparkd.EngineInfo) error {
 	var version struct{ Version string }
 	if _, err := s.HTTP.Has(ctx, "/version", &version); err != nil {
@@ -97,14 +96,12 @@ func (s *server) vocabulary(ctx context.Context) (int, error) {
 	return n, failed
 }
 
-// Detokenize implements remote.Server.
 func (s *server) Detokenize(ctx context.Context, ids []sparkd.Token) (string, error) {
 	var out struct{ Prompt string }
 	err := s.Post(ctx, "/detokenize", map[string]any{"model": s.Model(), "tokens": ids}, &out)
 	return out.Prompt, err
 }
 
-// Sample implements remote.Server.
 func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error) {
 	return plan(a).Run(ctx, *a, s.Generate)
 }

@@ -12,6 +12,7 @@ package httpclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,13 +53,7 @@ func New(o Options) (*Client, error) {
 		return nil, sparkd.Invalid("engine.api_key_file", "put one key into the file, in one line",
 			"the key holds a line break")
 	}
-	c := &Client{base: u, limit: o.Timeout, most: o.MaxBody}
-	if c.limit <= 0 {
-		c.limit = 10 * time.Minute
-	}
-	if c.most <= 0 {
-		c.most = 64 << 20
-	}
+	c := &Client{base: u, limit: cmp.Or(o.Timeout, 10*time.Minute), most: cmp.Or(o.MaxBody, 64<<20)}
 	c.http = &http.Client{Transport: Bounded(u.Host, o.Token, c.most, o.Transport),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c, nil
