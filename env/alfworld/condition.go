@@ -1,6 +1,7 @@
 package alfworld
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,40 +32,60 @@ func badGoal(format string, args ...any) error {
 			"alfred.pddl", format, args...)
 }
 
-// predicate reads a fact of the entities a and b.
+// predicate is a predicate of alfred.pddl that a rule, a text or a goal reads. A problem may state others, which
+// change nothing.
 type predicate struct {
-	fixed bool // no action changes it
+	of    []kind // what it is about
+	fixed bool   // no action changes it
 	holds func(f *facts, a, b int16) bool
 }
 
-// predicates are the facts that goals may name, beside abilities and conditions.
+// predicates are those beside abilities and conditions.
 var predicates = map[string]predicate{
-	"objecttype":           {true, func(f *facts, o, t int16) bool { return f.objects[o].kind == t }},
-	"receptacletype":       {true, func(f *facts, r, t int16) bool { return f.receptacles[r].kind == t }},
-	"receptacleatlocation": {true, func(f *facts, r, at int16) bool { return f.receptacles[r].location == at }},
-	"openable":             {true, func(f *facts, r, _ int16) bool { return f.receptacles[r].openable }},
-	"cancontain": {true, func(f *facts, r, o int16) bool {
-		return r >= 0 && o >= 0 &&
-			f.fits[int(r)*len(f.types.object)+int(o)]
-	}},
-	"inreceptacleobject": {true, func(f *facts, o, box int16) bool { return slices.Contains(f.objects[box].holds, o) }},
-	"atlocation": {false, func(f *facts, a, at int16) bool {
-		return f.at(f.s, a) == at ||
-			f.relaxed && f.canGo(f.s, a, at)
-	}},
-	"opened":           {false, func(f *facts, r, _ int16) bool { return f.opened(f.s).has(r) }},
-	"inreceptacle":     {false, func(f *facts, o, r int16) bool { return f.in(f.s, r).has(o) }},
-	"objectatlocation": {false, func(f *facts, o, at int16) bool { return f.near(f.s, at).has(o) }},
-	"holds":            {false, func(f *facts, a, o int16) bool { return f.held(f.s, a).has(o) }},
-	"holdsany":         {false, func(f *facts, a, _ int16) bool { return f.busy(f.s, a) }},
+	"objecttype": {[]kind{objectKind, objectType}, true,
+		func(f *facts, o, t int16) bool { return f.objects[o].kind == t }},
+	"receptacletype": {[]kind{receptacleKind, receptacleType}, true,
+		func(f *facts, r, t int16) bool { return f.receptacles[r].kind == t }},
+	"receptacleatlocation": {[]kind{receptacleKind, locationKind}, true,
+		func(f *facts, r, at int16) bool { return f.receptacles[r].location == at }},
+	"openable": {[]kind{receptacleKind}, true,
+		func(f *facts, r, _ int16) bool { return f.receptacles[r].openable }},
+	"cancontain": {[]kind{receptacleType, objectType}, true,
+		func(f *facts, r, o int16) bool { return f.canContain(r, o) }},
+	"inreceptacleobject": {[]kind{objectKind, objectKind}, true,
+		func(f *facts, o, box int16) bool { return slices.Contains(f.objects[box].holds, o) }},
+	"atlocation": {[]kind{agentKind, locationKind}, false,
+		func(f *facts, a, at int16) bool { return f.at(f.s, a) == at || f.relaxed && f.canGo(f.s, a, at) }},
+	"opened": {[]kind{receptacleKind}, false,
+		func(f *facts, r, _ int16) bool { return f.opened(f.s).has(r) }},
+	"inreceptacle": {[]kind{objectKind, receptacleKind}, false,
+		func(f *facts, o, r int16) bool { return f.in(f.s, r).has(o) }},
+	"objectatlocation": {[]kind{objectKind, locationKind}, false,
+		func(f *facts, o, at int16) bool { return f.near(f.s, at).has(o) }},
+	"holds": {[]kind{agentKind, objectKind}, false,
+		func(f *facts, a, o int16) bool { return f.held(f.s, a).has(o) }},
+	"holdsany": {[]kind{agentKind}, false,
+		func(f *facts, a, _ int16) bool { return f.busy(f.s, a) }},
 }
+
+// abilities and conditions name the facts of one object that are kept as bits.
+var (
+	abilities = map[string]Affordance{
+		"pickupable": Pickupable, "toggleable": Toggleable, "cleanable": Cleanable, "heatable": Heatable,
+		"coolable": Coolable, "sliceable": Sliceable, "isreceptacleobject": Container,
+	}
+	conditions = map[string]Change{
+		"isclean": Clean, "ishot": Hot, "iscool": Cool, "istoggled": Toggled, "issliced": Sliced, "ison": On,
+	}
+	oneObject = []kind{objectKind}
+)
 
 func findPredicate(name string) (predicate, bool) {
 	if can, ok := abilities[name]; ok {
-		return predicate{true, func(f *facts, o, _ int16) bool { return f.objects[o].can&can != 0 }}, true
+		return predicate{oneObject, true, func(f *facts, o, _ int16) bool { return f.objects[o].can&can != 0 }}, true
 	}
 	if is, ok := conditions[name]; ok {
-		return predicate{false, func(f *facts, o, _ int16) bool { return f.made(f.s, is).has(o) }}, true
+		return predicate{oneObject, false, func(f *facts, o, _ int16) bool { return f.made(f.s, is).has(o) }}, true
 	}
 	p, ok := predicates[name]
 	return p, ok
@@ -135,10 +156,8 @@ func (b *builder) quantifier(e *expr, exists, negated bool) (test, error) {
 	if len(e.list) != 3 || len(e.list[1].list) == 0 {
 		return nil, badGoal("%s: want variables and one condition", e)
 	}
-	inner := builder{b.world, b.entities, map[string]slot{}, b.used, b.settled, b.choices}
-	for name, s := range b.scope {
-		inner.scope[name] = s
-	}
+	inner := *b
+	inner.scope = maps.Clone(b.scope)
 	slots, err := inner.declare(&e.list[1])
 	if err != nil {
 		return nil, err
@@ -175,39 +194,26 @@ func (b *builder) quantifier(e *expr, exists, negated bool) (test, error) {
 }
 
 // declare reads typed variables: "?o1 ?o2 - object ?r - receptacle".
-func (b *builder) declare(list *expr) ([]slot, error) {
+func (b *builder) declare(list *expr) (slots []slot, err error) {
 	words, ok := list.words(0)
-	var slots []slot
-	waiting := 0
-	for i := 0; i < len(words); i++ {
-		switch {
-		case words[i] == "-" && i+1 < len(words):
-			k := kind(words[i+1])
-			if k != agentKind && k != locationKind && k != receptacleKind && k != objectKind {
-				return nil, badGoal("%s: a variable of the type %q", list, k)
-			}
-			for n := len(slots) - waiting; n < len(slots); n++ {
-				slots[n].kind = k
-			}
-			waiting = 0
-			i++
-		case strings.HasPrefix(words[i], "?") && b.used < maxVariables:
-			slots = append(slots, slot{at: b.used, kind: objectKind})
-			b.scope[words[i]] = slots[len(slots)-1]
-			waiting++
-			b.used++
-		default:
-			return nil, badGoal("%s: want at most %d variables with their types", list, maxVariables)
-		}
-	}
-	if !ok || waiting > 0 {
+	if !ok {
 		return nil, badGoal("%s: a variable without a type", list)
 	}
-	n := 0
-	for i := range words { // the scope was filled before the types were known
-		if strings.HasPrefix(words[i], "?") {
-			b.scope[words[i]] = slots[n]
-			n++
+	for k, names := range typedNames(words) {
+		for _, name := range names {
+			if !strings.HasPrefix(name, "?") || b.used == maxVariables {
+				return nil, badGoal("%s: want at most %d variables with their types", list, maxVariables)
+			}
+			b.scope[name] = slot{at: b.used, kind: k}
+			slots = append(slots, b.scope[name])
+			b.used++
+		}
+		switch k {
+		case agentKind, locationKind, receptacleKind, objectKind:
+		case "":
+			return nil, badGoal("%s: a variable without a type", list)
+		default:
+			return nil, badGoal("%s: a variable of the type %q", list, k)
 		}
 	}
 	return slots, nil
@@ -266,22 +272,19 @@ func demanded(e *expr, to []*expr) []*expr {
 func (b *builder) fact(e *expr, negated bool) (test, error) {
 	args, ok := e.words(1)
 	p, known := findPredicate(e.head())
-	want := signatures[e.head()]
 	if e.head() == "=" && ok && len(args) == 2 {
-		s, isVariable := b.scope[args[0]]
-		if isVariable {
-			want, known = []kind{s.kind, s.kind}, true
-			p = predicate{true, func(_ *facts, x, y int16) bool { return x == y }}
-		}
+		var s slot
+		s, known = b.scope[args[0]]
+		p = predicate{[]kind{s.kind, s.kind}, true, func(_ *facts, x, y int16) bool { return x == y }}
 	}
-	if !ok || !known || len(args) != len(want) {
+	if !ok || !known || len(args) != len(p.of) {
 		return nil, badGoal("sparkd cannot read %s", e)
 	}
 	var terms [2]func(f *facts) int16
 	terms[1] = func(*facts) int16 { return -1 }
 	for i, name := range args {
 		var err error
-		if terms[i], err = b.term(name, want[i], e); err != nil {
+		if terms[i], err = b.term(name, p.of[i], e); err != nil {
 			return nil, err
 		}
 	}

@@ -44,15 +44,6 @@ func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, err
 	return e.start(w), nil
 }
 
-// Play starts a game from its problem.
-func (e *Env) Play(p *Problem) (sparkd.Observation, error) {
-	w, err := newWorld(p)
-	if err != nil {
-		return sparkd.Observation{}, err
-	}
-	return e.start(w), nil
-}
-
 func (e *Env) start(w *world) sparkd.Observation {
 	e.world = w
 	e.state = w.first.clone()
@@ -70,14 +61,17 @@ func (e *Env) Step(ctx context.Context, text string) (sparkd.Observation, error)
 	case ctx.Err() != nil:
 		return sparkd.Observation{}, ctx.Err()
 	case e.world == nil:
-		return sparkd.Observation{}, &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started",
-			Remedy: "call Reset first"}
+		return sparkd.Observation{}, errNotStarted
 	case e.done:
-		return sparkd.Observation{}, &sparkd.Error{Code: sparkd.CodeEnv, Message: "the game is over",
-			Remedy: "call Reset to start another"}
+		return sparkd.Observation{}, errOver
 	}
 	return e.step(text), nil
 }
+
+var (
+	errNotStarted = sparkd.NewError(sparkd.CodeEnv, "", "call Reset first", "no game has been started")
+	errOver       = sparkd.NewError(sparkd.CodeEnv, "", "call Reset to start another", "the game is over")
+)
 
 // step applies an action, also after a win: the rules of ALFWorld know no end.
 func (e *Env) step(text string) sparkd.Observation {
@@ -123,9 +117,6 @@ func (e *Env) fork() *Env {
 
 // Close does nothing: an Env holds memory alone.
 func (e *Env) Close() error { return nil }
-
-// StateHash identifies the state among those of the same game.
-func (e *Env) StateHash() uint64 { return e.state.hash() }
 
 // isSpace is what Python's str.strip removes, which is what TextWorld does to a command.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || '\x1c' <= r && r <= '\x1f' }

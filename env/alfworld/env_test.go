@@ -1,7 +1,9 @@
 package alfworld
 
 import (
+	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -11,6 +13,22 @@ import (
 
 	"sparkd"
 )
+
+// StateHash identifies the state among those of the same game.
+func (e *Env) StateHash() uint64 {
+	h := fnv.New64a()
+	_ = binary.Write(h, binary.LittleEndian, []uint64(e.state))
+	return h.Sum64()
+}
+
+// Play starts a game from its problem.
+func (e *Env) Play(p *Problem) (sparkd.Observation, error) {
+	w, err := newWorld(p)
+	if err != nil {
+		return sparkd.Observation{}, err
+	}
+	return e.start(w), nil
+}
 
 var _ sparkd.Forker = (*Env)(nil)
 

@@ -27,7 +27,7 @@ func Expert(e *Env) ([]string, error) {
 func (e *Env) plannable() error {
 	switch {
 	case e.world == nil:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no game has been started", Remedy: "call Reset first"}
+		return errNotStarted
 	case e.world.target.count == 0:
 		return sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
 	}

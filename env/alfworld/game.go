@@ -146,9 +146,6 @@ func unreadable(path string, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		why = e.Err
 	}
-	e := sparkd.Invalid(filepath.Base(path),
-		"see to it that sparkd may read the file, and that it was not moved since sparkd started", "cannot read "+
-			"the file: %v", why)
-	e.Err = err
-	return e
+	const remedy = "see to it that sparkd may read the file, and that it was not moved since sparkd started"
+	return sparkd.Invalid(filepath.Base(path), remedy, "cannot read the file: %v", why).Because(err)
 }

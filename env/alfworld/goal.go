@@ -141,7 +141,7 @@ func (w *world) setGoal(g *Goal, entities map[string]entity) error {
 	if err != nil {
 		return err
 	}
-	b := builder{world: w, entities: entities, settled: map[*expr]bool{}, choices: 1}
+	b := builder{world: w, entities: entities, scope: map[string]slot{}, settled: map[*expr]bool{}, choices: 1}
 	if w.goal, err = b.build(&condition, false); err != nil {
 		return err
 	}

@@ -21,47 +21,6 @@ const (
 	receptacleType kind = "rtype"
 )
 
-// signatures are the predicates of alfred.pddl that a rule, a text or a goal reads. A
-// problem may state others, which change nothing.
-var signatures = map[string][]kind{
-	"atlocation":           {agentKind, locationKind},
-	"receptacleatlocation": {receptacleKind, locationKind},
-	"objectatlocation":     {objectKind, locationKind},
-	"openable":             {receptacleKind},
-	"opened":               {receptacleKind},
-	"inreceptacle":         {objectKind, receptacleKind},
-	"inreceptacleobject":   {objectKind, objectKind},
-	"receptacletype":       {receptacleKind, receptacleType},
-	"objecttype":           {objectKind, objectType},
-	"cancontain":           {receptacleType, objectType},
-	"holds":                {agentKind, objectKind},
-	"holdsany":             {agentKind},
-	"isreceptacleobject":   {objectKind},
-	"pickupable":           {objectKind},
-	"cleanable":            {objectKind},
-	"heatable":             {objectKind},
-	"coolable":             {objectKind},
-	"toggleable":           {objectKind},
-	"sliceable":            {objectKind},
-	"isclean":              {objectKind},
-	"ishot":                {objectKind},
-	"iscool":               {objectKind},
-	"istoggled":            {objectKind},
-	"issliced":             {objectKind},
-	"ison":                 {objectKind},
-}
-
-// abilities and conditions name the facts of one object that are kept as bits.
-var (
-	abilities = map[string]Affordance{
-		"pickupable": Pickupable, "toggleable": Toggleable, "cleanable": Cleanable, "heatable": Heatable,
-		"coolable": Coolable, "sliceable": Sliceable, "isreceptacleobject": Container,
-	}
-	conditions = map[string]Change{
-		"isclean": Clean, "ishot": Hot, "iscool": Cool, "istoggled": Toggled, "issliced": Sliced, "ison": On,
-	}
-)
-
 // typeName turns "MugType" into "mug".
 func typeName(word string) string { return strings.TrimSuffix(word, "type") }
 
@@ -130,27 +89,21 @@ func (r *reader) declare(section expr) error {
 	if !ok {
 		return badProblem("a list inside (:objects …)")
 	}
-	for len(words) > 0 {
-		n := 0
-		for n < len(words) && words[n] != "-" {
-			n++
-		}
-		if n+1 >= len(words) {
-			return badProblem("(:objects …) ends with %q, which has no type", words[len(words)-1])
-		}
-		k := kind(words[n+1])
+	for k, names := range typedNames(words) {
 		switch k {
 		case agentKind, locationKind, receptacleKind, objectKind, objectType, receptacleType:
+		case "":
+			return badProblem("(:objects …) ends with %q, which has no type", names[len(names)-1])
 		default:
-			return badProblem("%q is of the type %q, which ALFWorld's domain does not have", words[0], k)
+			first := append(names, "-")[0] // there may be a type without a name
+			return badProblem("%q is of the type %q, which ALFWorld's domain does not have", first, k)
 		}
-		for _, name := range words[:n] {
+		for _, name := range names {
 			if _, twice := r.declared[name]; twice {
 				return badProblem("%q is declared twice", name)
 			}
 			r.declared[name] = k
 		}
-		words = words[n+2:]
 	}
 	if len(r.declared) == 0 {
 		return badProblem("(:objects …) is empty")
@@ -213,7 +166,7 @@ func (r *reader) name(name string, fact *expr) error {
 func (r *reader) enterAll() error {
 	for i := range r.facts {
 		fact := &r.facts[i]
-		want, ok := signatures[fact.head()]
+		p, ok := findPredicate(fact.head())
 		if !ok {
 			continue
 		}
@@ -221,13 +174,13 @@ func (r *reader) enterAll() error {
 		if fact.head() == "objectatlocation" && len(args) == 2 && r.declared[args[0]] == receptacleKind {
 			continue // changes nothing: a receptacle can be neither taken nor sliced
 		}
-		if len(args) != len(want) {
-			return badProblem("the fact %s should name %d things", fact, len(want))
+		if len(args) != len(p.of) {
+			return badProblem("the fact %s should name %d things", fact, len(p.of))
 		}
 		at := [2]int{}
 		for k, name := range args {
-			if r.declared[name] != want[k] {
-				return badProblem("the fact %s: %q is of the type %s, not %s", fact, name, r.declared[name], want[k])
+			if got := r.declared[name]; got != p.of[k] {
+				return badProblem("the fact %s: %q is of the type %s, not %s", fact, name, got, p.of[k])
 			}
 			at[k] = r.index[name]
 		}

@@ -1,6 +1,8 @@
 package alfworld
 
 import (
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,17 +38,28 @@ func (e *expr) words(from int) (words []string, ok bool) {
 	return words, true
 }
 
-// equal compares two expressions.
-func (e *expr) equal(o *expr) bool {
-	if e.word != o.word || (e.list == nil) != (o.list == nil) || len(e.list) != len(o.list) {
-		return false
-	}
-	for i := range e.list {
-		if !e.list[i].equal(&o.list[i]) {
-			return false
+// typedNames goes through the words of a typed list, "a b - object c - receptacle": the names before each type.
+// Words without a type come last, with the kind "".
+func typedNames(words []string) iter.Seq2[kind, []string] {
+	return func(yield func(kind, []string) bool) {
+		for len(words) > 0 {
+			n := slices.Index(words, "-")
+			if n < 0 || n+1 == len(words) {
+				yield("", words)
+				return
+			}
+			if !yield(kind(words[n+1]), words[:n]) {
+				return
+			}
+			words = words[n+2:]
 		}
 	}
-	return true
+}
+
+// equal compares two expressions.
+func (e *expr) equal(o *expr) bool {
+	return e.word == o.word && (e.list == nil) == (o.list == nil) &&
+		slices.EqualFunc(e.list, o.list, func(a, b expr) bool { return a.equal(&b) })
 }
 
 // String writes e as PDDL.

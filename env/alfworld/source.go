@@ -57,9 +57,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		e := sparkd.Invalid(field, remedy, "cannot read the games of %s: %v", o.Data, err)
-		e.Err = err
-		return nil, e
+		return nil, sparkd.Invalid(field, remedy, "cannot read the games of %s: %v", o.Data, err).Because(err)
 	}
 	count := 0
 	for _, games := range splits {

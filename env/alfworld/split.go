@@ -74,24 +74,6 @@ func findSplit(t sparkd.Task) (split, error) {
 	return all[i], nil
 }
 
-// TypeOf returns the type of a task.
-func TypeOf(t sparkd.Task) (TaskType, error) {
-	s, err := findSplit(t)
-	if err != nil {
-		return "", err
-	}
-	return s.types[t.Index%len(s.types)], nil
-}
-
-// HouseOf returns the number of the house in which a task is set.
-func HouseOf(t sparkd.Task) (int, error) {
-	s, err := findSplit(t)
-	if err != nil {
-		return 0, err
-	}
-	return s.house(t.Index), nil
-}
-
 // house draws the house of a task among those whose room suits the task type.
 func (s *split) house(index int) int {
 	rng := newRand(gameSalt, s.number, uint64(index))

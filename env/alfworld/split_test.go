@@ -7,6 +7,24 @@ import (
 	"sparkd"
 )
 
+// TypeOf returns the type of a task.
+func TypeOf(t sparkd.Task) (TaskType, error) {
+	s, err := findSplit(t)
+	if err != nil {
+		return "", err
+	}
+	return s.types[t.Index%len(s.types)], nil
+}
+
+// HouseOf returns the number of the house in which a task is set.
+func HouseOf(t sparkd.Task) (int, error) {
+	s, err := findSplit(t)
+	if err != nil {
+		return 0, err
+	}
+	return s.house(t.Index), nil
+}
+
 // serial writes out the initial state and the goal of a problem.
 func serial(p *Problem) string {
 	return fmt.Sprintf("%v %v %v %v %v %v", p.Receptacles, p.Objects, p.Goal.Type, p.Goal.Object,

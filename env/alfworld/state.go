@@ -1,8 +1,6 @@
 package alfworld
 
 import (
-	"encoding/binary"
-	"hash/fnv"
 	"math/bits"
 	"slices"
 )
@@ -89,14 +87,3 @@ func (l *layout) made(s state, c Change) bitset {
 
 // clone returns an independent copy.
 func (s state) clone() state { return slices.Clone(s) }
-
-// hash identifies the state among those of the same world.
-func (s state) hash() uint64 {
-	h := fnv.New64a()
-	b := make([]byte, 0, 8*len(s))
-	for _, w := range s {
-		b = binary.LittleEndian.AppendUint64(b, w)
-	}
-	h.Write(b)
-	return h.Sum64()
-}

@@ -223,8 +223,12 @@ func (w *world) holds(r, o int16) bool { return w.holdsKind(r, w.objects[o].kind
 
 // holdsKind reports whether receptacle r can hold objects of a type.
 func (w *world) holdsKind(r, kind int16) bool {
-	rt := w.receptacles[r].kind
-	return rt >= 0 && kind >= 0 && w.fits[int(rt)*len(w.types.object)+int(kind)]
+	return w.canContain(w.receptacles[r].kind, kind)
+}
+
+// canContain reports whether a type of receptacle can hold a type of object.
+func (w *world) canContain(receptacle, object int16) bool {
+	return receptacle >= 0 && object >= 0 && w.fits[int(receptacle)*len(w.types.object)+int(object)]
 }
 
 // intern returns the index of t in list, which it extends if need be; -1 for no type.
