@@ -28,7 +28,7 @@ func (e *Env) plannable() error {
 	switch {
 	case e.world == nil:
 		return errNotStarted
-	case e.world.target.count == 0:
+	case !e.world.target.known:
 		return sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
 	}
 	return nil

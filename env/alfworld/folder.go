@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,9 +23,8 @@ type game struct {
 
 // kind returns the task type, which names of ALFWorld's folders start with; "" if this does not.
 func (g *game) kind() TaskType {
-	first, _, _ := strings.Cut(g.name, "-")
-	if i := slices.Index(TaskTypes(), TaskType(first)); i >= 0 {
-		return TaskTypes()[i]
+	if first, _, _ := strings.Cut(g.name, "-"); slices.Contains(TaskTypes(), TaskType(first)) {
+		return TaskType(first)
 	}
 	return ""
 }
@@ -51,28 +49,25 @@ func scan(ctx context.Context, root string) (splits map[string][]game, skipped i
 	if root, err = filepath.Abs(root); err != nil {
 		return nil, 0, err
 	}
+	folders := []string{root}
 	for _, base := range append([]string{root}, below(root, "json_2*")...) {
-		if !isSplits(base) {
-			continue
+		if isSplits(base) {
+			folders = below(base, "*")
+			break
 		}
-		root, splits = base, map[string][]game{}
-		for _, split := range below(base, "*") {
-			s := scanner{root: split}
-			if err := s.walk(ctx); err != nil {
-				return nil, 0, err
-			}
-			if found := s.games(); len(found) > 0 {
-				splits[filepath.Base(split)] = found
-			}
-			skipped += s.skipped
+	}
+	splits = map[string][]game{}
+	for _, split := range folders {
+		s := scanner{root: split}
+		if err := s.walk(ctx); err != nil {
+			return nil, 0, err
 		}
-		return splits, skipped, nil
+		if found := s.games(); len(found) > 0 {
+			splits[splitName(split)] = found
+		}
+		skipped += s.skipped
 	}
-	s := scanner{root: root}
-	if err := s.walk(ctx); err != nil {
-		return nil, 0, err
-	}
-	return map[string][]game{splitName(root): s.games()}, s.skipped, nil
+	return splits, skipped, nil
 }
 
 // splitName makes a name of a split of a folder's: tasks are written env/split/index.
@@ -212,25 +207,20 @@ func isUnsolvable(path string) (bool, error) {
 // is valid_unseen, l2 is the task types in valid_unseen that train4 leaves out.
 func addLevels(splits map[string][]game) {
 	held := func(g game) bool { return slices.Contains(TaskTypes()[4:], g.kind()) }
-	of := func(split string, keep func(game) bool) []game {
-		var kept []game
-		for _, g := range splits[split] {
-			if keep(g) {
-				kept = append(kept, g)
+	trained := func(g game) bool { return g.kind() != "" && !held(g) }
+	all := func(game) bool { return true }
+	for _, level := range []struct {
+		name, of string
+		keep     func(game) bool
+	}{{"l0", seenSplit, all}, {"l1", unseenSplit, all}, {"l2", unseenSplit, held}, {"train4", trainSplit, trained}} {
+		var games []game
+		for _, g := range splits[level.of] {
+			if level.keep(g) {
+				games = append(games, g)
 			}
 		}
-		return kept
-	}
-	all := func(game) bool { return true }
-	for name, games := range map[string][]game{
-		"l0": of(seenSplit, all), "l1": of(unseenSplit, all), "l2": of(unseenSplit, held),
-		"train4": of(trainSplit, func(g game) bool { return g.kind() != "" && !held(g) }),
-	} {
-		if _, taken := splits[name]; !taken && len(games) > 0 {
-			splits[name] = games
+		if _, taken := splits[level.name]; !taken && len(games) > 0 {
+			splits[level.name] = games
 		}
 	}
 }
-
-// splitNames lists splits in order.
-func splitNames(splits map[string][]game) []string { return slices.Sorted(maps.Keys(splits)) }

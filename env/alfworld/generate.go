@@ -96,18 +96,9 @@ func (g *generator) drawGoal(kind TaskType, stock []string) Goal {
 // suits reports whether an object type may have to be brought to a receptacle type.
 // What is cleaned, heated or cooled is not left where that is done.
 func suits(kind TaskType, object, receptacle string) bool {
-	if !fits[receptacle][object] {
-		return false
-	}
-	switch kind {
-	case PickClean:
-		return cleanable[object] && receptacle != "SinkBasin"
-	case PickHeat:
-		return heatable[object] && receptacle != "Microwave"
-	case PickCool:
-		return coolable[object] && receptacle != "Fridge"
-	}
-	return true
+	v, treated := wanted[kind]
+	return fits[receptacle][object] &&
+		(!treated || able[treatments[v].able][object] && appliance(receptacle) != v)
 }
 
 func (g *generator) drawLookGoal(stock []string) Goal {
@@ -115,7 +106,7 @@ func (g *generator) drawLookGoal(stock []string) Goal {
 	var lamps, objects []string
 	for _, o := range stock {
 		switch {
-		case toggleable[o]:
+		case able[Toggleable][o]:
 			lamps = append(lamps, o)
 		case slices.ContainsFunc(g.kinds, func(r string) bool { return fits[r][o] }):
 			objects = append(objects, o)
@@ -140,7 +131,7 @@ func (g *generator) furnish(stock []string) {
 			n = 2 + g.rng.IntN(2)
 		case kind == g.Goal.Object:
 			n = 1 + g.rng.IntN(3)
-		case !toggleable[kind]:
+		case !able[Toggleable][kind]:
 			n = max(1, g.rng.IntN(5)-1) // 1, 1, 1, 2, 3
 		}
 		for range n {
@@ -156,7 +147,7 @@ func (g *generator) place(kind string) {
 	var where []string
 	for _, r := range g.kinds {
 		ok := fits[r][kind]
-		if toggleable[kind] {
+		if able[Toggleable][kind] {
 			ok = lampStands[r]
 		}
 		if ok && !(kind == g.Goal.Object && r == g.Goal.Receptacle) {

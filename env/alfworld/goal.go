@@ -47,9 +47,9 @@ var templates = map[TaskType][2]string{
 var goals = map[TaskType]string{
 	PickAndPlace: `(and (exists (?r - receptacle) (exists (?o - object) (and
 		(inReceptacle ?o ?r) (objectType ?o {obj}Type) (receptacleType ?r {recep}Type)))))`,
-	PickClean: treated("clean"),
-	PickHeat:  treated("heat"),
-	PickCool:  treated("cool"),
+	PickClean: treated("cleanable", "isClean"),
+	PickHeat:  treated("heatable", "isHot"),
+	PickCool:  treated("coolable", "isCool"),
 	PickTwo: `(and (exists (?r - receptacle) (exists (?o1 - object) (and
 		(objectType ?o1 {obj}Type) (receptacleType ?r {recep}Type) (inReceptacle ?o1 ?r)
 		(exists (?o2 - object) (and (not (= ?o1 ?o2))
@@ -61,9 +61,8 @@ var goals = map[TaskType]string{
 		(exists (?o - object ?a - agent) (and (objectType ?o {obj}Type) (holds ?a ?o))))`,
 }
 
-func treated(verb string) string {
-	is := map[string]string{"clean": "isClean", "heat": "isHot", "cool": "isCool"}[verb]
-	return `(and (exists (?r - receptacle) (exists (?o - object) (and (` + verb + `able ?o)
+func treated(able, is string) string {
+	return `(and (exists (?r - receptacle) (exists (?o - object) (and (` + able + ` ?o)
 		(objectType ?o {obj}Type) (receptacleType ?r {recep}Type) (` + is + ` ?o) (inReceptacle ?o ?r)))))`
 }
 
@@ -127,12 +126,12 @@ func matches(template, e *expr, found map[string]string) bool {
 	return true
 }
 
-// target is what the expert goes for: types, what an object must have been made, how many.
+// target is what the expert goes for: types, and what an object must have been made.
 type target struct {
 	object, receptacle, lamp int16 // types; -1 where the goal names none
 	needs                    Change
 	able                     Affordance
-	count                    int // 0: the goal is of no type that the expert knows
+	known                    bool // the goal is of a type that the expert knows
 }
 
 // setGoal makes the goal ready and refuses one that can never hold.
@@ -153,16 +152,9 @@ func (w *world) setGoal(g *Goal, entities map[string]entity) error {
 		return nil
 	}
 	w.target = target{object: kindIndex(w.types.object, g.Object),
-		receptacle: kindIndex(w.types.receptacle, g.Receptacle), lamp: kindIndex(w.types.object, g.Lamp), count: 1}
-	switch g.Type {
-	case PickClean:
-		w.target.needs, w.target.able = Clean, Cleanable
-	case PickHeat:
-		w.target.needs, w.target.able = Hot, Heatable
-	case PickCool:
-		w.target.needs, w.target.able = Cool, Coolable
-	case PickTwo:
-		w.target.count = 2
+		receptacle: kindIndex(w.types.receptacle, g.Receptacle), lamp: kindIndex(w.types.object, g.Lamp), known: true}
+	if v, ok := wanted[g.Type]; ok {
+		w.target.needs, w.target.able = treatments[v].makes, treatments[v].able
 	}
 	return nil
 }

@@ -54,26 +54,6 @@ const (
 	Container // a movable receptacle: a bowl, a mug … (isReceptacleObject)
 )
 
-// affordances returns what ALFRED lets one do to an object type.
-func affordances(kind string) Affordance {
-	var a Affordance
-	for _, t := range []struct {
-		kinds map[string]bool
-		what  Affordance
-	}{
-		{toggleable, Toggleable}, {cleanable, Cleanable}, {heatable, Heatable},
-		{coolable, Coolable}, {sliceable, Sliceable}, {container, Container},
-	} {
-		if t.kinds[kind] {
-			a |= t.what
-		}
-	}
-	if a&Toggleable == 0 {
-		a |= Pickupable
-	}
-	return a
-}
-
 // Change is what has become of an object.
 type Change uint8
 

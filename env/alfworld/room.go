@@ -33,10 +33,10 @@ var rooms = [...]room{
 			{"Toaster", "1x30"},
 		},
 		objects: `
-			Apple:30 Book:2 Bowl:30 Bread:30 ButterKnife:29 CellPhone:4 CreditCard:3 Cup:30 DishSponge:30
-			Egg:30 Fork:30 Glassbottle:7 Kettle:15 Knife:30 Ladle:10 Lettuce:30 Mug:30 Pan:30 Pen:2 Pencil:2
-			PepperShaker:30 Plate:30 Pot:30 Potato:30 SaltShaker:30 SoapBottle:30 Spatula:30 Spoon:30
-			SprayBottle:2 Statue:4 Tomato:30 Vase:4 WineBottle:10`,
+			Apple:30 Book:2 Bowl:30 Bread:30 ButterKnife:29 CellPhone:4 CreditCard:3 Cup:30 DishSponge:30 Egg:30
+			Fork:30 Glassbottle:7 Kettle:15 Knife:30 Ladle:10 Lettuce:30 Mug:30 Pan:30 Pen:2 Pencil:2
+			PepperShaker:30 Plate:30 Pot:30 Potato:30 SaltShaker:30 SoapBottle:30 Spatula:30 Spoon:30 SprayBottle:2
+			Statue:4 Tomato:30 Vase:4 WineBottle:10`,
 	},
 	{
 		name: "living room",
@@ -57,9 +57,9 @@ var rooms = [...]room{
 			{"TVStand", "0x18 1x10 2x2"},
 		},
 		objects: `
-			Book:7 Bowl:4 Box:30 Candle:3 CellPhone:7 CreditCard:30 DeskLamp:7 FloorLamp:30 KeyChain:30
-			Laptop:30 Newspaper:18 Pen:5 Pencil:4 Pillow:30 Plate:10 RemoteControl:30 Statue:29 TissueBox:9
-			Vase:18 Watch:16 WateringCan:13`,
+			Book:7 Bowl:4 Box:30 Candle:3 CellPhone:7 CreditCard:30 DeskLamp:7 FloorLamp:30 KeyChain:30 Laptop:30
+			Newspaper:18 Pen:5 Pencil:4 Pillow:30 Plate:10 RemoteControl:30 Statue:29 TissueBox:9 Vase:18 Watch:16
+			WateringCan:13`,
 	},
 	{
 		name: "bedroom",
@@ -81,8 +81,8 @@ var rooms = [...]room{
 		},
 		objects: `
 			AlarmClock:30 BaseballBat:13 BasketBall:11 Book:30 Bowl:13 Box:12 CD:30 CellPhone:30 Cloth:5
-			CreditCard:30 DeskLamp:20 KeyChain:30 Laptop:30 Mug:16 Pen:30 Pencil:30 Pillow:30
-			RemoteControl:3 Statue:4 TennisRacket:10 TissueBox:4 Vase:3 Watch:2`,
+			CreditCard:30 DeskLamp:20 KeyChain:30 Laptop:30 Mug:16 Pen:30 Pencil:30 Pillow:30 RemoteControl:3
+			Statue:4 TennisRacket:10 TissueBox:4 Vase:3 Watch:2`,
 	},
 	{
 		name: "bathroom",

@@ -1,5 +1,7 @@
 package alfworld
 
+import "strings"
+
 // verb is an action schema of alfred.pddl.
 type verb uint8
 
@@ -245,12 +247,28 @@ func (w *world) listUse(m *menu, s state, a int16) {
 
 // treatments are what appliances do to an object that can bear it.
 var treatments = [verbs]struct {
+	word          string
 	able          Affordance
 	makes, undoes Change
 }{
-	doClean: {able: Cleanable, makes: Clean},
-	doHeat:  {able: Heatable, makes: Hot, undoes: Cool},
-	doCool:  {able: Coolable, makes: Cool, undoes: Hot},
+	doClean: {"clean", Cleanable, Clean, 0},
+	doHeat:  {"heat", Heatable, Hot, Cool},
+	doCool:  {"cool", Coolable, Cool, Hot},
+}
+
+// appliances are the receptacles that treat what is in hand, by their types in lower case; wanted are the
+// treatments that tasks ask for.
+var (
+	appliances = map[string]verb{"sinkbasin": doClean, "microwave": doHeat, "fridge": doCool}
+	wanted     = map[TaskType]verb{PickClean: doClean, PickHeat: doHeat, PickCool: doCool}
+)
+
+// appliance returns what a type of receptacle does, verbs for nothing.
+func appliance(kind string) verb {
+	if v, ok := appliances[strings.ToLower(kind)]; ok {
+		return v
+	}
+	return verbs
 }
 
 // apply carries out an applicable action. It reports whether the state changed in a way

@@ -194,14 +194,9 @@ func (s *Seeker) Reason(command string) Reason {
 		}
 		return Reason{Text: w.objects[a.object].name + " belongs here"}
 	case doClean, doHeat, doCool:
-		return Reason{Text: fmt.Sprintf("here I can %s %s", w.treats(a.verb), w.objects[a.object].name)}
+		return Reason{Text: fmt.Sprintf("here I can %s %s", treatments[a.verb].word, w.objects[a.object].name)}
 	}
 	return Reason{Text: "nothing else is left"}
-}
-
-// treats is the word for what an appliance does.
-func (w *world) treats(v verb) string {
-	return [...]string{doClean: "clean", doHeat: "heat", doCool: "cool"}[v]
 }
 
 func (s *Seeker) reasonToGo(r int16) Reason {
@@ -217,7 +212,7 @@ func (s *Seeker) reasonToGo(r int16) Reason {
 	switch {
 	case held >= 0 && place.appliance != verbs && treatments[place.appliance].makes&w.target.needs != 0 &&
 		!p.placed(held) && !w.made(s.env.state, w.target.needs).has(held):
-		return Reason{Text: fmt.Sprintf("%s %s in %s", w.treats(place.appliance), w.objects[held].name, place.name)}
+		return Reason{Text: fmt.Sprintf("%s %s in %s", treatments[place.appliance].word, w.objects[held].name, place.name)}
 	case held >= 0 && w.objects[held].kind != w.target.object:
 		return Reason{Text: fmt.Sprintf("put %s away at %s", w.objects[held].name, place.name)}
 	case held >= 0 && w.target.lamp < 0:

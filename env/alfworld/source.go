@@ -2,7 +2,6 @@ package alfworld
 
 import (
 	"cmp"
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -23,13 +22,11 @@ type Options struct {
 
 // Source is the games of a folder. Its methods are safe for concurrent use.
 type Source struct {
-	name   string
 	splits map[string][]game
 	info   sparkd.EnvInfo
 
 	mu    sync.Mutex
-	ready map[string]*list.Element // by path, of *list.Element with a value of type loaded
-	order *list.List               // the last used first
+	ready []loaded // the last used last
 }
 
 // loaded is a game made ready to play.
@@ -68,12 +65,11 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 			"%s holds no game that can be played (%d are known to have no solution)", o.Data, skipped)
 	}
 	addLevels(splits)
-	s := &Source{name: name, splits: splits, ready: map[string]*list.Element{}, order: list.New()}
-	s.info = sparkd.EnvInfo{
+	s := &Source{splits: splits, info: sparkd.EnvInfo{
 		Name: name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative,
 		About: fmt.Sprintf("ALFWorld's own games, %d of them, played natively with the rules and texts of their files",
 			count),
-	}
+	}}
 	for split, games := range splits {
 		s.info.Splits[split] = len(games)
 	}
@@ -121,16 +117,10 @@ const maxNear = 5
 
 // world returns the game of a task, ready to play.
 func (s *Source) world(t sparkd.Task) (*world, error) {
-	games, ok := s.splits[t.Split]
-	if !ok {
-		return nil, sparkd.Invalid("tasks.split", "use one of "+strings.Join(splitNames(s.splits), ", "),
-			"%s has no split %q", s.name, t.Split)
+	if err := hasTask(&s.info, t); err != nil {
+		return nil, err
 	}
-	if t.Index < 0 || t.Index >= len(games) {
-		return nil, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", len(games)-1), "%s/%s has no task %d",
-			s.name, t.Split, t.Index)
-	}
-	g := games[t.Index]
+	g := s.splits[t.Split][t.Index]
 	if w := s.kept(g.path); w != nil {
 		return w, nil
 	}
@@ -164,24 +154,19 @@ func inGame(name string, err error) error {
 func (s *Source) kept(path string) *world {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.ready[path]
-	if !ok {
+	i := slices.IndexFunc(s.ready, func(l loaded) bool { return l.path == path })
+	if i < 0 {
 		return nil
 	}
-	s.order.MoveToFront(e)
-	return e.Value.(loaded).world
+	found := s.ready[i]
+	s.ready = append(slices.Delete(s.ready, i, i+1), found)
+	return found.world
 }
 
 func (s *Source) keep(path string, w *world) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.ready[path]; ok {
-		return // another copy was as fast
-	}
-	s.ready[path] = s.order.PushFront(loaded{path, w})
-	if s.order.Len() > maxLoaded {
-		last := s.order.Back()
-		delete(s.ready, last.Value.(loaded).path)
-		s.order.Remove(last)
-	}
+	s.ready = slices.DeleteFunc(s.ready, func(l loaded) bool { return l.path == path }) // another copy was as fast
+	s.ready = append(s.ready, loaded{path, w})
+	s.ready = slices.Delete(s.ready, 0, max(0, len(s.ready)-maxLoaded))
 }

@@ -2,6 +2,7 @@ package alfworld
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -57,21 +58,25 @@ func Info() sparkd.EnvInfo {
 }
 
 func findSplit(t sparkd.Task) (split, error) {
-	all := splits()
-	i := slices.IndexFunc(all, func(s split) bool { return s.name == t.Split })
-	if i < 0 {
-		names := make([]string, len(all))
-		for k := range all {
-			names[k] = all[k].name
-		}
-		return split{}, sparkd.Invalid("tasks.split", "use one of "+strings.Join(names, ", "),
-			"%s has no split %q", Name, t.Split)
+	info, all := Info(), splits()
+	if err := hasTask(&info, t); err != nil {
+		return split{}, err
 	}
-	if t.Index < 0 || t.Index >= all[i].count {
-		return split{}, sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", all[i].count-1),
-			"%s/%s has no task %d", Name, t.Split, t.Index)
+	return all[slices.IndexFunc(all, func(s split) bool { return s.name == t.Split })], nil
+}
+
+// hasTask checks that an environment has a task.
+func hasTask(info *sparkd.EnvInfo, t sparkd.Task) error {
+	size, ok := info.Splits[t.Split]
+	switch {
+	case !ok:
+		return sparkd.Invalid("tasks.split", "use one of "+strings.Join(slices.Sorted(maps.Keys(info.Splits)), ", "),
+			"%s has no split %q", info.Name, t.Split)
+	case t.Index < 0 || t.Index >= size:
+		return sparkd.Invalid("tasks.indices", fmt.Sprintf("use 0 to %d", size-1), "%s/%s has no task %d",
+			info.Name, t.Split, t.Index)
 	}
-	return all[i], nil
+	return nil
 }
 
 // house draws the house of a task among those whose room suits the task type.

@@ -144,7 +144,7 @@ func TestProblems(t *testing.T) {
 		}
 		for _, o := range p.Objects {
 			in := p.Receptacles[o.In[0]].Type
-			if !fits[in][o.Type] && !(toggleable[o.Type] && lampStands[in]) {
+			if !fits[in][o.Type] && !(able[Toggleable][o.Type] && lampStands[in]) {
 				t.Errorf("%v: %s lies in %s", task, o.ID, in)
 			}
 			if o.Type == p.Goal.Object && in == p.Goal.Receptacle {

@@ -108,18 +108,6 @@ func (w *world) addReceptacles(p *Problem, n *numbering) {
 	}
 }
 
-func appliance(kind string) verb {
-	switch strings.ToLower(kind) {
-	case "sinkbasin":
-		return doClean
-	case "microwave":
-		return doHeat
-	case "fridge":
-		return doCool
-	}
-	return verbs
-}
-
 func (w *world) addObjects(p *Problem, n *numbering) {
 	w.objects = make([]object, len(p.Objects))
 	for i, from := range n.order[objectKind] {
