@@ -11,8 +11,7 @@ import (
 	"sparkd"
 )
 
-// checkCompleted compares the completion log, and every rollout's own, with the headers
-// of the finished trees.
+// checkCompleted compares the completion log, and every rollout's own, with the headers of the finished trees.
 func (c *checker) checkCompleted() error {
 	type place struct {
 		rollout string // "" for the log of all

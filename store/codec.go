@@ -8,10 +8,9 @@ import (
 	"sparkd"
 )
 
-// The nodes of a round are one block: their number as a varint, then a message of words and
-// nodes. Words that repeat from node to node (engine, policy version, reason …) are written
-// once per block, before the first node with them, and referred to by their number. Ids are
-// not stored: they follow from the block's key.
+// The nodes of a round are one block: their number as a varint, then a message of words and nodes. Words that
+// repeat from node to node (engine, policy version, reason …) are written once per block, before the first node
+// with them, and referred to by their number. Ids are not stored: they follow from the block's key.
 const (
 	blockWord protowire.Number = iota + 1
 	blockNode
@@ -56,8 +55,7 @@ func encodeNodes(nodes []*sparkd.Node) []byte {
 	return e.block
 }
 
-// minNode is the size of the smallest node, a bound for the number of nodes that a block
-// of a given size can hold.
+// minNode is the size of the smallest node, a bound for the number of nodes that a block of a given size can hold.
 const minNode = 2
 
 // decodeNodes reads a block, encoded as record version says, whose first node has the id

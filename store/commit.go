@@ -12,10 +12,9 @@ import (
 	"sparkd"
 )
 
-// One goroutine commits. Whatever waits when it is free goes into one transaction, so
-// that many trees share one write to the disk (group commit). Being alone, it hands
-// out event sequence numbers that are dense and that readers see in order: an event
-// becomes visible with its transaction, and the next transaction starts after it.
+// One goroutine commits. Whatever waits when it is free goes into one transaction, so that many trees share one
+// write to the disk (group commit). Being alone, it hands out event sequence numbers that are dense and that
+// readers see in order: an event becomes visible with its transaction, and the next transaction starts after it.
 
 // op is a write that waits for the commit loop.
 type op struct {
@@ -156,9 +155,8 @@ func (s *Store) writable() error {
 	return s.checkFree()
 }
 
-// breakDown stops all further writes. A commit that failed half-way may have reached
-// the log or not, and Badger's view in memory is not to be trusted before it has
-// replayed the log: that is what a restart does.
+// breakDown stops all further writes. A commit that failed half-way may have reached the log or not, and Badger's
+// view in memory is not to be trusted before it has replayed the log: that is what a restart does.
 func (s *Store) breakDown(cause error) error {
 	e := &sparkd.Error{
 		Code:    sparkd.CodeStore,

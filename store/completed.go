@@ -37,10 +37,9 @@ type Entry struct {
 	Tree   *sparkd.Tree
 }
 
-// Completed yields the finished trees in order of completion, up to those that were
-// finished when it reaches the end; writers may go on meanwhile. A tree that cannot be
-// read is yielded as an entry without Tree, with its error; the ones behind it follow
-// if the loop goes on. Any other error is the last.
+// Completed yields the finished trees in order of completion, up to those that were finished when it reaches the
+// end; writers may go on meanwhile. A tree that cannot be read is yielded as an entry without Tree, with its
+// error; the ones behind it follow if the loop goes on. Any other error is the last.
 //
 // Trees are read and decoded by several goroutines ahead of the loop: as many trees
 // are in memory as there are processors, times two.
@@ -117,8 +116,7 @@ func (s *Store) readAhead(ctx context.Context, f Filter, seq uint64, ahead chan<
 	}
 }
 
-// numbered is a completion with its place in the log. err is set where the entry's own
-// record is damaged.
+// numbered is a completion with its place in the log. err is set where the entry's own record is damaged.
 type numbered struct {
 	completion
 	seq uint64

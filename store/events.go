@@ -13,9 +13,8 @@ import (
 // one Seq and Error are all that is left, and the events behind it stay readable.
 const EventDamaged sparkd.EventKind = "damaged"
 
-// Events returns up to limit events with a sequence number above after, in order.
-// Sequence numbers are dense: a first one above after+1 says that the events between
-// have been trimmed from the log (Options.Events), or lost.
+// Events returns up to limit events with a sequence number above after, in order. Sequence numbers are dense: a
+// first one above after+1 says that the events between have been trimmed from the log (Options.Events), or lost.
 func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error) {
 	var out []sparkd.Event
 	err := s.view(ctx, func(txn *badger.Txn) error {
@@ -43,9 +42,8 @@ func prefixIterator(txn *badger.Txn, prefix []byte, values bool) *badger.Iterato
 	return txn.NewIterator(opt)
 }
 
-// recoverSequence finds the first and last event of the log. Numbers that the
-// high-water file knows to be used are never given out again: the gap tells Check,
-// and every reader of events, that commits were lost.
+// recoverSequence finds the first and last event of the log. Numbers that the high-water file knows to be used are
+// never given out again: the gap tells Check, and every reader of events, that commits were lost.
 func (s *Store) recoverSequence() (err error) {
 	defer recoverDamage(&err)
 	var first, last uint64
@@ -90,9 +88,8 @@ type subscribers struct {
 	all map[chan struct{}]struct{}
 }
 
-// Subscribe returns a channel that holds a wake-up after any commit; many commits may
-// be one wake-up. Readers then ask Events for what is new. cancel ends it; the channel
-// is not closed.
+// Subscribe returns a channel that holds a wake-up after any commit; many commits may be one wake-up. Readers then
+// ask Events for what is new. cancel ends it; the channel is not closed.
 func (s *Store) Subscribe() (wake <-chan struct{}, cancel func()) {
 	c := make(chan struct{}, 1)
 	subs := &s.subscribers

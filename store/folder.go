@@ -153,9 +153,8 @@ func (s *Store) checkFree() error {
 	return folderError(s.dir, problem, "free disk space; nothing was written, everything stored stays readable", nil)
 }
 
-// syncLogs forces Badger's write-ahead logs to the disk. DB.Sync would leave out the
-// logs whose memory table is full and not yet flushed; tables and the manifest are
-// synced by Badger when it writes them.
+// syncLogs forces Badger's write-ahead logs to the disk. DB.Sync would leave out the logs whose memory table is
+// full and not yet flushed; tables and the manifest are synced by Badger when it writes them.
 func syncLogs(dir string) error {
 	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 	"sparkd"
 )
 
-// A value is framed: one byte with the version of the record's encoding, four with the
-// CRC-32C of version, key and payload, then the payload. The key is part of the sum,
-// so that a value found under a wrong key is noticed too.
+// A value is framed: one byte with the version of the record's encoding, four with the CRC-32C of version, key and
+// payload, then the payload. The key is part of the sum, so that a value found under a wrong key is noticed too.
 //
 // In version 1 nodes stand by position, see format1.go; all other records are the same in
 // both. Only version 2 is written.
@@ -64,8 +63,7 @@ func unseal(key, value []byte) (version byte, payload []byte, err error) {
 // errMissing says that a key has no record.
 var errMissing = errors.New("no such record")
 
-// read calls fn with the version and the payload of key's record; the payload is valid only
-// during the call.
+// read calls fn with the version and the payload of key's record; the payload is valid only during the call.
 func read(txn *badger.Txn, key []byte, fn func(version byte, payload []byte) error) error {
 	item, err := txn.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {

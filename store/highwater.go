@@ -10,11 +10,10 @@ import (
 	"syscall"
 )
 
-// highWater is a small file beside the database that holds the sequence number of the
-// last committed event. After bit rot or a power failure Badger cuts its log at the
-// first bad entry and says nothing; then the database is behind this file, and Open
-// and Check say so. It is written after every commit and synced with the database.
-// Its lock is the store's lock.
+// highWater is a small file beside the database that holds the sequence number of the last committed event. After
+// bit rot or a power failure Badger cuts its log at the first bad entry and says nothing; then the database is
+// behind this file, and Open and Check say so. It is written after every commit and synced with the database. Its
+// lock is the store's lock.
 type highWater struct {
 	f     *os.File
 	seq   uint64 // as found when it was opened

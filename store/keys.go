@@ -5,9 +5,8 @@ import (
 	"fmt"
 )
 
-// Every key starts with one byte that says what it holds. Ids end in a zero byte,
-// which no id contains; numbers are big-endian, so that the order of the keys is
-// the order of the numbers.
+// Every key starts with one byte that says what it holds. Ids end in a zero byte, which no id contains; numbers
+// are big-endian, so that the order of the keys is the order of the numbers.
 //
 //	key                        value                      written
 //	r rollout 0                spec, tree ids, created    once; again when the tree ids change
@@ -52,8 +51,7 @@ func nodesKey(tree string, first, piece int) []byte {
 	return binary.BigEndian.AppendUint16(k, uint16(piece))
 }
 
-// completedKey is the key of an entry of the completion log, or of a rollout's own
-// when rollout is not empty.
+// completedKey is the key of an entry of the completion log, or of a rollout's own when rollout is not empty.
 func completedKey(rollout string, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(completedPrefix(rollout), seq)
 }

@@ -51,9 +51,8 @@ func join(h rolloutHead, s rolloutState) sparkd.Rollout {
 // stateSize estimates a rollout's state record with its event.
 const stateSize = 2048
 
-// CreateRollout stores a new rollout. Where its id exists with the same spec it
-// changes nothing and returns the stored rollout and false; with another spec it
-// fails with code conflict.
+// CreateRollout stores a new rollout. Where its id exists with the same spec it changes nothing and returns the
+// stored rollout and false; with another spec it fails with code conflict.
 func (s *Store) CreateRollout(ctx context.Context, r sparkd.Rollout) (stored sparkd.Rollout, created bool, err error) {
 	if err := checkID("id", r.ID); err != nil {
 		return sparkd.Rollout{}, false, err

@@ -1,7 +1,6 @@
-// Package store keeps rollouts, trees and events in Badger. A round of a tree is
-// one atomic commit; what was acknowledged survives the death of the process, and
-// what the disk loses or alters is noticed: every record carries a checksum of its
-// key and payload, and every tree header the number and a rolling hash of its nodes.
+// Package store keeps rollouts, trees and events in Badger. A round of a tree is one atomic commit; what was
+// acknowledged survives the death of the process, and what the disk loses or alters is noticed: every record
+// carries a checksum of its key and payload, and every tree header the number and a rolling hash of its nodes.
 // DESIGN.md has the layout of the keys and says what survives what.
 package store
 
@@ -22,9 +21,8 @@ import (
 	"sparkd/internal/settings"
 )
 
-// The sync policies: when a commit is forced to the disk. Whatever the policy, an
-// acknowledged commit survives the death of the process, because Badger writes its
-// log through a shared memory map that the kernel owns.
+// The sync policies: when a commit is forced to the disk. Whatever the policy, an acknowledged commit survives the
+// death of the process, because Badger writes its log through a shared memory map that the kernel owns.
 const (
 	SyncAlways = "always" // before it is acknowledged; survives a power failure
 	SyncRound  = "round"  // when its rollout ends; rounds since then are the kernel's
@@ -35,10 +33,9 @@ const (
 type Options struct {
 	Sync   string `toml:"sync" default:"round" choices:"always,round,os"` // SyncAlways, SyncRound or SyncOS
 	Events int    `toml:"events" default:"100000" range:"1..1073741824"`  // that the event log keeps
-	// MinFree is the number of bytes that must stay free on the disk; below it
-	// writes are refused. Badger writes through memory maps of sparse files, so a
-	// really full disk would not be an error but a SIGBUS. The default is room
-	// for the write-ahead logs, one flush and a compaction.
+	// MinFree is the number of bytes that must stay free on the disk; below it writes are refused. Badger writes
+	// through memory maps of sparse files, so a really full disk would not be an error but a SIGBUS. The default
+	// is room for the write-ahead logs, one flush and a compaction.
 	MinFree int64 `toml:"min_free" default:"256MiB" range:">0"`
 
 	InMemory bool // keep nothing on disk; the folder is ignored
@@ -120,11 +117,10 @@ func Open(dir string, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// openBadger opens the database with room for a laptop. No value reaches the
-// threshold above which Badger would move it to its value log: the value log stays
-// empty, needs no garbage collection, and its read path, which can return empty
-// values without an error after bit rot, is never taken. Conflict detection is off
-// because the commit loop is the only writer.
+// openBadger opens the database with room for a laptop. No value reaches the threshold above which Badger would
+// move it to its value log: the value log stays empty, needs no garbage collection, and its read path, which can
+// return empty values without an error after bit rot, is never taken. Conflict detection is off because the commit
+// loop is the only writer.
 func (s *Store) openBadger() (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -11,10 +11,9 @@ import (
 	"github.com/dgraph-io/ristretto/v2/z"
 )
 
-// checkTables opens every table that the manifest names as Badger is about to. Badger
-// does it in goroutines of its own, where its panic over a cut table would end the
-// process; here it becomes an error. Tables that are merely found damaged are left for
-// Badger to judge.
+// checkTables opens every table that the manifest names as Badger is about to. Badger does it in goroutines of its
+// own, where its panic over a cut table would end the process; here it becomes an error. Tables that are merely
+// found damaged are left for Badger to judge.
 func checkTables(dir string, format uint16) error {
 	f, err := os.Open(filepath.Join(dir, manifestName))
 	if err != nil {

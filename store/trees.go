@@ -37,9 +37,8 @@ func (h *treeHead) event(kind sparkd.EventKind) sparkd.Event {
 	}
 }
 
-// chain adds a round's block to a tree's rolling hash. The block's own bits are vouched
-// for by its checksum; the hash is there to notice a block that is missing, of another
-// time or of another place.
+// chain adds a round's block to a tree's rolling hash. The block's own bits are vouched for by its checksum; the
+// hash is there to notice a block that is missing, of another time or of another place.
 func chain(hash uint64, first, count int, block []byte) uint64 {
 	return sparkd.Mix(hash, uint64(first), uint64(count), uint64(len(block)), uint64(crc32.Checksum(block, castagnoli)))
 }
@@ -50,12 +49,11 @@ const headSize = 4096
 // maxPiece is the most of a block that one record holds.
 const maxPiece = 512 << 10
 
-// PutRound commits a round as one: the nodes of t from id first on, t's header, the
-// round's event and, where t is finished, its entry in the completion log. A tree is
-// written by one goroutine at a time, in order: first is the number of nodes stored so
-// far, and a tree that is finished or further on is refused with code conflict. first =
-// len(t.Nodes) changes the header only. A round too large for one transaction is
-// written ahead; only its last transaction, with the header, makes it exist.
+// PutRound commits a round as one: the nodes of t from id first on, t's header, the round's event and, where t is
+// finished, its entry in the completion log. A tree is written by one goroutine at a time, in order: first is the
+// number of nodes stored so far, and a tree that is finished or further on is refused with code conflict. first =
+// len(t.Nodes) changes the header only. A round too large for one transaction is written ahead; only its last
+// transaction, with the header, makes it exist.
 func (s *Store) PutRound(ctx context.Context, t *sparkd.Tree, first int) error {
 	if err := checkRound(t, first); err != nil {
 		return err

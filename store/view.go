@@ -12,10 +12,9 @@ import (
 	"sparkd/internal/sparse"
 )
 
-// A store that is open for reading only is read through a view: a temporary folder with
-// links to the tables and copies of the write-ahead logs, which are what a killed process
-// leaves and small. Badger's read-only mode alone does not do: it removes tables that the
-// manifest does not name, and refuses a log that was not closed.
+// A store that is open for reading only is read through a view: a temporary folder with links to the tables and
+// copies of the write-ahead logs, which are what a killed process leaves and small. Badger's read-only mode alone
+// does not do: it removes tables that the manifest does not name, and refuses a log that was not closed.
 
 const minLog = 20 // bytes; the header of a log. A smaller one was being made or removed
 

@@ -77,8 +77,7 @@ func (m message[T]) get(d *decoder, b []byte, v *T) error {
 	return nil
 }
 
-// consume reads the value of a field of any wire type that there is; where it cannot, n is
-// negative.
+// consume reads the value of a field of any wire type that there is; where it cannot, n is negative.
 func consume(num protowire.Number, wire protowire.Type, b []byte) (x value, n int) {
 	switch wire {
 	case protowire.VarintType:

@@ -29,9 +29,8 @@ type Old struct {
 	Tree []byte // format tree, likewise
 }
 
-// Growing is the rollout that grew when the daemon was killed: three of its four trees have
-// begun. The others of the store are spark, chains, random (in the window context), session,
-// late (all done), failed and canceled.
+// Growing is the rollout that grew when the daemon was killed: three of its four trees have begun. The others of
+// the store are spark, chains, random (in the window context), session, late (all done), failed and canceled.
 const Growing = "growing"
 
 // Format1 unpacks the store for a test to use.
