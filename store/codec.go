@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -43,14 +44,13 @@ func getNode(d *decoder, x value, b *block) error {
 
 // encodeNodes returns the block of nodes, whose spans are valid.
 func encodeNodes(nodes []*sparkd.Node) []byte {
-	e := encoder{words: map[string]uint64{"": 0}}
-	e.block = protowire.AppendVarint(nil, uint64(len(nodes)))
+	e := encoder{words: map[string]uint64{}}
+	e.block = binary.AppendUvarint(nil, uint64(len(nodes)))
+	node := make([]byte, 0, 2<<10)
 	for i, n := range nodes {
-		e.message = e.message[:0]
-		nodeFields.put(&e, n)
-		e.block = slices.Grow(e.block, (len(nodes)-i)*len(e.message)) // nodes of a round are alike
-		e.block = protowire.AppendTag(e.block, blockNode, protowire.BytesType)
-		e.block = protowire.AppendBytes(e.block, e.message)
+		node = nodeFields.put(&e, node[:0], blockNode, n)        // after the words that are new with it
+		e.block = slices.Grow(e.block, (len(nodes)-i)*len(node)) // nodes of a round are alike
+		e.block = append(e.block, node...)
 	}
 	return e.block
 }
@@ -72,7 +72,7 @@ func decodeNodes(version byte, encoded []byte, first int) ([]*sparkd.Node, error
 		return nil, errShort
 	}
 	b := block{array: make([]sparkd.Node, count), nodes: make([]*sparkd.Node, 0, count)}
-	if err := blockFields.get(&decoder{words: []string{""}}, encoded[n:], &b); err != nil {
+	if err := blockFields.get(&decoder{words: make([]string, 1, 16)}, encoded[n:], &b); err != nil {
 		return nil, err
 	}
 	if len(b.nodes) < len(b.array) {

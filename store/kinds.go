@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -15,10 +14,11 @@ import (
 
 func integer[T any, I ~int | ~int64](at func(*T) *I) kind[T] {
 	return kind[T]{"integer (sint64)", protowire.VarintType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if x := *at(v); x != 0 {
-				e.varint(num, protowire.EncodeZigZag(int64(x)))
+				return appendNumber(b, num, protowire.EncodeZigZag(int64(x)))
 			}
+			return b
 		},
 		func(_ *decoder, x value, v *T) error {
 			*at(v) = I(protowire.DecodeZigZag(x.number))
@@ -29,10 +29,11 @@ func integer[T any, I ~int | ~int64](at func(*T) *I) kind[T] {
 
 func flag[T any](at func(*T) *bool) kind[T] {
 	return kind[T]{"flag (bool)", protowire.VarintType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if *at(v) {
-				e.varint(num, 1)
+				return appendNumber(b, num, 1)
 			}
+			return b
 		},
 		func(_ *decoder, x value, v *T) error {
 			*at(v) = x.number != 0
@@ -44,11 +45,11 @@ func flag[T any](at func(*T) *bool) kind[T] {
 // float tells -0 from 0.
 func float[T any](at func(*T) *float64) kind[T] {
 	return kind[T]{"number (double)", protowire.Fixed64Type,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if x := math.Float64bits(*at(v)); x != 0 {
-				e.message = protowire.AppendTag(e.message, num, protowire.Fixed64Type)
-				e.message = protowire.AppendFixed64(e.message, x)
+				return binary.LittleEndian.AppendUint64(appendTag(b, num, protowire.Fixed64Type), x)
 			}
+			return b
 		},
 		func(_ *decoder, x value, v *T) error {
 			*at(v) = math.Float64frombits(x.number)
@@ -59,11 +60,11 @@ func float[T any](at func(*T) *float64) kind[T] {
 
 func text[T any](at func(*T) *string) kind[T] {
 	return kind[T]{"text (string)", protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if s := *at(v); s != "" {
-				e.message = protowire.AppendTag(e.message, num, protowire.BytesType)
-				e.message = protowire.AppendString(e.message, s)
+				return appendText(b, num, s)
 			}
+			return b
 		},
 		func(_ *decoder, x value, v *T) error {
 			*at(v) = string(x.bytes)
@@ -75,10 +76,11 @@ func text[T any](at func(*T) *string) kind[T] {
 // word is for texts that repeat from node to node.
 func word[T any, S ~string](at func(*T) *S) kind[T] {
 	return kind[T]{"word (uint64)", protowire.VarintType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(e *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if i := e.word(string(*at(v))); i > 0 {
-				e.varint(num, i)
+				return appendNumber(b, num, i)
 			}
+			return b
 		},
 		func(d *decoder, x value, v *T) error {
 			s, err := d.word(x.number)
@@ -90,10 +92,11 @@ func word[T any, S ~string](at func(*T) *S) kind[T] {
 
 func words[T any](at func(*T) *[]string) kind[T] {
 	return kind[T]{"word (repeated uint64)", protowire.VarintType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(e *encoder, b []byte, num protowire.Number, v *T) []byte {
 			for _, s := range *at(v) {
-				e.varint(num, e.word(s))
+				b = appendNumber(b, num, e.word(s))
 			}
+			return b
 		},
 		func(d *decoder, x value, v *T) error {
 			s, err := d.word(x.number)
@@ -106,14 +109,20 @@ func words[T any](at func(*T) *[]string) kind[T] {
 // tokens takes two or three bytes of most ids. An empty slice is written, nil is not.
 func tokens[T any](at func(*T) *[]sparkd.Token) kind[T] {
 	return kind[T]{"packed uint32", protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
-			if s := *at(v); s != nil {
-				begin := e.begin(num)
-				for _, id := range s {
-					e.message = protowire.AppendVarint(e.message, uint64(uint32(id)))
-				}
-				e.end(begin)
+		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
+			s := *at(v)
+			if s == nil {
+				return b
 			}
+			size := 0
+			for _, id := range s {
+				size += protowire.SizeVarint(uint64(uint32(id)))
+			}
+			b = appendSize(b, num, size)
+			for _, id := range s {
+				b = binary.AppendUvarint(b, uint64(uint32(id)))
+			}
+			return b
 		},
 		func(_ *decoder, x value, v *T) (err error) {
 			*at(v), err = readTokens(x.bytes)
@@ -127,15 +136,20 @@ func readTokens(b []byte) ([]sparkd.Token, error) {
 	for _, c := range b {
 		count += int(^c >> 7) // the last byte of an id
 	}
-	s := make([]sparkd.Token, count)
-	for i := range s {
-		id, n := protowire.ConsumeVarint(b)
-		if n < 0 || id > math.MaxUint32 {
+	s := make([]sparkd.Token, 0, count)
+	id, shift := uint64(0), 0
+	for _, c := range b {
+		id |= uint64(c&0x7f) << shift
+		if shift += 7; c >= 0x80 {
+			continue
+		}
+		if id > math.MaxUint32 || shift > 5*7 {
 			return nil, errFormat
 		}
-		s[i], b = sparkd.Token(uint32(id)), b[n:]
+		s = append(s, sparkd.Token(uint32(id)))
+		id, shift = 0, 0
 	}
-	if len(b) > 0 {
+	if shift > 0 {
 		return nil, errShort
 	}
 	return s, nil
@@ -144,17 +158,18 @@ func readTokens(b []byte) ([]sparkd.Token, error) {
 // floats is for one number per token. An empty slice is written, nil is not.
 func floats[T any](at func(*T) *[]float32) kind[T] {
 	return kind[T]{"packed float", protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			s := *at(v)
 			if s == nil {
-				return
+				return b
 			}
-			e.message = protowire.AppendTag(e.message, num, protowire.BytesType)
-			e.message = protowire.AppendVarint(e.message, uint64(4*len(s)))
-			e.message = slices.Grow(e.message, 4*len(s))
-			for _, x := range s {
-				e.message = binary.LittleEndian.AppendUint32(e.message, math.Float32bits(x))
+			b = appendSize(b, num, 4*len(s))
+			begin := len(b)
+			b = b[:begin+4*len(s)]
+			for i, x := range s {
+				binary.LittleEndian.PutUint32(b[begin+4*i:], math.Float32bits(x))
 			}
+			return b
 		},
 		func(_ *decoder, x value, v *T) error {
 			s := make([]float32, len(x.bytes)/4)
@@ -173,14 +188,12 @@ func floats[T any](at func(*T) *[]float32) kind[T] {
 // part is a message within T that is always there.
 func part[T, U any](about string, m message[U], at func(*T) *U) kind[T] {
 	return kind[T]{about, protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
-			before := len(e.message)
-			begin := e.begin(num)
-			if m.put(e, at(v)); len(e.message) == begin {
-				e.message = e.message[:before]
-				return
+		func(e *encoder, b []byte, num protowire.Number, v *T) []byte {
+			with := m.put(e, b, num, at(v))
+			if len(with) == len(b)+protowire.SizeTag(num)+1 { // and a length of 0
+				return b
 			}
-			e.end(begin)
+			return with
 		},
 		func(d *decoder, x value, v *T) error { return m.get(d, x.bytes, at(v)) },
 	}
@@ -188,12 +201,11 @@ func part[T, U any](about string, m message[U], at func(*T) *U) kind[T] {
 
 func optional[T, U any](about string, m message[U], at func(*T) **U) kind[T] {
 	return kind[T]{about, protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(e *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if u := *at(v); u != nil {
-				begin := e.begin(num)
-				m.put(e, u)
-				e.end(begin)
+				return m.put(e, b, num, u)
 			}
+			return b
 		},
 		func(d *decoder, x value, v *T) error {
 			if *at(v) == nil {
@@ -206,15 +218,19 @@ func optional[T, U any](about string, m message[U], at func(*T) **U) kind[T] {
 
 func list[T, U any](about string, m message[U], at func(*T) *[]U) kind[T] {
 	return kind[T]{"repeated " + about, protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
-			for i := range *at(v) {
-				begin := e.begin(num)
-				m.put(e, &(*at(v))[i])
-				e.end(begin)
+		func(e *encoder, b []byte, num protowire.Number, v *T) []byte {
+			s := *at(v)
+			for i := range s {
+				b = m.put(e, b, num, &s[i])
 			}
+			return b
 		},
 		func(d *decoder, x value, v *T) error {
-			s := append(*at(v), *new(U))
+			s := *at(v)
+			if s == nil {
+				s = make([]U, 0, 2)
+			}
+			s = append(s, *new(U))
 			*at(v) = s
 			return m.get(d, x.bytes, &s[len(s)-1])
 		},
@@ -224,13 +240,12 @@ func list[T, U any](about string, m message[U], at func(*T) *[]U) kind[T] {
 // moment drops the zone: times are read back in UTC.
 func moment[T any](at func(*T) *time.Time) kind[T] {
 	return kind[T]{"Timestamp", protowire.BytesType,
-		func(e *encoder, num protowire.Number, v *T) {
+		func(e *encoder, b []byte, num protowire.Number, v *T) []byte {
 			if t := *at(v); !t.IsZero() {
 				e.time = timestamp{t.Unix(), t.Nanosecond()}
-				begin := e.begin(num)
-				timestampFields.put(e, &e.time)
-				e.end(begin)
+				return timestampFields.put(e, b, num, &e.time)
 			}
+			return b
 		},
 		func(d *decoder, x value, v *T) error {
 			d.time = timestamp{}

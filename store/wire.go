@@ -1,6 +1,11 @@
 package store
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"encoding/binary"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // A message is a run of fields in any order, each a number with a wire type and a value,
 // in the encoding of protocol buffers. Who reads one skips numbers that it does not know;
@@ -20,7 +25,7 @@ type field[T any] struct {
 type kind[T any] struct {
 	about string // for the documentation
 	wire  protowire.Type
-	put   func(e *encoder, num protowire.Number, v *T) // writes nothing for the zero value
+	put   func(e *encoder, b []byte, num protowire.Number, v *T) []byte // appends nothing for the zero value
 	get   func(d *decoder, x value, v *T) error
 }
 
@@ -30,12 +35,11 @@ type value struct {
 	bytes  []byte
 }
 
-// encoder appends to message; a word that is new to the block it appends to block. Word 0
-// is "", which both sides know.
+// encoder has the words of the block so far, by number and as they are written. Word 0 is "", which both sides know.
 type encoder struct {
-	block, message []byte
-	words          map[string]uint64
-	time           timestamp // being written
+	block []byte
+	words map[string]uint64
+	time  timestamp // being written
 }
 
 // decoder holds the words of the block so far.
@@ -44,14 +48,25 @@ type decoder struct {
 	time  timestamp // being read
 }
 
-func (m message[T]) put(e *encoder, v *T) {
+// put appends v to b as the field num, with the length in front. Room for a length of one byte is left before it is
+// known; a longer one moves what follows.
+func (m message[T]) put(e *encoder, b []byte, num protowire.Number, v *T) []byte {
+	b = append(appendTag(b, num, protowire.BytesType), 0)
+	begin := len(b)
 	for i := range m {
-		m[i].put(e, protowire.Number(i+1), v)
+		b = m[i].put(e, b, protowire.Number(i+1), v)
 	}
+	n := len(b) - begin
+	if more := protowire.SizeVarint(uint64(n)) - 1; more > 0 {
+		b = append(b, make([]byte, more)...)
+		copy(b[begin+more:], b[begin:])
+	}
+	protowire.AppendVarint(b[:begin-1], uint64(n))
+	return b
 }
 
-// get reads b into v. A known field of another wire type than its own is an error: it
-// would be lost without a word otherwise.
+// get reads b into v. A known field of another wire type than its own is an error: it would be lost without a word
+// otherwise.
 func (m message[T]) get(d *decoder, b []byte, v *T) error {
 	for len(b) > 0 {
 		num, wire, n := protowire.ConsumeTag(b)
@@ -92,36 +107,35 @@ func consume(num protowire.Number, wire protowire.Type, b []byte) (x value, n in
 	return x, n
 }
 
-func (e *encoder) varint(num protowire.Number, x uint64) {
-	e.message = protowire.AppendTag(e.message, num, protowire.VarintType)
-	e.message = protowire.AppendVarint(e.message, x)
+// appendTag does what protowire.AppendTag does, inlined: it is as much work as most values.
+func appendTag(b []byte, num protowire.Number, wire protowire.Type) []byte {
+	return binary.AppendUvarint(b, protowire.EncodeTag(num, wire))
 }
 
-// begin opens a field of bytes that are not counted yet, and returns where they begin, for end.
-func (e *encoder) begin(num protowire.Number) int {
-	e.message = append(protowire.AppendTag(e.message, num, protowire.BytesType), 0)
-	return len(e.message)
+func appendNumber(b []byte, num protowire.Number, x uint64) []byte {
+	return binary.AppendUvarint(appendTag(b, num, protowire.VarintType), x)
 }
 
-// end writes the length of what was appended since begin, and makes room for it where it
-// takes more than the byte that begin left.
-func (e *encoder) end(begin int) {
-	n := len(e.message) - begin
-	if more := protowire.SizeVarint(uint64(n)) - 1; more > 0 {
-		e.message = append(e.message, make([]byte, more)...)
-		copy(e.message[begin+more:], e.message[begin:])
-	}
-	protowire.AppendVarint(e.message[:begin-1], uint64(n))
+func appendText(b []byte, num protowire.Number, s string) []byte {
+	b = binary.AppendUvarint(appendTag(b, num, protowire.BytesType), uint64(len(s)))
+	return append(b, s...)
+}
+
+// appendSize opens a field of size bytes and makes room for them.
+func appendSize(b []byte, num protowire.Number, size int) []byte {
+	return slices.Grow(binary.AppendUvarint(appendTag(b, num, protowire.BytesType), uint64(size)), size)
 }
 
 // word returns the number of s in the block's list of words.
 func (e *encoder) word(s string) uint64 {
+	if s == "" {
+		return 0
+	}
 	i, known := e.words[s]
 	if !known {
-		i = uint64(len(e.words))
+		i = uint64(len(e.words) + 1)
 		e.words[s] = i
-		e.block = protowire.AppendTag(e.block, blockWord, protowire.BytesType)
-		e.block = protowire.AppendString(e.block, s)
+		e.block = appendText(e.block, blockWord, s)
 	}
 	return i
 }
