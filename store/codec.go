@@ -10,8 +10,8 @@ import (
 )
 
 // The nodes of a round are one block: their number as a varint, then a message of words and nodes. Words that
-// repeat from node to node (engine, policy version, reason …) are written once per block, before the first node
-// with them, and referred to by their number. Ids are not stored: they follow from the block's key.
+// repeat from node to node (engine, policy version, reason …) are written before the first node with them and
+// referred to by their number. Ids are not stored: they follow from the block's key.
 const (
 	blockWord protowire.Number = iota + 1
 	blockNode
@@ -44,15 +44,15 @@ func getNode(d *decoder, x value, b *block) error {
 
 // encodeNodes returns the block of nodes, whose spans are valid.
 func encodeNodes(nodes []*sparkd.Node) []byte {
-	e := encoder{words: map[string]uint64{}}
-	e.block = binary.AppendUvarint(nil, uint64(len(nodes)))
-	node := make([]byte, 0, 2<<10)
+	e := encoder{words: make([]string, 1, 16), fresh: make([]byte, 0, 256)}
+	b := binary.AppendUvarint(make([]byte, 0, 2<<10), uint64(len(nodes)))
 	for i, n := range nodes {
-		node = nodeFields.put(&e, node[:0], blockNode, n)        // after the words that are new with it
-		e.block = slices.Grow(e.block, (len(nodes)-i)*len(node)) // nodes of a round are alike
-		e.block = append(e.block, node...)
+		begin := len(b)
+		b = nodeFields.put(&e, b, blockNode, n)
+		b = slices.Grow(b, (len(nodes)-i)*(len(b)-begin)) // nodes of a round are alike
+		b, e.fresh = slices.Insert(b, begin, e.fresh...), e.fresh[:0]
 	}
-	return e.block
+	return b
 }
 
 // minNode is the size of the smallest node, a bound for the number of nodes that a block of a given size can hold.

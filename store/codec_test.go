@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -23,6 +24,11 @@ func TestCodec(t *testing.T) {
 	tree.Nodes[3].Spans[0].SampledLogprobs = randomFloats(rng, 30)
 	tree.Nodes[4].Started = time.Time{}
 	tree.Nodes[5].Spans[0].Tokens[0] = -1
+	for i := range 2 * knownWords {
+		tag := fmt.Sprint("tag ", i)
+		tree.Nodes[6].Signals.Tags = append(tree.Nodes[6].Signals.Tags, tag)
+		tree.Nodes[7].Signals.Tags = append(tree.Nodes[7].Signals.Tags, tag)
+	}
 	for first := range tree.Nodes {
 		got, err := decodeNodes(frameVersion, encodeNodes(tree.Nodes[first:]), first)
 		if err != nil || !reflect.DeepEqual(got, tree.Nodes[first:]) {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -106,79 +107,55 @@ func words[T any](at func(*T) *[]string) kind[T] {
 	}
 }
 
-// tokens takes two or three bytes of most ids. An empty slice is written, nil is not.
 func tokens[T any](at func(*T) *[]sparkd.Token) kind[T] {
-	return kind[T]{"packed uint32", protowire.BytesType,
-		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
-			s := *at(v)
-			if s == nil {
-				return b
+	return packed("packed fixed32", at,
+		func(b []byte, s []sparkd.Token) {
+			for i, id := range s {
+				binary.LittleEndian.PutUint32(b[4*i:], uint32(id))
 			}
-			size := 0
-			for _, id := range s {
-				size += protowire.SizeVarint(uint64(uint32(id)))
-			}
-			b = appendSize(b, num, size)
-			for _, id := range s {
-				b = binary.AppendUvarint(b, uint64(uint32(id)))
-			}
-			return b
 		},
-		func(_ *decoder, x value, v *T) (err error) {
-			*at(v), err = readTokens(x.bytes)
-			return err
+		func(s []sparkd.Token, b []byte) {
+			for i := range s {
+				s[i] = sparkd.Token(binary.LittleEndian.Uint32(b[4*i:]))
+			}
 		},
-	}
+	)
 }
 
-func readTokens(b []byte) ([]sparkd.Token, error) {
-	count := 0
-	for _, c := range b {
-		count += int(^c >> 7) // the last byte of an id
-	}
-	s := make([]sparkd.Token, 0, count)
-	id, shift := uint64(0), 0
-	for _, c := range b {
-		id |= uint64(c&0x7f) << shift
-		if shift += 7; c >= 0x80 {
-			continue
-		}
-		if id > math.MaxUint32 || shift > 5*7 {
-			return nil, errFormat
-		}
-		s = append(s, sparkd.Token(uint32(id)))
-		id, shift = 0, 0
-	}
-	if shift > 0 {
-		return nil, errShort
-	}
-	return s, nil
-}
-
-// floats is for one number per token. An empty slice is written, nil is not.
 func floats[T any](at func(*T) *[]float32) kind[T] {
-	return kind[T]{"packed float", protowire.BytesType,
+	return packed("packed float", at,
+		func(b []byte, s []float32) {
+			for i, x := range s {
+				binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(x))
+			}
+		},
+		func(s []float32, b []byte) {
+			for i := range s {
+				s[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+			}
+		},
+	)
+}
+
+// packed is for one number of four bytes per token. An empty slice is written, nil is not.
+func packed[T, E any](about string, at func(*T) *[]E, write func([]byte, []E), read func([]E, []byte)) kind[T] {
+	return kind[T]{about, protowire.BytesType,
 		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			s := *at(v)
 			if s == nil {
 				return b
 			}
-			b = appendSize(b, num, 4*len(s))
-			begin := len(b)
-			b = b[:begin+4*len(s)]
-			for i, x := range s {
-				binary.LittleEndian.PutUint32(b[begin+4*i:], math.Float32bits(x))
-			}
-			return b
+			size := 4 * len(s)
+			b = slices.Grow(binary.AppendUvarint(appendTag(b, num, protowire.BytesType), uint64(size)), size)
+			write(b[len(b):len(b)+size], s)
+			return b[:len(b)+size]
 		},
 		func(_ *decoder, x value, v *T) error {
-			s := make([]float32, len(x.bytes)/4)
+			s := make([]E, len(x.bytes)/4)
 			if len(x.bytes) != 4*len(s) {
 				return errFormat
 			}
-			for i := range s {
-				s[i] = math.Float32frombits(binary.LittleEndian.Uint32(x.bytes[4*i:]))
-			}
+			read(s, x.bytes)
 			*at(v) = s
 			return nil
 		},

@@ -35,10 +35,11 @@ type value struct {
 	bytes  []byte
 }
 
-// encoder has the words of the block so far, by number and as they are written. Word 0 is "", which both sides know.
+// encoder has the words of the block so far, by number, and those that the node being written is the first with, as
+// they are written. Word 0 is "", which both sides know.
 type encoder struct {
-	block []byte
-	words map[string]uint64
+	words []string
+	fresh []byte
 	time  timestamp // being written
 }
 
@@ -69,13 +70,14 @@ func (m message[T]) put(e *encoder, b []byte, num protowire.Number, v *T) []byte
 // otherwise.
 func (m message[T]) get(d *decoder, b []byte, v *T) error {
 	for len(b) > 0 {
-		num, wire, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
+		tag, n := binary.Uvarint(b)
+		num, wire := protowire.DecodeTag(tag)
+		if n <= 0 || num < protowire.MinValidNumber {
+			return errFormat
 		}
 		x, size := consume(num, wire, b[n:])
-		if size < 0 {
-			return protowire.ParseError(size)
+		if size <= 0 {
+			return errFormat
 		}
 		b = b[n+size:]
 		if int(num) > len(m) {
@@ -92,11 +94,11 @@ func (m message[T]) get(d *decoder, b []byte, v *T) error {
 	return nil
 }
 
-// consume reads the value of a field of any wire type that there is; where it cannot, n is negative.
+// consume reads the value of a field of any wire type that there is; where it cannot, n is not positive.
 func consume(num protowire.Number, wire protowire.Type, b []byte) (x value, n int) {
 	switch wire {
 	case protowire.VarintType:
-		x.number, n = protowire.ConsumeVarint(b)
+		x.number, n = binary.Uvarint(b)
 	case protowire.Fixed64Type:
 		x.number, n = protowire.ConsumeFixed64(b)
 	case protowire.BytesType:
@@ -121,23 +123,19 @@ func appendText(b []byte, num protowire.Number, s string) []byte {
 	return append(b, s...)
 }
 
-// appendSize opens a field of size bytes and makes room for them.
-func appendSize(b []byte, num protowire.Number, size int) []byte {
-	return slices.Grow(binary.AppendUvarint(appendTag(b, num, protowire.BytesType), uint64(size)), size)
-}
+// knownWords is how many words are searched before a word is taken to be new; more are in no block whose words repeat.
+// Searching them costs less than a map, and a word that is written again is only longer.
+const knownWords = 64
 
 // word returns the number of s in the block's list of words.
 func (e *encoder) word(s string) uint64 {
-	if s == "" {
-		return 0
+	i := slices.Index(e.words[:min(len(e.words), knownWords)], s)
+	if i < 0 {
+		i = len(e.words)
+		e.words = append(e.words, s)
+		e.fresh = appendText(e.fresh, blockWord, s)
 	}
-	i, known := e.words[s]
-	if !known {
-		i = uint64(len(e.words) + 1)
-		e.words[s] = i
-		e.block = appendText(e.block, blockWord, s)
-	}
-	return i
+	return uint64(i)
 }
 
 func (d *decoder) word(i uint64) (string, error) {

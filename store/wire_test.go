@@ -126,8 +126,8 @@ func TestUnknownFieldsStored(t *testing.T) {
 func TestWrongWireType(t *testing.T) {
 	for name, node := range map[string][]byte{
 		"reward as a varint":     protowire.AppendVarint(protowire.AppendTag(nil, 8, protowire.VarintType), 1),
-		"a token cut short":      wrap(4, wrap(2, []byte{1, 0x82})),
-		"a token of 33 bits":     wrap(4, wrap(2, []byte{0x80, 0x80, 0x80, 0x80, 0x10})),
+		"tokens of 2 bytes":      wrap(4, wrap(2, []byte{1, 0x82})),
+		"tokens of 5 bytes":      wrap(4, wrap(2, []byte{0x80, 0x80, 0x80, 0x80, 0x10})),
 		"logprobs of 3 bytes":    wrap(4, wrap(3, []byte{1, 2, 3})),
 		"a word that is not":     protowire.AppendVarint(protowire.AppendTag(nil, 10, protowire.VarintType), 1),
 		"nanoseconds beyond 1 s": wrap(23, []byte{2 << 3, 0x80, 0xa8, 0xd6, 0xb9, 0x07}),
