@@ -9,8 +9,7 @@ const portion = 32
 // decode: half of the default batch, so that prompts advance and no token waits long.
 const chunkTokens = 256
 
-// batch is what goes into one forward: a token of each of decode, then the chunks of
-// prompts.
+// batch is what goes into one forward: a token of each of decode, then the chunks of prompts.
 type batch struct {
 	segs   []segment
 	decode []*sequence
@@ -23,11 +22,10 @@ type chunk struct {
 	n       int
 }
 
-// compose fills the next forward. Live continuations come first, each with one token,
-// so they advance in every forward; prompts get what remains, but beside live
-// continuations no more than chunkTokens, so that these do not wait for long.
-// Where there are more live continuations than a forward takes they take turns, and
-// leave a quarter of it to the prompts.
+// compose fills the next forward. Live continuations come first, each with one token, so they advance in every
+// forward; prompts get what remains, but beside live continuations no more than chunkTokens, so that these do not
+// wait for long. Where there are more live continuations than a forward takes they take turns, and leave a quarter
+// of it to the prompts.
 func (l *loop) compose() batch {
 	l.turn++
 	var b batch
@@ -70,9 +68,8 @@ func (l *loop) grow(s *sequence) {
 	l.pledge(s.req, -n)
 }
 
-// deal shares tokens among prefills: trees in turn get a portion, and within a tree the
-// prefill that came first, until all tokens are dealt or no prefill needs more. At most
-// segs prefills get any.
+// deal shares tokens among prefills: trees in turn get a portion, and within a tree the prefill that came first,
+// until all tokens are dealt or no prefill needs more. At most segs prefills get any.
 func deal(prefills []*prefill, turn, tokens, segs int) []int {
 	var trees [][]int // of indices of prefills
 	number := map[string]int{}

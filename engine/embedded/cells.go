@@ -9,17 +9,15 @@ import (
 
 // cells keeps the books of the KV store: which block is whose. It moves no data.
 //
-// The KV of a sequence lies in a path of block references. Blocks are shared, never
-// copied: a fork refers to its prefix, whose last block may be partly filled, and
-// appends into blocks of its own. One rule makes this safe: the next cell of a block
-// goes to whoever asks first with a path that ends at the block's last given cell.
-// So a sequence that goes on where another ended fills up the same block, and the first
-// of several forks does too, while the others start new blocks.
+// The KV of a sequence lies in a path of block references. Blocks are shared, never copied: a fork refers to its
+// prefix, whose last block may be partly filled, and appends into blocks of its own. One rule makes this safe: the
+// next cell of a block goes to whoever asks first with a path that ends at the block's last given cell. So a
+// sequence that goes on where another ended fills up the same block, and the first of several forks does too,
+// while the others start new blocks.
 //
-// A block is taken while a live request holds it or the index keeps a token in it, and
-// free otherwise. What only the index keeps may be evicted at any time, so blocks
-// not held can always be had; requests start only when all they could ever take fits in
-// those (reserve), and therefore never wait for each other while they run.
+// A block is taken while a live request holds it or the index keeps a token in it, and free otherwise. What only
+// the index keeps may be evicted at any time, so blocks not held can always be had; requests start only when all
+// they could ever take fits in those (reserve), and therefore never wait for each other while they run.
 type cells struct {
 	index *prefixcache.Index[int32] // cell of every remembered token; nil: nothing is shared
 
@@ -165,10 +163,9 @@ func (c *cells) remember(tokens []sparkd.Token, path []blockRef) (old int) {
 	return old
 }
 
-// pathOf returns the path that ends in the last of the cells of a remembered prefix. A
-// sequence fills its blocks in order, so cell i of a block holds the token that
-// follows the one in cell i-1, after the same prefix: it is enough to look at the last
-// token of every block, going backwards. The cells that the index names for the tokens
+// pathOf returns the path that ends in the last of the cells of a remembered prefix. A sequence fills its blocks
+// in order, so cell i of a block holds the token that follows the one in cell i-1, after the same prefix: it is
+// enough to look at the last token of every block, going backwards. The cells that the index names for the tokens
 // before it may lie elsewhere, when two forks began with the same tokens.
 func pathOf(at []int32) []blockRef {
 	var path []blockRef

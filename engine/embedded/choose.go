@@ -59,10 +59,9 @@ func filters(p *sparkd.Sampling) bool {
 // reshapes reports whether p draws from another distribution than the raw one.
 func reshapes(p *sparkd.Sampling) bool { return filters(p) || float32(p.Temperature) != 1 }
 
-// keep returns the tokens that top-k, then top-p (of the mass that top-k left), then
-// min-p keep of the distribution at temperature t. Each filter keeps a head of the
-// tokens in order of their logits, so the head is taken from a heap, token by token,
-// and the rest of the vocabulary is never sorted.
+// keep returns the tokens that top-k, then top-p (of the mass that top-k left), then min-p keep of the
+// distribution at temperature t. Each filter keeps a head of the tokens in order of their logits, so the head is
+// taken from a heap, token by token, and the rest of the vocabulary is never sorted.
 func (c *chooser) keep(logits []float32, s summary, p *sparkd.Sampling, t float64) []candidate {
 	topP := p.TopP > 0 && p.TopP < 1
 	heap := c.candidates(logits, floor(s, p, t, len(logits)), p.TopK)
@@ -90,8 +89,7 @@ func (c *chooser) keep(logits []float32, s summary, p *sparkd.Sampling, t float6
 	return heap
 }
 
-// drawFrom inverts the distribution function of what was kept at u, and returns the
-// token's logprob among it.
+// drawFrom inverts the distribution function of what was kept at u, and returns the token's logprob among it.
 func drawFrom(kept []candidate, s summary, t, u float64) (sparkd.Token, float32) {
 	mass := 0.0
 	for _, x := range kept {
@@ -141,8 +139,7 @@ func floor(s summary, p *sparkd.Sampling, t float64, n int) float64 {
 	return low
 }
 
-// minPFloor is the logit of a token that has the share MinP of the best one's
-// probability.
+// minPFloor is the logit of a token that has the share MinP of the best one's probability.
 func minPFloor(s summary, p *sparkd.Sampling, t float64) float64 {
 	return float64(s.best) + t*math.Log(p.MinP)
 }

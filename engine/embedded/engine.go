@@ -1,52 +1,43 @@
-// Package embedded is the engine inside the process: llama.cpp on a GGUF, with KV cells
-// that branches share. All cgo of sparkd is here; a build without cgo works and says
-// what it lacks.
+// Package embedded is the engine inside the process: llama.cpp on a GGUF, with KV cells that branches share. All
+// cgo of sparkd is here; a build without cgo works and says what it lacks.
 //
 // # Forks
 //
-// KV cells come in blocks of 16, and a sequence is a path of references to blocks. A
-// fork refers to its prefix and appends into blocks of its own: it copies nothing, and
-// since the attention kernel reads exactly the path of a sequence, what else is alive
-// costs it nothing. When a continuation ends, its cells stay, under the tokens they
-// stand for, in a radix index; the next request that begins with these tokens finds
-// them there. Blocks that nothing but the index refers to are given away again, least
-// recently used first.
+// KV cells come in blocks of 16, and a sequence is a path of references to blocks. A fork refers to its prefix and
+// appends into blocks of its own: it copies nothing, and since the attention kernel reads exactly the path of a
+// sequence, what else is alive costs it nothing. When a continuation ends, its cells stay, under the tokens they
+// stand for, in a radix index; the next request that begins with these tokens finds them there. Blocks that
+// nothing but the index refers to are given away again, least recently used first.
 //
 // # Scheduling
 //
-// One goroutine owns the model. Each forward takes the next token of every live
-// continuation and fills up with chunks of prompts, dealt to the trees in turn. A
-// request waits until all blocks it could ever take are there, so no two requests
-// can block each other; and while a prompt that begins as its own is being computed,
-// so nothing is computed twice.
+// One goroutine owns the model. Each forward takes the next token of every live continuation and fills up with
+// chunks of prompts, dealt to the trees in turn. A request waits until all blocks it could ever take are there, so
+// no two requests can block each other; and while a prompt that begins as its own is being computed, so nothing is
+// computed twice.
 //
 // # What is counted
 //
-// A prompt token is computed when it is run through the model as part of a prompt, and
-// cached when its key and value were there: computed + cached = prompt, for each
-// request, where prefixes are shared. The last token of a prompt is always computed,
-// because its logits are needed. In a tree whose context only grows, the last token
-// that a step sampled has never been run, so the next step's prompt computes that
-// token and the observation after it, and nothing else. The least that a perfect cache
-// computes for a tree, its unique prompt tokens, is therefore the opening context,
-// plus for every node that was expanded its observation and one fed-back token.
+// A prompt token is computed when it is run through the model as part of a prompt, and cached when its key and
+// value were there: computed + cached = prompt, for each request, where prefixes are shared. The last token of a
+// prompt is always computed, because its logits are needed. In a tree whose context only grows, the last token
+// that a step sampled has never been run, so the next step's prompt computes that token and the observation after
+// it, and nothing else. The least that a perfect cache computes for a tree, its unique prompt tokens, is therefore
+// the opening context, plus for every node that was expanded its observation and one fed-back token.
 //
 // # New weights
 //
-// Reload loads other weights beside those that run. The loop then starts no request until
-// those under way have ended, forgets all cells, and goes on with the new model: a
-// request runs on one version from its first token to its last, and finds nothing that
-// another version computed.
+// Reload loads other weights beside those that run. The loop then starts no request until those under way have
+// ended, forgets all cells, and goes on with the new model: a request runs on one version from its first token to
+// its last, and finds nothing that another version computed.
 //
 // # Seeds
 //
-// Token i of a sample is drawn with a number that depends on the sample's seed and on i
-// alone. Attention sums along a path in pieces at fixed positions, so the logits it is
-// drawn from depend on what is cached, forked or running beside it only through
-// llama.cpp's matrix kernels. Those for Q8_0, Q4_0 and Q4_1 weights multiply integers row
-// by row, and no difference was found; those for F16 and F32 weights sum in another order
-// for one row than for many, and a draw within that rounding of a border takes the
-// neighbour.
+// Token i of a sample is drawn with a number that depends on the sample's seed and on i alone. Attention sums
+// along a path in pieces at fixed positions, so the logits it is drawn from depend on what is cached, forked or
+// running beside it only through llama.cpp's matrix kernels. Those for Q8_0, Q4_0 and Q4_1 weights multiply
+// integers row by row, and no difference was found; those for F16 and F32 weights sum in another order for one row
+// than for many, and a draw within that rounding of a border takes the neighbour.
 package embedded
 
 import (
@@ -64,12 +55,10 @@ import (
 // Options configure an Engine: its part of the section [engine] of the configuration.
 type Options struct {
 	Threads int `toml:"threads" default:"auto" zero:"auto" range:"1..1024"` // of a forward; 0 measures and picks
-	// Cells are the KV cells, one per token held; 0 takes as many as suit the model and
-	// the memory.
+	// Cells are the KV cells, one per token held; 0 takes as many as suit the model and the memory.
 	Cells int `toml:"cells" default:"auto" zero:"auto" range:"16..16777216"`
 	Batch int `toml:"batch" default:"512" range:"16..4096"` // most tokens of a forward
-	// PrefixCache shares prefixes within and between requests. It is off only to measure
-	// what it is worth.
+	// PrefixCache shares prefixes within and between requests. It is off only to measure what it is worth.
 	PrefixCache bool `toml:"prefix_cache" default:"true"`
 
 	Model string // path of a GGUF

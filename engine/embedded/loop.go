@@ -135,8 +135,7 @@ func (l *loop) start() {
 	})
 }
 
-// waits reports whether a prefill under way is about to compute tokens that r needs
-// next.
+// waits reports whether a prefill under way is about to compute tokens that r needs next.
 func (l *loop) waits(r *request) bool {
 	if r.ahead != nil && !r.ahead.over && r.ahead.pos < r.until {
 		return true
@@ -187,8 +186,7 @@ func (l *loop) begin(r *request) bool {
 	return true
 }
 
-// jobs is the number of prefills of r: one for all continuations, or one for each where
-// nothing is shared.
+// jobs is the number of prefills of r: one for all continuations, or one for each where nothing is shared.
 func (l *loop) jobs(r *request) int {
 	if !l.share {
 		return r.K

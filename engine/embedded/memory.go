@@ -19,9 +19,8 @@ func roomFor(blockBytes, memory int64) int {
 	return int(min(max(memory/8/max(blockBytes, 1), fewestBlocks), mostBlocks))
 }
 
-// availableMemory is what the process may take, in bytes, of a system whose files these
-// are: Linux reports what is available and, at the root of a container, its limit. Without
-// such a report it is taken to be 8 GiB.
+// availableMemory is what the process may take, in bytes, of a system whose files these are: Linux reports what is
+// available and, at the root of a container, its limit. Without such a report it is taken to be 8 GiB.
 func availableMemory(system fs.FS) int64 {
 	memory := int64(8 << 30)
 	if info, err := fs.ReadFile(system, "proc/meminfo"); err == nil {

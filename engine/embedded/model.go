@@ -154,8 +154,7 @@ func (m *model) close() {
 // buildFlags says what the kernels were compiled for.
 func buildFlags() string { return C.GoString(C.bridge_build()) }
 
-// BuildWarning says what a slow build lacks, or "" when the kernels were compiled as
-// the Makefile compiles them.
+// BuildWarning says what a slow build lacks, or "" when the kernels were compiled as the Makefile compiles them.
 func BuildWarning() string {
 	if runtime.GOARCH == "amd64" && !strings.Contains(buildFlags(), "avx2") {
 		return "the engine was compiled without AVX2 and runs about ten times slower; " +
@@ -164,8 +163,7 @@ func BuildWarning() string {
 	return ""
 }
 
-// Quantize writes a copy of the GGUF at in with weights of another type (F32, F16,
-// Q8_0, Q4_0, Q4_1, Q4_K_M).
+// Quantize writes a copy of the GGUF at in with weights of another type (F32, F16, Q8_0, Q4_0, Q4_1, Q4_K_M).
 func Quantize(in, out, weights string) error {
 	a, b, c := C.CString(in), C.CString(out), C.CString(weights)
 	defer C.free(unsafe.Pointer(a))

@@ -119,8 +119,7 @@ func firstLine(s string) string {
 	return line
 }
 
-// readVocabulary reads every token once, so that detokenizing and finding stop strings needs
-// no call into C.
+// readVocabulary reads every token once, so that detokenizing and finding stop strings needs no call into C.
 func (m *model) readVocabulary() (code C.int) {
 	m.pieces, m.ends = make([][]byte, int(m.facts.vocabulary)), make([]bool, int(m.facts.vocabulary))
 	buf := make([]byte, 512)

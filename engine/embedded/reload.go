@@ -12,11 +12,10 @@ import (
 // LoRA adapter at w.Path. Architecture, tokenizer and context length must be the same;
 // weight type, layers and widths need not be. The chat template stays.
 //
-// The new model is loaded beside the old one, so for a while there must be memory for both
-// (KV cells take memory only once they are used). Then no request starts until those under
-// way have ended on the old weights; those that waited run on the new. The policy version
-// is w.Version or, where that is "", the first 12 hex digits of the file's SHA-256; of an
-// adapter, those of both files with a plus between.
+// The new model is loaded beside the old one, so for a while there must be memory for both (KV cells take memory
+// only once they are used). Then no request starts until those under way have ended on the old weights; those that
+// waited run on the new. The policy version is w.Version or, where that is "", the first 12 hex digits of the
+// file's SHA-256; of an adapter, those of both files with a plus between.
 //
 // After an error (code model, invalid, unavailable, canceled or deadline) the old weights
 // serve on. Calls take turns.
@@ -100,8 +99,7 @@ func interchangeable(old, new backend) error {
 	return nil
 }
 
-// exchange hands b to the loop and returns when it has taken it, or with an error when it
-// has not and will not.
+// exchange hands b to the loop and returns when it has taken it, or with an error when it has not and will not.
 func (e *Engine) exchange(ctx context.Context, b backend) error {
 	x := &exchange{ctx: ctx, backend: b, done: make(chan struct{})}
 	select {
@@ -131,8 +129,7 @@ type exchange struct {
 	done    chan struct{}
 }
 
-// swap takes the next backend once nothing runs on the old, or gives it up when its caller
-// has gone.
+// swap takes the next backend once nothing runs on the old, or gives it up when its caller has gone.
 func (l *loop) swap() {
 	x := l.next
 	if x == nil {

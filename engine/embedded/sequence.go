@@ -103,8 +103,7 @@ func (s *sequence) finish(b backend, id sparkd.Token) sparkd.FinishReason {
 	return ""
 }
 
-// computed is the sequence's tokens that were run through the model: all but the last
-// one sampled.
+// computed is the sequence's tokens that were run through the model: all but the last one sampled.
 func (s *sequence) computed() []sparkd.Token {
 	out := s.sample().Tokens
 	return append(s.req.Prefix[:len(s.req.Prefix):len(s.req.Prefix)], out[:len(out)-1]...)

@@ -12,10 +12,9 @@ import (
 	"sparkd"
 )
 
-// pickThreads times a small forward with one thread, two, four … up to the cores and
-// keeps the fastest. ggml's threads spin while they wait for each other: where other
-// programs hold the cores, more threads are many times slower than one, and no rule
-// but a measurement tells.
+// pickThreads times a small forward with one thread, two, four … up to the cores and keeps the fastest. ggml's
+// threads spin while they wait for each other: where other programs hold the cores, more threads are many times
+// slower than one, and no rule but a measurement tells.
 func (m *model) pickThreads() int {
 	best, bestTime := 1, time.Duration(0)
 	for n := 1; ; n *= 2 {
