@@ -10,8 +10,8 @@ import (
 	"context"
 	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,7 +27,7 @@ var policy []byte
 // processes may ask at once; a file that is not what it should be is written anew.
 func Path(ctx context.Context) (string, error) {
 	sum := sha256.Sum256(policy)
-	name := "household-" + hex.EncodeToString(sum[:])[:12] + ".gguf"
+	name := fmt.Sprintf("household-%x.gguf", sum[:6])
 	var errs []error
 	for _, dir := range []string{CacheDir(), filepath.Join(os.TempDir(), "sparkd-"+strconv.Itoa(os.Getuid()))} {
 		if err := ctx.Err(); err != nil {
@@ -37,16 +37,16 @@ func Path(ctx context.Context) (string, error) {
 		if intact(path) {
 			return path, nil
 		}
-		if err := put(path); err != nil {
-			errs = append(errs, err)
-			continue
+		err := put(path)
+		if err == nil {
+			return path, nil
 		}
-		return path, nil
+		errs = append(errs, err)
 	}
 	err := errors.Join(errs...)
 	return "", &sparkd.Error{Code: sparkd.CodeModel, Field: "engine.model", Err: err,
-		Message: "the bundled policy cannot be written to a file: " +
-			err.Error(), Remedy: "name a folder that can be written by SPARKD_CACHE"}
+		Message: "the bundled policy cannot be written to a file: " + err.Error(),
+		Remedy:  "name a folder that can be written by SPARKD_CACHE"}
 }
 
 // CacheDir is where sparkd keeps models: models in $SPARKD_CACHE, else in sparkd in the user's cache folder.
@@ -66,10 +66,6 @@ func CacheDir() string {
 
 // intact reports whether the file holds the policy.
 func intact(path string) bool {
-	stat, err := os.Stat(path)
-	if err != nil || stat.Size() != int64(len(policy)) {
-		return false
-	}
 	text, err := os.ReadFile(path)
 	return err == nil && bytes.Equal(text, policy)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"iter"
 	"os"
 
 	"sparkd"
@@ -16,17 +15,6 @@ import (
 type Resumed struct {
 	*os.File
 	tasks map[string]bool // whose rows it has
-}
-
-// rest leaves out the paths whose rows the file has.
-func (r *Resumed) rest(paths iter.Seq2[Path, error]) iter.Seq2[Path, error] {
-	return func(yield func(Path, error) bool) {
-		for p, err := range paths {
-			if !r.tasks[p.Task.String()] && !yield(p, err) {
-				return
-			}
-		}
-	}
 }
 
 // Resume opens the rows of an earlier run with the same window, or a new file. A line that
