@@ -5,6 +5,7 @@
 package coldstart
 
 import (
+	"slices"
 	"strings"
 
 	"sparkd"
@@ -73,41 +74,33 @@ func Rows(t *Trajectory, p sampler.Prompt, window int) []Row {
 	if s := p.System(); s != "" {
 		opening = []Message{{Role: "system", Content: s}}
 	}
-	if window > 0 {
-		return windows(t, p, window, opening)
-	}
-	row := Row{Messages: opening, Task: t.Task.String(), Source: t.Source, Success: true}
-	for i := range t.Steps {
-		s := &t.Steps[i]
-		user := p.Step(&s.Observation)
-		if i == 0 {
-			user = p.Opening(&s.Observation)
-		}
-		row.Messages = append(row.Messages, Message{Role: "user", Content: user}, answer(s, p.Style))
-	}
-	return []Row{row}
-}
-
-func windows(t *Trajectory, p sampler.Prompt, window int, opening []Message) []Row {
-	var rows []Row
+	row := Row{Task: t.Task.String(), Source: t.Source, Success: true}
+	whole, conversation := row, opening
+	var steps []Row
 	var past []sampler.Quoted
 	for i := range t.Steps {
 		s := &t.Steps[i]
-		user := p.Opening(&s.Observation)
-		if i > 0 {
-			user = p.Window(t.Goal, past, window, &s.Observation)
+		user := Message{Role: "user", Content: p.Opening(&s.Observation)}
+		switch {
+		case i > 0 && window > 0:
+			user.Content = p.Window(t.Goal, past, window, &s.Observation)
+		case i > 0:
+			user.Content = p.Step(&s.Observation)
 		}
 		past = append(past, sampler.Quoted{Observation: strings.TrimSpace(s.Observation.Text), Action: s.Action})
-		if s.Slip {
-			continue
+		said := answer(s, p.Style)
+		conversation = append(conversation, user, said)
+		if !s.Slip {
+			row.Prompt, row.Completion = append(slices.Clip(opening), user), []Message{said}
+			row.Step = i + 1
+			steps = append(steps, row)
 		}
-		rows = append(rows, Row{
-			Prompt:     append(opening[:len(opening):len(opening)], Message{Role: "user", Content: user}),
-			Completion: []Message{answer(s, p.Style)},
-			Task:       t.Task.String(), Source: t.Source, Success: true, Step: i + 1,
-		})
 	}
-	return rows
+	if window > 0 {
+		return steps
+	}
+	whole.Messages = conversation
+	return []Row{whole}
 }
 
 // answer is what the agent says: the reason and the action, on a line of its own in the paper's form.

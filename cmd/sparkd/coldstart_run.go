@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"time"
 
 	"sparkd"
 	"sparkd/coldstart"
@@ -14,8 +13,9 @@ import (
 	"sparkd/export"
 )
 
-// coldstart does the job, in the environment and in no other of those that are configured.
-func (c *cli) coldstart(o *coldstartFlags) error {
+// coldstart does the job, in the environment and in no other of those that are configured, and writes the rows,
+// behind those of an earlier run if that is resumed.
+func (c *cli) coldstart(o *coldstartFlags) (err error) {
 	if err := checkOutput(o.out); err != nil {
 		return err
 	}
@@ -27,22 +27,17 @@ func (c *cli) coldstart(o *coldstartFlags) error {
 	if e, ok := l.Config.Env[o.Env]; ok {
 		configured[o.Env] = *e
 	}
-	limit := l.Config.Sampler.EnvTimeout
 	log := func(name, line string) { fmt.Fprintf(c.stderr, "%s: %s\n", name, clean(line)) }
-	catalog, err := env.Open(c.ctx, configured, limit, log)
+	catalog, err := env.Open(c.ctx, configured, l.Config.Sampler.EnvTimeout, log)
 	if err != nil {
 		return err
 	}
+	defer func() { err = closing(err, catalog.Close()) }()
 	source, err := catalog.Source(o.Env)
-	if err == nil {
-		err = c.coldstartIn(source, limit, o)
+	if err != nil {
+		return err
 	}
-	return closing(err, catalog.Close())
-}
-
-// coldstartIn writes the rows, behind those of an earlier run if that is resumed.
-func (c *cli) coldstartIn(source env.Source, limit time.Duration, o *coldstartFlags) (err error) {
-	run, err := o.Start(c.ctx, source, limit)
+	run, err := o.Start(c.ctx, source, l.Config.Sampler.EnvTimeout)
 	if err != nil {
 		return err
 	}

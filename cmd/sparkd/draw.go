@@ -157,14 +157,9 @@ func excerpt(n *sparkd.Node) string {
 	if span == nil || clean(span.Text) == "" {
 		return ""
 	}
-	text := clean(span.Text)
-	if cells(text) > longestExcerpt {
-		text = cut(text, longestExcerpt)
-	}
-	return ": “" + text + "”"
+	const longest = 60
+	return ": “" + letters.Truncate(clean(span.Text), longest, "…") + "”"
 }
-
-const longestExcerpt = 60
 
 // fork says why the children of a node are more than one.
 func (a *artist) fork(id int) line {

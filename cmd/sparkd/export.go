@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,9 +28,8 @@ type exportFlags struct {
 // addExport declares the flags of the named parameters, of all without a name.
 func addExport(f *flag.FlagSet, names ...string) *exportFlags {
 	e := &exportFlags{options: export.DefaultOptions(), given: map[string]string{}}
-	wanted := " " + strings.Join(names, " ") + " "
 	for _, p := range export.Parameters() {
-		if len(names) > 0 && !strings.Contains(wanted, " "+p.Name+" ") {
+		if len(names) > 0 && !slices.Contains(names, p.Name) {
 			continue
 		}
 		name := strings.ReplaceAll(p.Name, "_", "-")

@@ -9,8 +9,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/term"
-
 	"sparkd/daemon"
 )
 
@@ -20,7 +18,6 @@ func main() {
 	c := &cli{environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
 	c.width, c.color = screen(os.Stdout, os.Getenv)
 	c.bar, c.barColor = screen(os.Stderr, os.Getenv)
-	c.terminal = term.IsTerminal(int(os.Stderr.Fd()))
 	os.Exit(c.main(signals, os.Args[1:]))
 }
 
@@ -32,7 +29,6 @@ type cli struct {
 	color          bool // colours on stdout
 	bar            int  // width of stderr's terminal; 0 when it is none
 	barColor       bool
-	terminal       bool // stderr is a terminal
 	json           bool // --json was given
 
 	parts daemon.Parts // what tests replace

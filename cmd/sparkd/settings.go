@@ -102,7 +102,7 @@ func (c *cli) env(name string) string {
 // logger writes to stderr, for people where that is a terminal.
 func (c *cli) logger(l daemon.LogConfig) zerolog.Logger {
 	w := c.stderr
-	if l.Format == "console" || l.Format == "auto" && c.terminal {
+	if l.Format == "console" || l.Format == "auto" && c.bar > 0 {
 		w = zerolog.ConsoleWriter{Out: c.stderr, TimeFormat: time.TimeOnly, NoColor: !c.barColor}
 	}
 	level, err := zerolog.ParseLevel(l.Level)
