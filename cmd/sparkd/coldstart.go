@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -76,64 +77,51 @@ func (o *coldstartFlags) addTeacher(f *flag.FlagSet) {
 
 // validate refuses values out of range and flags that mean nothing together.
 func (o *coldstartFlags) validate() error {
-	for _, n := range []struct {
-		name        string
-		value, from int
-	}{
-		{"trajectories", o.Count, 1}, {"from", o.From, 0}, {"max-steps", o.MaxSteps, 1}, {"window", o.Window, 0},
-		{"inflight", o.Inflight, 1}, {"teacher-tokens", o.Teacher.MaxTokens, 1},
-	} {
-		if n.value < n.from {
-			return usage("--%s is %d; at least %d", n.name, n.value, n.from)
-		}
-	}
-	switch {
-	case o.Env == "":
-		return usage("--env names no environment; household, or one that -c configures")
-	case o.Env == sparkd.EnvClient:
+	if o.Env == sparkd.EnvClient {
 		return sparkd.Invalid("env", "use household, or an environment that -c configures",
 			"nobody drives the environment %s here", o.Env)
-	case !(o.Slips >= 0 && o.Slips < 1):
-		return usage("--slips is %v; a share from 0 to below 1", o.Slips)
-	case !(o.OwnShare >= 0 && o.OwnShare <= 1):
-		return usage("--own is %v; a share from 0 to 1", o.OwnShare)
-	case !slices.Contains(sampler.Styles(), string(o.Style)):
-		return usage("--prompt is %q; one of %s", o.Style, strings.Join(sampler.Styles(), ", "))
-	case strings.HasSuffix(o.out, ".parquet") || otherFormat(o.out):
-		return usage("--out %s: rows are JSON lines; name a .jsonl or .jsonl.zst", o.out)
-	case o.Teacher.URL == "":
-		return o.refuse("goes with --teacher URL --teacher-model NAME alone",
-			"teacher-model", "teacher-key-file", "teacher-timeout", "teacher-tokens", "golden", "inflight", "resume")
 	}
-	return o.validateTeacher()
+	taught, t, styles := o.Teacher.URL != "", &o.Teacher, sampler.Styles()
+	plain := !strings.HasSuffix(o.out, ".zst") && o.out != "" && o.out != "-"
+	return cmp.Or(
+		refuse(o.Count < 1, "--trajectories is %d; at least 1", o.Count),
+		refuse(o.From < 0, "--from is %d; at least 0", o.From),
+		refuse(o.MaxSteps < 1, "--max-steps is %d; at least 1", o.MaxSteps),
+		refuse(o.Window < 0, "--window is %d; at least 0", o.Window),
+		refuse(o.Inflight < 1, "--inflight is %d; at least 1", o.Inflight),
+		refuse(t.MaxTokens < 1, "--teacher-tokens is %d; at least 1", t.MaxTokens),
+		refuse(o.Env == "", "--env names no environment; household, or one that -c configures"),
+		refuse(!(o.Slips >= 0 && o.Slips < 1), "--slips is %v; a share from 0 to below 1", o.Slips),
+		refuse(!(o.OwnShare >= 0 && o.OwnShare <= 1), "--own is %v; a share from 0 to 1", o.OwnShare),
+		refuse(!slices.Contains(styles, string(o.Style)),
+			"--prompt is %q; one of %s", o.Style, strings.Join(styles, ", ")),
+		refuse(strings.HasSuffix(o.out, ".parquet") || otherFormat(o.out),
+			"--out %s: rows are JSON lines; name a .jsonl or .jsonl.zst", o.out),
+		o.refuseGiven(!taught, "goes with --teacher URL --teacher-model NAME alone", "teacher-model",
+			"teacher-key-file", "teacher-timeout", "teacher-tokens", "golden", "inflight", "resume"),
+		o.refuseGiven(o.Golden != "",
+			"says which tasks the planner takes; with --golden the file does", "split", "from"),
+		refuse(taught && t.Model == "", "--teacher needs --teacher-model NAME, as the server lists it at /v1/models"),
+		refuse(taught && t.Timeout <= 0, "--teacher-timeout is %v; a time such as 2m", t.Timeout),
+		refuse(o.Inflight > 1024, "--inflight is %d; at most 1024", o.Inflight),
+		refuse(o.resume && !plain, "--resume needs --out FILE of plain lines; pack them when all are there"),
+		o.refuseGiven(taught, "is the planner's; a teacher annotates golden paths", "own", "slips", "seed"),
+	)
 }
 
-func (o *coldstartFlags) validateTeacher() error {
-	if o.Golden != "" {
-		err := o.refuse("says which tasks the planner takes; with --golden the file does", "split", "from")
-		if err != nil {
-			return err
-		}
+// refuse is the error of a command line that is wrong; nil where it is not.
+func refuse(wrong bool, format string, args ...any) error {
+	if !wrong {
+		return nil
 	}
-	switch plain := !strings.HasSuffix(o.out, ".zst") && o.out != "" && o.out != "-"; {
-	case o.Teacher.Model == "":
-		return usage("--teacher needs --teacher-model NAME, as the server lists it at /v1/models")
-	case o.Teacher.Timeout <= 0:
-		return usage("--teacher-timeout is %v; a time such as 2m", o.Teacher.Timeout)
-	case o.Inflight > 1024:
-		return usage("--inflight is %d; at most 1024", o.Inflight)
-	case o.resume && !plain:
-		return usage("--resume needs --out FILE of plain lines; pack them when all are there")
-	}
-	return o.refuse("is the planner's; a teacher annotates golden paths", "own", "slips", "seed")
+	return usage(format, args...)
 }
 
-// refuse says why a flag that was written means nothing here.
-func (o *coldstartFlags) refuse(why string, flags ...string) error {
-	for _, name := range flags {
-		if o.given(name) {
-			return usage("--%s %s", name, why)
-		}
+// refuseGiven says why flags mean nothing here, if one of them was written.
+func (o *coldstartFlags) refuseGiven(here bool, why string, flags ...string) error {
+	i := slices.IndexFunc(flags, o.given)
+	if !here || i < 0 {
+		return nil
 	}
-	return nil
+	return usage("--%s %s", flags[i], why)
 }

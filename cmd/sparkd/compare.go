@@ -167,7 +167,8 @@ func (c *cli) variant(cl *client.Client, v variant) (report.Row, []measure.Figur
 	s := measure.Summarize(figures, v.spec.Budget.Leaves)
 	return report.Row{
 		Label: v.label, Rollout: r.ID, Policy: v.spec.Policy, Context: v.spec.Context.Mode, Summary: s,
-		Vote: share(votes, len(figures)), Failed: r.Failed, Seconds: r.Finished.Sub(r.Started).Seconds(),
+		Failed: r.Failed, Vote: float64(votes) / float64(max(1, len(figures))),
+		Seconds: r.Finished.Sub(r.Started).Seconds(),
 	}, figures, nil
 }
 
@@ -185,13 +186,6 @@ func difference(first, other []measure.Figures) *measure.Estimate {
 	}
 	d := measure.PassAt1.Difference(a, b)
 	return &d
-}
-
-func share(part, whole int) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return float64(part) / float64(whole)
 }
 
 // presentComparison writes the table and what is to know about it.

@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	flag "github.com/spf13/pflag"
@@ -24,12 +22,11 @@ func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.StringVar(&s.Tasks.Split, "split", s.Tasks.Split, "split `name`")
 	f.IntVar(&s.Tasks.From, "from", s.Tasks.From, "first `task`")
 	f.IntVar(&s.Tasks.Count, "tasks", s.Tasks.Count, "`number` of tasks")
-	f.Var((*commas)(&s.Tasks.Names), "names", "tasks by `name`, with commas, where the environment names them")
-	f.Var(optional[int]{&s.Policy.Roots, strconv.Atoi}, "roots", "`M`: trajectories begun (default: the policy's)")
+	names := f.String("names", "", "tasks by `name`, with commas, where the environment names them")
+	roots := f.Int("roots", 0, "`M`: trajectories begun (default: the policy's)")
 	f.IntVar(&s.Budget.Leaves, "leaves", s.Budget.Leaves, "`N`: trajectories in all (default: the policy's)")
-	f.Var(optional[int]{&s.Policy.Branch, strconv.Atoi}, "branch",
-		"`B`: continuations at a critical state (default: the policy's)")
-	f.Var(optional[string]{&s.Policy.Tag, asText}, "tag", "`tag` that asks for a branch (default explore)")
+	branch := f.Int("branch", 0, "`B`: continuations at a critical state (default: the policy's)")
+	tag := f.String("tag", "", "`tag` that asks for a branch (default explore)")
 	f.IntVar(&s.Budget.GeneratedTokens, "budget-tokens", s.Budget.GeneratedTokens,
 		"most `tokens` that one task may generate; 0 for no limit")
 	f.StringVar(&s.Context.Mode, "context", s.Context.Mode,
@@ -43,23 +40,36 @@ func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.Uint64Var(&s.Seed, "seed", s.Seed, "`seed` of everything random")
 	all.AddFlagSet(f)
 	file := all.String("spec", "", "JSON `file` with a whole request; flags win over it")
-	return func() (sparkd.Spec, error) {
-		if *file == "" {
-			return s, nil
+	return func() (_ sparkd.Spec, err error) {
+		if *file != "" {
+			err = overlay(f, &s, *file)
 		}
-		err := overlay(f, &s, *file)
+		if f.Changed("names") {
+			s.Tasks.Names = strings.Split(*names, ",")
+		}
+		p := &s.Policy
+		p.Roots = cmp.Or(given(f, "roots", roots), p.Roots)
+		p.Branch = cmp.Or(given(f, "branch", branch), p.Branch)
+		p.Tag = cmp.Or(given(f, "tag", tag), p.Tag)
 		return s, err
 	}
+}
+
+// given is the value of a flag that may be its zero value, too; nil where the flag was not given.
+func given[T any](f *flag.FlagSet, name string, value *T) *T {
+	if f.Changed(name) {
+		return value
+	}
+	return nil
 }
 
 // addPolicy declares the flag of the policy and returns what sets it in a request. --branch
 // is refused beside a policy that takes none; from a file it is dropped.
 func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
-	var text *string
-	f.Var(optional[string]{&text, asText}, "policy",
+	text := f.String("policy", "",
 		"branching policy `name`, its parameters behind colons: random:probability=0.3:branch=3 (default spark)")
 	return func(s *sparkd.Spec) (err error) {
-		if text == nil {
+		if !f.Changed("policy") {
 			return nil
 		}
 		if s.Policy, err = parsePolicy(*text, s.Policy); err == nil && f.Changed("branch") {
@@ -97,37 +107,6 @@ func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
 	return p, nil
 }
 
-// optional is a flag that keeps apart whether it is given and its zero value.
-type optional[T any] struct {
-	to    **T
-	parse func(string) (T, error)
-}
-
-func asText(text string) (string, error) { return text, nil }
-
-func (o optional[T]) String() string {
-	if o.to == nil || *o.to == nil {
-		return ""
-	}
-	return fmt.Sprint(**o.to)
-}
-func (o optional[T]) Type() string { return "value" }
-func (o optional[T]) Set(text string) error {
-	value, err := o.parse(text)
-	*o.to = &value
-	return err
-}
-
-// commas is a list that a flag writes with commas.
-type commas []string
-
-func (c *commas) String() string { return strings.Join(*c, ",") }
-func (c *commas) Type() string   { return "names" }
-func (c *commas) Set(text string) error {
-	*c = strings.Split(text, ",")
-	return nil
-}
-
 // overlay replaces s, which the flags of f write to, by the request in a file and sets
 // the flags that were given again.
 func overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
@@ -135,16 +114,16 @@ func overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
 	if err != nil {
 		return usage("cannot read the request: %v", err)
 	}
-	given := map[*flag.Flag]string{}
+	before := map[*flag.Flag]string{}
 	f.VisitAll(func(fl *flag.Flag) {
 		if fl.Changed {
-			given[fl] = fl.Value.String()
+			before[fl] = fl.Value.String()
 		}
 	})
 	if *s, err = api.ParseSpec(body); err != nil {
 		return err
 	}
-	for fl, value := range given {
+	for fl, value := range before {
 		if err := fl.Value.Set(value); err != nil {
 			return err
 		}

@@ -45,7 +45,6 @@ var page string
 
 var tmpl = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent":   func(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) },
-	"seconds":   func(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) },
 	"thousands": thousands,
 }).Parse(page))
 
