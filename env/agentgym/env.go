@@ -16,25 +16,17 @@ const closeTimeout = 5 * time.Second
 
 // Env is one environment of the server, which a Reset creates where there is none.
 type Env struct {
-	source  *Source
-	id      json.RawMessage // nil: none
-	episode connector.Episode
+	connector.Copy
+	source *Source
+	id     json.RawMessage // nil: none
 }
 
-// Reset starts the task whose number at the server is that of its split.
-func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	return e.episode.Seen(e.reset(ctx, t))
-}
-
-func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
-	s := &e.source.settings
-	number, err := e.episode.Begin(ctx, s.splits, t)
-	if err == nil {
-		err = e.fresh(ctx)
-	}
-	if err != nil {
+// Start starts a task.
+func (e *Env) Start(ctx context.Context, _ sparkd.Task, number int) (o sparkd.Observation, err error) {
+	if err := e.fresh(ctx); err != nil {
 		return o, err
 	}
+	s := &e.source.settings
 	request := maps.Clone(s.reset)
 	request[s.id], request[s.index] = e.id, number
 	data, err := e.source.post(ctx, "reset", request)
@@ -56,7 +48,7 @@ func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, e
 
 // fresh makes sure of an environment. One that an error cut off is given up: a step may still be under way in it.
 func (e *Env) fresh(ctx context.Context) (err error) {
-	if e.id != nil && e.episode.Broken() {
+	if e.id != nil && e.Broken() {
 		_ = e.source.remove(ctx, e.id, true) // it may be lost already
 		e.id = nil
 	}
@@ -75,15 +67,8 @@ func (e *Env) look(ctx context.Context) (map[string]any, error) {
 	return e.source.settings.fields(data)
 }
 
-// Step sends an action.
-func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	if err := e.episode.Stepping(ctx); err != nil {
-		return sparkd.Observation{}, err
-	}
-	return e.episode.Seen(e.step(ctx, action))
-}
-
-func (e *Env) step(ctx context.Context, action string) (o sparkd.Observation, err error) {
+// Act sends an action.
+func (e *Env) Act(ctx context.Context, action string) (o sparkd.Observation, err error) {
 	s := &e.source.settings
 	request := maps.Clone(s.step)
 	request[s.id], request["action"] = e.id, action
@@ -98,18 +83,14 @@ func (e *Env) step(ctx context.Context, action string) (o sparkd.Observation, er
 	return s.observe(fields, false)
 }
 
-// Close ends the environment and gives its place free.
-func (e *Env) Close() (err error) {
-	if !e.episode.Close() {
-		return nil
-	}
-	defer e.source.Places.Free()
+// End ends the environment.
+func (e *Env) End() error {
 	if e.id == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return e.source.remove(ctx, e.id, e.episode.Broken())
+	return e.source.remove(ctx, e.id, e.Broken())
 }
 
 // observe reads the fields of an answer. A reset may leave reward and done out.

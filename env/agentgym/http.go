@@ -70,8 +70,8 @@ func (s *Source) ask(ctx context.Context, method, route string, query url.Values
 		return nil, s.lost(ctx, limit, route, err)
 	}
 	if refused := refusal(answer.StatusCode, data); refused != nil {
-		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Err: refused, Remedy: "look at the server's log",
-			Message: fmt.Sprintf("the AgentGym server refuses %s: %v", route, refused)}
+		return nil, sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log",
+			"the AgentGym server refuses %s: %v", route, refused).Because(refused)
 	}
 	return data, nil
 }
@@ -92,23 +92,18 @@ func refusal(status int, data []byte) *ServerError {
 
 // lost words a request that got no whole answer.
 func (s *Source) lost(ctx, limit context.Context, route string, err error) error {
-	e := &sparkd.Error{Code: sparkd.CodeEnv, Err: err}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limit.Err() != nil:
-		e.Code, e.Field, e.Remedy = sparkd.CodeDeadline, s.settings.read.Field("timeout"), "raise it, or look at "+
-			"the server"
-		e.Message = fmt.Sprintf("the AgentGym server gave no answer to %s within %v", route, s.settings.timeout)
+		return s.settings.read.Late("AgentGym server", route, s.settings.timeout, err)
 	case errors.Is(err, httpclient.ErrTooLarge):
-		e.Field, e.Remedy = s.settings.read.Field("max_message"), "raise it"
-		e.Message = "the AgentGym server's answer to " + route + " is too large"
-	default:
-		e.Field, e.Remedy = s.settings.read.Section("url"), "start it, or correct the address"
-		e.Message = connector.Excerpt(fmt.Sprintf("no AgentGym server at %s: %v",
-			s.settings.url.Redacted(), errors.Unwrap(err)))
+		return sparkd.NewError(sparkd.CodeEnv, s.settings.read.Field("max_message"), "raise it",
+			"the AgentGym server's answer to %s is too large", route).Because(err)
 	}
-	return e
+	why := connector.Excerpt(fmt.Sprintf("no AgentGym server at %s: %v", s.settings.url.Redacted(), errors.Unwrap(err)))
+	const remedy = "start it, or correct the address"
+	return sparkd.NewError(sparkd.CodeEnv, s.settings.read.Section("url"), remedy, "%s", why).Because(err)
 }
 
 // created reads the answer to a create: an id, or an object that holds one.
@@ -149,6 +144,6 @@ func (s *settings) fields(data []byte) (map[string]any, error) {
 
 // garbage is the error of an answer that cannot be used.
 func (s *settings) garbage(what string, err error) error {
-	return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Message: "cannot use the AgentGym server's answer: " + what,
-		Remedy: "check " + s.read.Section("url") + " and " + s.read.Section("options")}
+	return sparkd.NewError(sparkd.CodeEnv, "", "check "+s.read.Section("url")+" and "+s.read.Section("options"),
+		"cannot use the AgentGym server's answer: %s", what).Because(err)
 }

@@ -87,12 +87,7 @@ func Open(_ context.Context, name string, o Options) (*Source, error) {
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.
-func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	if err := s.Places.Take(ctx); err != nil {
-		return nil, err
-	}
-	return &Env{source: s}, nil
-}
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) { return s.Fresh(ctx, &Env{source: s}) }
 
 // create returns the id of an environment of the server: one that an earlier copy left, or a new one.
 func (s *Source) create(ctx context.Context) (json.RawMessage, error) {

@@ -212,7 +212,8 @@ func (s *Seeker) reasonToGo(r int16) Reason {
 	switch {
 	case held >= 0 && place.appliance != verbs && treatments[place.appliance].makes&w.target.needs != 0 &&
 		!p.placed(held) && !w.made(s.env.state, w.target.needs).has(held):
-		return Reason{Text: fmt.Sprintf("%s %s in %s", treatments[place.appliance].word, w.objects[held].name, place.name)}
+		what := treatments[place.appliance].word
+		return Reason{Text: fmt.Sprintf("%s %s in %s", what, w.objects[held].name, place.name)}
 	case held >= 0 && w.objects[held].kind != w.target.object:
 		return Reason{Text: fmt.Sprintf("put %s away at %s", w.objects[held].name, place.name)}
 	case held >= 0 && w.target.lamp < 0:

@@ -22,7 +22,7 @@ const (
 	broken
 )
 
-var errClosed = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the environment is closed", Remedy: "open another copy"}
+var errClosed = sparkd.NewError(sparkd.CodeEnv, "", "open another copy", "the environment is closed")
 
 // Begin returns the server's number of a task that a Reset is to start.
 func (e *Episode) Begin(ctx context.Context, splits Splits, t sparkd.Task) (number int, err error) {
@@ -43,13 +43,11 @@ func (e *Episode) Stepping(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case e.state == idle:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no task has been started", Remedy: "call Reset first"}
+		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset first", "no task has been started")
 	case e.state == over:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over",
-			Remedy: "call Reset to start another"}
+		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset to start another", "the episode is over")
 	case e.state == broken:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "an error cut the episode off",
-			Remedy: "call Reset to start another"}
+		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset to start another", "an error cut the episode off")
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package connector
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"sparkd"
@@ -55,10 +54,9 @@ func (p *Places) Take(ctx context.Context) error {
 	if context.Cause(ctx) == context.Canceled {
 		return ctx.Err()
 	}
-	return &sparkd.Error{Code: sparkd.CodeUnavailable, Field: p.field, Err: wait.Err(),
-		Message: fmt.Sprintf("all %d sessions are in use", cap(p.taken)),
-		Remedy: "raise " + p.field +
-			" to the copies that the trees hold at once (trees × leaves), or grow fewer trees"}
+	remedy := "raise " + p.field + " to the copies that the trees hold at once (trees × leaves), or grow fewer trees"
+	return sparkd.NewError(sparkd.CodeUnavailable, p.field, remedy, "all %d sessions are in use", cap(p.taken)).
+		Because(wait.Err())
 }
 
 // Free gives a place back.

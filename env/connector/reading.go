@@ -199,9 +199,9 @@ func (r *Reading) actions(fields map[string]any) ([]string, error) {
 
 // missing is the error of an option that does not fit the answer.
 func (r *Reading) missing(key, path string, fields map[string]any) error {
-	return &sparkd.Error{Code: sparkd.CodeEnv, Field: r.settings.Field(key),
-		Message: fmt.Sprintf("the server's answer has no usable field %q", path),
-		Remedy:  "name one of its fields: " + strings.Join(slices.Sorted(maps.Keys(fields)), ", ")}
+	remedy := "name one of its fields: " + strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
+	return sparkd.NewError(sparkd.CodeEnv, r.settings.Field(key), remedy,
+		"the server's answer has no usable field %q", path)
 }
 
 // Excerpt shortens what a server said to what a message or a log can hold.

@@ -98,43 +98,35 @@ func (s *Settings) Choice(key string, words ...string) string {
 // Bool returns the truth of key; absent is false.
 func (s *Settings) Bool(key string) bool { return s.Choice(key, "false", "true") == "true" }
 
-// Duration returns the time of key, which is positive.
-func (s *Settings) Duration(key string, otherwise time.Duration) time.Duration {
+// parsed returns the value of key as parse has it; good says which values are.
+func parsed[T any](s *Settings, key string, otherwise T, remedy string, parse func(string) (T, error),
+	good func(T) bool) T {
 	v, ok := s.lookup(key)
 	if !ok {
 		return otherwise
 	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 {
-		s.refuse(s.Field(key), `write a time such as "30s"`, "cannot read %q", v)
+	x, err := parse(v)
+	if err != nil || !good(x) {
+		s.refuse(s.Field(key), remedy, "cannot read %q", v)
 	}
-	return d
+	return x
+}
+
+// Duration returns the time of key, which is positive.
+func (s *Settings) Duration(key string, otherwise time.Duration) time.Duration {
+	return parsed(s, key, otherwise, `write a time such as "30s"`, time.ParseDuration,
+		func(d time.Duration) bool { return d > 0 })
 }
 
 // MiB returns the size of key in bytes; it is written in MiB, from 1 to 1024.
-func (s *Settings) MiB(key string, otherwise int64) int64 {
-	v, ok := s.lookup(key)
-	if !ok {
-		return otherwise << 20
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || n < 1 || n > 1024 {
-		s.refuse(s.Field(key), "write a number of MiB from 1 to 1024", "cannot read %q", v)
-	}
-	return n << 20
+func (s *Settings) MiB(key string, otherwise int) int64 {
+	return int64(parsed(s, key, otherwise, "write a number of MiB from 1 to 1024", strconv.Atoi,
+		func(n int) bool { return 1 <= n && n <= 1024 })) << 20
 }
 
 // Steps returns option max_steps, the steps of an episode.
 func (s *Settings) Steps() int {
-	v, ok := s.lookup("max_steps")
-	if !ok {
-		return 100
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		s.refuse(s.Field("max_steps"), "write a number from 1", "cannot read %q", v)
-	}
-	return n
+	return parsed(s, "max_steps", 100, "write a number from 1", strconv.Atoi, func(n int) bool { return n >= 1 })
 }
 
 // Number returns the finite number of key; ok is false where it is absent.
@@ -187,4 +179,10 @@ func (s *Settings) URL(address string, schemes ...string) *url.URL {
 		return &url.URL{}
 	}
 	return u
+}
+
+// Late is the error of an answer that did not come within option timeout.
+func (s *Settings) Late(server, to string, timeout time.Duration, err error) error {
+	return sparkd.NewError(sparkd.CodeDeadline, s.Field("timeout"), "raise it, or look at the server",
+		"the %s gave no answer to %s within %v", server, to, timeout).Because(err)
 }

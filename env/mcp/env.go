@@ -12,30 +12,22 @@ import (
 
 // Env is one session of the server, from one Reset to the next.
 type Env struct {
+	connector.Copy
 	source  *Source
 	session *session
-	episode connector.Episode
 }
 
-// Reset begins a new session, and calls the reset tool in it if there is one. The text
+// Start begins a new session, and calls the reset tool in it if there is one. The text
 // has the server's instructions, what that tool says, and the tools.
-func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	return e.episode.Seen(e.reset(ctx, t))
-}
-
-func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
-	s := &e.source.settings
-	number, err := e.episode.Begin(ctx, s.splits, t)
-	if err == nil && e.session != nil {
+func (e *Env) Start(ctx context.Context, _ sparkd.Task, number int) (o sparkd.Observation, err error) {
+	if e.session != nil {
 		_ = e.session.close() // a server that lost it may well begin another
-		e.session = nil
 	}
-	if err == nil {
-		e.session, err = e.source.connect(ctx, number)
-	}
+	s := &e.source.settings
+	e.session, err = e.source.connect(ctx, number)
 	fields := map[string]any{}
 	if err == nil && s.resetTool != "" {
-		o, fields, err = e.start(ctx, number)
+		o, fields, err = e.callReset(ctx, number)
 	}
 	if err == nil {
 		o.Goal, err = s.reading.Goal(fields)
@@ -53,8 +45,8 @@ func (e *Env) reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, e
 	return o, nil
 }
 
-// start calls the reset tool.
-func (e *Env) start(ctx context.Context, number int) (o sparkd.Observation, fields map[string]any, err error) {
+// callReset calls the reset tool.
+func (e *Env) callReset(ctx context.Context, number int) (o sparkd.Observation, fields map[string]any, err error) {
 	s := &e.source.settings
 	arguments := maps.Clone(s.reset)
 	arguments[s.index] = number
@@ -63,19 +55,15 @@ func (e *Env) start(ctx context.Context, number int) (o sparkd.Observation, fiel
 		return o, nil, err
 	}
 	if r.IsError {
-		return o, nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: s.read.Field("reset_tool"),
-			Remedy:  "set options index and reset to what it takes",
-			Message: fmt.Sprintf("%s refuses: %s", s.resetTool, connector.Excerpt(textOf(r)))}
+		return o, nil, sparkd.NewError(sparkd.CodeEnv, s.read.Field("reset_tool"),
+			"set options index and reset to what it takes", "%s refuses: %s", s.resetTool, connector.Excerpt(textOf(r)))
 	}
 	return s.observe(s.resetTool, r)
 }
 
-// Step calls a tool: name {"argument": …}. Text that is no call is answered by the names
+// Act calls a tool: name {"argument": …}. Text that is no call is answered by the names
 // of the tools, or by what the tool takes.
-func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	if err := e.episode.Stepping(ctx); err != nil {
-		return sparkd.Observation{}, err
-	}
+func (e *Env) Act(ctx context.Context, action string) (sparkd.Observation, error) {
 	tool, arguments, err := parseAction(action)
 	switch {
 	case !e.session.callable(tool):
@@ -86,10 +74,10 @@ func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, erro
 	}
 	r, err := e.session.call(ctx, tool, arguments)
 	if err != nil {
-		return e.episode.Seen(sparkd.Observation{}, err)
+		return sparkd.Observation{}, err
 	}
 	o, _, err := e.source.settings.observe(tool, r)
-	return e.episode.Seen(o, err)
+	return o, err
 }
 
 // Replay resets to the task and repeats the actions. It refuses, before it calls any,
@@ -124,24 +112,19 @@ func (e *Env) repeatable(actions []string) error {
 	for _, action := range actions {
 		tool, _, err := parseAction(action)
 		if err == nil && e.session.callable(tool) && effects(e.session.tools[tool]) {
-			return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.read.Field("replay"),
-				Message: fmt.Sprintf("the state cannot be copied: tool %s may have effects outside the session, "+
-					"which a replay would repeat", tool),
-				Remedy: `where its effects stay in the session, set it to "allow", or let the server say so ` +
-					`(readOnlyHint, or destructiveHint and openWorldHint false)`}
+			const remedy = `where its effects stay in the session, set it to "allow", or let the server say so ` +
+				`(readOnlyHint, or destructiveHint and openWorldHint false)`
+			return sparkd.NewError(sparkd.CodeEnv, s.read.Field("replay"), remedy, "the state cannot be copied: "+
+				"tool %s may have effects outside the session, which a replay would repeat", tool)
 		}
 	}
 	return nil
 }
 
-// Close ends the session and gives its place free.
-func (e *Env) Close() (err error) {
-	if !e.episode.Close() {
+// End ends the session.
+func (e *Env) End() error {
+	if e.session == nil {
 		return nil
 	}
-	defer e.source.Places.Free()
-	if e.session != nil {
-		err = e.session.close()
-	}
-	return err
+	return e.session.close()
 }

@@ -88,6 +88,6 @@ func embedded(c *mcp.EmbeddedResource) string {
 
 // garbage is the error of a result that cannot be used.
 func (s *settings) garbage(tool, what string, err error) error {
-	return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.read.Field("reward"), Err: err,
-		Message: fmt.Sprintf("cannot use the result of %s: %s", tool, what), Remedy: "name a field that holds a number"}
+	return sparkd.NewError(sparkd.CodeEnv, s.read.Field("reward"), "name a field that holds a number",
+		"cannot use the result of %s: %s", tool, what).Because(err)
 }

@@ -141,10 +141,10 @@ func (k *session) close() error {
 		return nil // how it ended is no matter
 	}
 	if err != nil {
-		return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Message: "the MCP server does not end its session",
-			Remedy: "look at the server's log"}
+		err = sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log",
+			"the MCP server does not end its session").Because(err)
 	}
-	return nil
+	return err
 }
 
 // refused words a session that could not begin.
@@ -156,14 +156,12 @@ func (s *Source) refused(ctx, limit context.Context, k *session, err error) erro
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limit.Err() != nil:
-		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.settings.read.Field("connect_timeout"), Err: err,
-			Remedy: "raise it, or look at the server",
-			Message: fmt.Sprintf("the MCP server began no session within %v%s",
-				s.settings.connectTimeout, k.tail.Words())}
+		field := s.settings.read.Field("connect_timeout")
+		return sparkd.NewError(sparkd.CodeDeadline, field, "raise it, or look at the server",
+			"the MCP server began no session within %v%s", s.settings.connectTimeout, k.tail.Words()).Because(err)
 	}
-	return &sparkd.Error{Code: sparkd.CodeEnv, Field: s.settings.server(), Err: err,
-		Remedy:  "start it by hand to see what it lacks",
-		Message: "no session with the MCP server: " + connector.Excerpt(err.Error()) + k.tail.Words()}
+	return sparkd.NewError(sparkd.CodeEnv, s.settings.server(), "start it by hand to see what it lacks",
+		"no session with the MCP server: %s%s", connector.Excerpt(err.Error()), k.tail.Words()).Because(err)
 }
 
 // failed words a call that got no result.
@@ -173,13 +171,11 @@ func (k *session) failed(ctx, limit context.Context, tool string, err error) err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limit.Err() != nil:
-		return &sparkd.Error{Code: sparkd.CodeDeadline, Field: s.read.Field("timeout"), Err: err,
-			Remedy:  "raise it, or look at the server",
-			Message: fmt.Sprintf("the MCP server gave no answer to %s within %v", tool, s.timeout)}
+		return s.read.Late("MCP server", tool, s.timeout, err)
 	}
 	if k.cmd != nil && (errors.Is(err, io.EOF) || errors.Is(err, mcp.ErrConnectionClosed)) {
 		_ = k.mcp.Close() // the program has ended: this waits for its last words
 	}
-	return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Remedy: "look at the server's log",
-		Message: fmt.Sprintf("the call of %s failed: %s%s", tool, connector.Excerpt(err.Error()), k.tail.Words())}
+	return sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log", "the call of %s failed: %s%s", tool,
+		connector.Excerpt(err.Error()), k.tail.Words()).Because(err)
 }

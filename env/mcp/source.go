@@ -171,9 +171,4 @@ func (s *settings) server() string {
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.
-func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	if err := s.Places.Take(ctx); err != nil {
-		return nil, err
-	}
-	return &Env{source: s}, nil
-}
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) { return s.Fresh(ctx, &Env{source: s}) }

@@ -11,35 +11,30 @@ import (
 
 // Env is one session of the server, which a Reset opens where none is open.
 type Env struct {
-	source  *Source
-	socket  *socket
-	episode connector.Episode
+	connector.Copy
+	source *Source
+	socket *socket
 }
 
-// Reset starts the task: its number in the split is the seed.
-func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
+// Start starts a task: its number is the seed.
+func (e *Env) Start(ctx context.Context, t sparkd.Task, seed int) (o sparkd.Observation, err error) {
+	if err := e.connect(ctx); err != nil {
+		return o, err
+	}
 	s := &e.source.settings
-	seed, err := e.episode.Begin(ctx, s.splits, t)
-	if err == nil {
-		err = e.connect(ctx)
-	}
-	if err != nil {
-		return e.episode.Seen(sparkd.Observation{}, err)
-	}
 	data := maps.Clone(s.reset)
 	data["seed"] = seed
 	if s.episodeID {
 		data["episode_id"] = t.String()
 	}
 	answer, err := e.socket.ask(ctx, message{Type: "reset", Data: data})
-	if err != nil {
-		return e.episode.Seen(sparkd.Observation{}, err)
+	if err == nil {
+		o, err = s.observe(answer)
 	}
-	o, err := s.observe(answer)
 	if err == nil {
 		o.Goal, err = s.reading.Goal(answer.Observation)
 	}
-	return e.episode.Seen(o, err)
+	return o, err
 }
 
 // connect opens a session, unless one is open that works.
@@ -54,12 +49,9 @@ func (e *Env) connect(ctx context.Context) (err error) {
 	return err
 }
 
-// Step sends an action. An action that the server's schema refuses is answered by an observation that says why,
+// Act sends an action. An action that the server's schema refuses is answered by an observation that says why,
 // and so is an exception of the environment where option execution_error says so.
-func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	if err := e.episode.Stepping(ctx); err != nil {
-		return sparkd.Observation{}, err
-	}
+func (e *Env) Act(ctx context.Context, action string) (sparkd.Observation, error) {
 	s := &e.source.settings
 	data, complaint := s.stepData(action)
 	if complaint != "" {
@@ -72,29 +64,16 @@ func (e *Env) Step(ctx context.Context, action string) (sparkd.Observation, erro
 		return sparkd.Observation{Text: refused.forAgent()}, nil
 	}
 	if err != nil {
-		return e.episode.Seen(sparkd.Observation{}, err)
+		return sparkd.Observation{}, err
 	}
-	return e.episode.Seen(s.observe(answer))
+	return s.observe(answer)
 }
 
-// State returns the server's own account of the session, such as its step_count.
-func (e *Env) State(ctx context.Context) (map[string]any, error) {
-	if err := e.connect(ctx); err != nil {
-		return nil, err
-	}
-	answer, err := e.socket.ask(ctx, message{Type: "state"})
-	return answer.state, err
-}
-
-// Close ends the session and gives its place free.
-func (e *Env) Close() error {
-	if !e.episode.Close() {
-		return nil
-	}
+// End ends the session.
+func (e *Env) End() error {
 	if e.socket != nil {
 		e.socket.close()
 	}
-	e.source.Places.Free()
 	return nil
 }
 

@@ -11,6 +11,15 @@ import (
 	"sparkd/env/envtest"
 )
 
+// State returns the server's own account of the session, such as its step_count.
+func (e *Env) State(ctx context.Context) (map[string]any, error) {
+	if err := e.connect(ctx); err != nil {
+		return nil, err
+	}
+	answer, err := e.socket.ask(ctx, message{Type: "state"})
+	return answer.state, err
+}
+
 func TestConformance(t *testing.T) {
 	s := serve(t, count)
 	envtest.Run(t, envtest.Options{

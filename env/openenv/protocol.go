@@ -99,8 +99,8 @@ func (s *settings) typed(e *ServerError) error {
 
 // garbage is the error of an answer that the protocol does not allow.
 func (s *settings) garbage(what string, err error) error {
-	return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Message: "cannot use the OpenEnv server's answer: " + what,
-		Remedy: "check that " + s.read.Section("url") + " is an OpenEnv server"}
+	return sparkd.NewError(sparkd.CodeEnv, "", "check that "+s.read.Section("url")+" is an OpenEnv server",
+		"cannot use the OpenEnv server's answer: %s", what).Because(err)
 }
 
 // parse reads a message of type want; an error message of the server is a ServerError inside a sparkd.Error.

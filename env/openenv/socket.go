@@ -39,9 +39,8 @@ func (s *Source) dial(ctx context.Context) (*socket, error) {
 		if answer != nil {
 			what = "its answer is " + answer.Status
 		}
-		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: s.settings.read.Section("url"), Err: err,
-			Message: fmt.Sprintf("no OpenEnv server at %s: %s", s.settings.url.Redacted(), connector.Excerpt(what)),
-			Remedy:  "start it, or correct the address"}
+		return nil, sparkd.NewError(sparkd.CodeEnv, s.settings.read.Section("url"), "start it, or correct the address",
+			"no OpenEnv server at %s: %s", s.settings.url.Redacted(), connector.Excerpt(what)).Because(err)
 	}
 	conn.SetReadLimit(s.settings.maxMessage)
 	k := &socket{settings: &s.settings, conn: conn, answers: make(chan []byte, 1), done: make(chan struct{})}
@@ -111,9 +110,7 @@ func (k *socket) ask(ctx context.Context, m message) (answer, error) {
 	case ctx.Err() != nil:
 		return answer{}, ctx.Err()
 	case limit.Err() != nil:
-		return answer{}, &sparkd.Error{Code: sparkd.CodeDeadline, Field: k.settings.read.Field("timeout"),
-			Err: limit.Err(), Remedy: "raise it, or look at the server",
-			Message: fmt.Sprintf("the OpenEnv server gave no answer to %s within %v", m.Type, k.settings.timeout)}
+		return answer{}, k.settings.read.Late("OpenEnv server", m.Type, k.settings.timeout, limit.Err())
 	}
 	return answer{}, k.err
 }

@@ -93,9 +93,4 @@ func Open(_ context.Context, name string, o Options) (*Source, error) {
 }
 
 // Open returns a fresh copy as soon as fewer than Workers are open.
-func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	if err := s.Places.Take(ctx); err != nil {
-		return nil, err
-	}
-	return &Env{source: s}, nil
-}
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) { return s.Fresh(ctx, &Env{source: s}) }

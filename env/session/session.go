@@ -5,7 +5,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -128,13 +127,13 @@ func (s *Session) Answer(answers []sparkd.EnvAnswer) (stale []uint64) {
 
 // take removes a call that waits for an answer; s.mu is held.
 func (s *Session) take(id uint64) (pending, bool) {
-	for i, p := range s.open {
-		if p.ID == id && p.answer != nil {
-			s.open = append(s.open[:i], s.open[i+1:]...)
-			return p, true
-		}
+	i := slices.IndexFunc(s.open, func(p pending) bool { return p.ID == id && p.answer != nil })
+	if i < 0 {
+		return pending{}, false
 	}
-	return pending{}, false
+	p := s.open[i]
+	s.open = slices.Delete(s.open, i, i+1)
+	return p, true
 }
 
 // End ends the session: its rollout has ended, or its client left. Closes can still be fetched.
@@ -164,10 +163,10 @@ func (s *Session) fail(ended bool) {
 func (s *Session) broken() error {
 	switch {
 	case s.ended:
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the session has ended", Remedy: "open another one"}
+		return sparkd.NewError(sparkd.CodeUnavailable, "", "open another one", "the session has ended")
 	case s.lost:
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: fmt.Sprintf("the client was silent for %v", s.idle),
-			Remedy: "keep one request for calls under way, or raise idle_timeout"}
+		const remedy = "keep one request for calls under way, or raise idle_timeout"
+		return sparkd.NewError(sparkd.CodeUnavailable, "", remedy, "the client was silent for %v", s.idle)
 	}
 	return nil
 }
@@ -184,11 +183,8 @@ func (s *Session) call(ctx context.Context, c sparkd.EnvCall) (sparkd.EnvAnswer,
 		s.mu.Unlock()
 		return sparkd.EnvAnswer{}, err
 	}
-	s.calls++
-	c.ID = s.calls
-	p := pending{c, make(chan result, 1)} // the answer never blocks who brings it
-	s.open = append(s.open, p)
-	s.signal()
+	answer := make(chan result, 1) // which never blocks who brings it
+	c.ID = s.list(pending{c, answer})
 	most := s.step
 	s.mu.Unlock()
 
@@ -196,16 +192,16 @@ func (s *Session) call(ctx context.Context, c sparkd.EnvCall) (sparkd.EnvAnswer,
 	defer limit.Stop()
 	var err error
 	select {
-	case r := <-p.answer:
+	case r := <-answer:
 		if r.err == nil && r.Error != "" {
-			r.err = &sparkd.Error{Code: sparkd.CodeEnv, Message: "the client's environment failed: " + r.Error}
+			r.err = sparkd.Errorf(sparkd.CodeEnv, "the client's environment failed: %s", r.Error)
 		}
 		return r.EnvAnswer, r.err
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-limit.C:
-		err = &sparkd.Error{Code: sparkd.CodeDeadline, Remedy: "raise step_timeout",
-			Message: fmt.Sprintf("the client did not answer %s of copy %d within %v", c.Op, c.Copy, most)}
+		err = sparkd.NewError(sparkd.CodeDeadline, "", "raise step_timeout",
+			"the client did not answer %s of copy %d within %v", c.Op, c.Copy, most)
 	}
 	s.mu.Lock()
 	s.take(c.ID)
@@ -217,8 +213,14 @@ func (s *Session) call(ctx context.Context, c sparkd.EnvCall) (sparkd.EnvAnswer,
 func (s *Session) tell(c sparkd.EnvCall) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.list(pending{EnvCall: c})
+}
+
+// list gives a call its id and puts it on the list; s.mu is held.
+func (s *Session) list(p pending) uint64 {
 	s.calls++
-	c.ID = s.calls
-	s.open = append(s.open, pending{EnvCall: c})
+	p.ID = s.calls
+	s.open = append(s.open, p)
 	s.signal()
+	return p.ID
 }

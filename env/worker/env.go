@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -54,8 +53,8 @@ func (e *env) use(ctx context.Context, loaded bool, f func(w *worker, pl *place)
 			return err
 		}
 		if try == attempts {
-			return &sparkd.Error{Code: sparkd.CodeEnv, Err: err, Remedy: "see what it wrote to stderr, in the log",
-				Message: fmt.Sprintf("the worker %q ended %d times before it took a call", e.pool.o.Command[0], try)}
+			return sparkd.NewError(sparkd.CodeEnv, "", "see what it wrote to stderr, in the log",
+				"the worker %q ended %d times before it took a call", e.pool.o.Command[0], try).Because(err)
 		}
 	}
 }
@@ -93,8 +92,7 @@ func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration
 }
 
 func (e *env) observe(ctx context.Context, w *worker, r request) (sparkd.Observation, error) {
-	return ask(ctx, w, r, e.pool.o.CallTimeout,
-		func(ok []byte) (sparkd.Observation, error) { return parseObservation(ok) })
+	return ask(ctx, w, r, e.pool.o.CallTimeout, parseObservation)
 }
 
 // Reset starts the task.
@@ -125,21 +123,20 @@ func (e *env) grow(action string, o *sparkd.Observation) {
 }
 
 // playing says what is wrong with stepping or copying this state, if anything.
-func (e *env) playing() error {
+func (e *env) playing(ctx context.Context) error {
 	switch {
 	case !e.path.open:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "no episode has been started", Remedy: "call Reset first"}
+		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset first", "no episode has been started")
 	case e.done:
-		return &sparkd.Error{Code: sparkd.CodeEnv, Message: "the episode is over",
-			Remedy: "call Reset to start another"}
+		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset to start another", "the episode is over")
 	}
-	return nil
+	return ctx.Err()
 }
 
 // Step applies an action.
 func (e *env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
 	var o sparkd.Observation
-	if err := e.playing(); err != nil {
+	if err := e.playing(ctx); err != nil {
 		return o, err
 	}
 	err := e.use(ctx, true, func(w *worker, pl *place) (err error) {
@@ -179,17 +176,14 @@ func (e *env) replay(ctx context.Context, w *worker, pl *place, t sparkd.Task,
 	if w.hello.Replay {
 		r := request{Op: "replay", Session: pl.session, Task: taskOf(t), Actions: append([]string{}, actions...)}
 		timeout := e.pool.o.CallTimeout * time.Duration(len(actions)+1)
-		return ask(ctx, w, r, timeout, func(ok []byte) ([]sparkd.Observation,
-			error) {
-			return parseReplay(ok, len(actions))
-		})
+		parse := func(ok []byte) ([]sparkd.Observation, error) { return parseReplay(ok, len(actions)) }
+		return ask(ctx, w, r, timeout, parse)
 	}
 	o, err := e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
 	if err != nil {
 		return nil, err
 	}
-	seen := []sparkd.Observation{o}
-	return e.repeat(ctx, w, pl, seen, actions)
+	return e.repeat(ctx, w, pl, []sparkd.Observation{o}, actions)
 }
 
 // repeat applies actions one by one, as long as the episode goes on.
@@ -228,10 +222,8 @@ func (e *env) rebuild(ctx context.Context, w *worker, pl *place) error {
 	same := slices.EqualFunc(seen, want, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
 	e.pool.rebuilt(len(p.actions), same)
 	if !same {
-		return &sparkd.Error{Code: sparkd.CodeDiverged,
-			Remedy: "make the environment repeat itself, or give it a way to fork",
-			Message: fmt.Sprintf("a state could not be rebuilt: its %d actions gave other observations",
-				len(p.actions))}
+		return sparkd.NewError(sparkd.CodeDiverged, "", "make the environment repeat itself, or give it a way to fork",
+			"a state could not be rebuilt: its %d actions gave other observations", len(p.actions))
 	}
 	return nil
 }

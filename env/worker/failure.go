@@ -35,20 +35,19 @@ func (h huge) Error() string { return fmt.Sprintf("it grew to %d MiB in one call
 
 // failure words the end of the worker for whoever met it.
 func (w *worker) failure(cause error) *sparkd.Error {
-	e := &sparkd.Error{Code: sparkd.CodeEnv, Err: cause,
-		Message: fmt.Sprintf("the worker %q failed: %v", w.o.Command[0], cause)}
+	e := sparkd.Errorf(sparkd.CodeEnv, "the worker %q failed: %v", w.o.Command[0], cause)
 	switch c := cause.(type) {
 	case late:
 		e.Code, e.Remedy = sparkd.CodeDeadline, "raise the time limit, or find out why it hangs"
 		if c.op == "hello" {
-			e.Field, e.Remedy = w.o.field("command"), "make it answer hello on stdout, as "+
-				"docs/environments-reference.md has it"
+			e.Field = w.o.field("command")
+			e.Remedy = "make it answer hello on stdout, as docs/environments-reference.md has it"
 		}
 	case huge:
 		e.Field, e.Remedy = w.o.field("memory"), "raise it, or find out why the worker grows"
 	case breach:
-		e.Field, e.Remedy = w.o.field("command"), "let it write to stdout what docs/environments-reference.md "+
-			"has, and everything else to stderr"
+		e.Field = w.o.field("command")
+		e.Remedy = "let it write to stdout what docs/environments-reference.md has, and everything else to stderr"
 	default:
 		switch cause {
 		case errEnded:

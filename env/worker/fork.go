@@ -14,10 +14,7 @@ type forker struct{ *env }
 
 // Fork returns an independent copy of the current state.
 func (f forker) Fork(ctx context.Context) (sparkd.Env, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := f.playing(); err != nil {
+	if err := f.playing(ctx); err != nil {
 		return nil, err
 	}
 	child := &env{pool: f.pool, path: f.path.fork()}
@@ -46,10 +43,7 @@ type snapshotter struct{ *env }
 
 // Snapshot returns the current state.
 func (s snapshotter) Snapshot(ctx context.Context) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := s.playing(); err != nil {
+	if err := s.playing(ctx); err != nil {
 		return nil, err
 	}
 	if s.path.state != nil && len(s.path.actions) == 0 {

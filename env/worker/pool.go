@@ -3,7 +3,9 @@ package worker
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 
 	"sparkd"
@@ -56,7 +58,7 @@ func newPool(o *Options, first *worker) *pool {
 	for range o.Workers {
 		h := &host{starting: make(chan struct{}, 1)}
 		for s := range first.hello.Sessions {
-			h.places = append(h.places, &place{host: h, session: sessionName(s)})
+			h.places = append(h.places, &place{host: h, session: "s" + strconv.Itoa(s)})
 		}
 		p.hosts = append(p.hosts, h)
 	}
@@ -103,7 +105,7 @@ func (p *pool) take(ctx context.Context, e *env) (*place, error) {
 	return nil, ctx.Err()
 }
 
-var errClosed = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the environment is closed"}
+var errClosed = sparkd.Errorf(sparkd.CodeUnavailable, "the environment is closed")
 
 // choose returns a place that may be used now: a free one where the fewest copies are, so
 // that copies spread over the workers, or the one that was idle longest, or nil.
@@ -211,7 +213,7 @@ func (p *pool) ready(ctx context.Context, h *host) (*worker, error) {
 		}
 		return nil, err
 	}
-	if !w.hello.agrees(&p.hello) {
+	if !reflect.DeepEqual(w.hello, p.hello) {
 		w.stop()
 		<-w.gone
 		return nil, sparkd.Invalid(p.o.field("command"), "restart sparkd when its program changes",

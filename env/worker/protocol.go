@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -68,13 +67,12 @@ func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 	case a.Error != nil && a.OK != nil:
 		return nil, breach("its answer has both ok and error: " + excerpt.Line(line))
 	case a.Error != nil:
-		e := &sparkd.Error{Code: sparkd.CodeEnv, Message: excerpt.Text(a.Error.Message, maxWords),
-			Field:  excerpt.Text(a.Error.Field, maxWords),
-			Remedy: excerpt.Text(a.Error.Remedy, maxWords)}
+		code := sparkd.CodeEnv
 		if a.Error.Code == string(sparkd.CodeInvalid) {
-			e.Code = sparkd.CodeInvalid
+			code = sparkd.CodeInvalid
 		}
-		return nil, e
+		return nil, sparkd.NewError(code, excerpt.Text(a.Error.Field, maxWords), excerpt.Text(a.Error.Remedy, maxWords),
+			"%s", excerpt.Text(a.Error.Message, maxWords))
 	case !bytes.HasPrefix(a.OK, []byte("{")):
 		return nil, breach("its answer has neither an ok object nor an error object: " + excerpt.Line(line))
 	}
@@ -100,7 +98,7 @@ func (o *observation) domain() (sparkd.Observation, error) {
 		Success: o.Done && o.Success}, nil
 }
 
-func parseObservation(ok json.RawMessage) (sparkd.Observation, error) {
+func parseObservation(ok []byte) (sparkd.Observation, error) {
 	var o observation
 	if err := json.Unmarshal(ok, &o); err != nil {
 		return sparkd.Observation{}, breach("its observation cannot be read: " + err.Error())
@@ -109,7 +107,7 @@ func parseObservation(ok json.RawMessage) (sparkd.Observation, error) {
 }
 
 // parseReplay reads the observations of a replay of n actions.
-func parseReplay(ok json.RawMessage, n int) ([]sparkd.Observation, error) {
+func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
 	var r struct {
 		Observations []observation `json:"observations"`
 	}
@@ -180,9 +178,6 @@ func parseHello(ok json.RawMessage) (hello, error) {
 	}
 	return h, nil
 }
-
-// agrees reports whether two workers describe the same environment.
-func (h *hello) agrees(first *hello) bool { return reflect.DeepEqual(h, first) }
 
 // has checks that there is a task.
 func (h *hello) has(t sparkd.Task) error {

@@ -1,11 +1,11 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -49,33 +49,20 @@ func (o Options) withDefaults(name string) (*Options, error) {
 	case o.Memory < 0:
 		return nil, sparkd.Invalid(o.field("memory"), "use 0 for no bound", "%d MiB", o.Memory)
 	}
-	if o.Workers == 0 {
-		o.Workers = min(runtime.NumCPU(), mostByDefault)
-	}
-	if o.StartTimeout <= 0 {
-		o.StartTimeout = time.Minute
-	}
-	if o.CallTimeout <= 0 {
-		o.CallTimeout = 30 * time.Second
-	}
-	if o.measure <= 0 {
-		o.measure = 100 * time.Millisecond
+	o.Workers = cmp.Or(o.Workers, min(runtime.NumCPU(), mostByDefault))
+	if o.Options == nil {
+		o.Options = map[string]string{} // hello has them always
 	}
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
+	o.StartTimeout = cmp.Or(o.StartTimeout, time.Minute)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
+	o.measure = cmp.Or(o.measure, 100*time.Millisecond)
 	return &o, nil
 }
 
 func (o *Options) field(key string) string { return "env." + o.name + "." + key }
-
-// options are never nil: hello has them always.
-func (o *Options) options() map[string]string {
-	if o.Options == nil {
-		return map[string]string{}
-	}
-	return o.Options
-}
 
 // Source is an environment whose copies live in workers. Its methods are safe for concurrent use.
 type Source struct {
@@ -159,5 +146,3 @@ func (s *Source) Lookup(split, name string) (index int, others []string, ok bool
 
 // maxNear is how many names are listed when one is not found.
 const maxNear = 3
-
-func sessionName(i int) string { return "s" + strconv.Itoa(i) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os/exec"
 	"strings"
@@ -67,17 +66,16 @@ func start(ctx context.Context, o *Options) (*worker, error) {
 	p, err := jsonlines.Start(jsonlines.Options{Command: o.Command, MaxLine: maxLine, Log: o.Log, Keep: tailLines})
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		return nil, &sparkd.Error{Code: sparkd.CodeInvalid, Field: o.field("command"), Err: err,
-			Message: fmt.Sprintf("cannot find the program %q",
-				o.Command[0]), Remedy: "install it, or give its full path"}
+		return nil, sparkd.Invalid(o.field("command"), "install it, or give its full path",
+			"cannot find the program %q", o.Command[0]).Because(err)
 	case err != nil:
-		return nil, &sparkd.Error{Code: sparkd.CodeEnv, Field: o.field("command"), Err: err,
-			Message: fmt.Sprintf("cannot start %q: %v", o.Command[0], err), Remedy: "make it a program that can be run"}
+		return nil, sparkd.NewError(sparkd.CodeEnv, o.field("command"), "make it a program that can be run",
+			"cannot start %q: %v", o.Command[0], err).Because(err)
 	}
 	w := &worker{o: o, process: p, calls: make(chan *call), asked: make(chan struct{}), gone: make(chan struct{})}
 	w.stop = sync.OnceFunc(func() { close(w.asked) })
 	go w.run()
-	ok, err := w.call(ctx, request{Op: "hello", Protocol: version, Options: o.options()}, o.StartTimeout)
+	ok, err := w.call(ctx, request{Op: "hello", Protocol: version, Options: o.Options}, o.StartTimeout)
 	if err == nil {
 		w.hello, err = parseHello(ok)
 	}
