@@ -80,27 +80,6 @@ func (m *metrics) registerRounds() {
 	total("env_replayed_steps", "Environment steps repeated to fork.", func(s stats) int { return s.ReplaySteps })
 }
 
-// registerQueue registers what is read from the queue when it is asked for.
-func (m *metrics) registerQueue(q *queue, limits *DaemonConfig) {
-	gauge := func(name, help string, labels prometheus.Labels, read func(status) int) {
-		opts := prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}
-		promauto.With(m.registry).NewGaugeFunc(opts, func() float64 { return float64(read(q.status())) })
-	}
-	const left = "Rollouts that have not ended, by state."
-	state := func(name string) prometheus.Labels { return prometheus.Labels{"state": name} }
-	gauge("sparkd_rollouts", left, state("queued"), func(s status) int { return s.queued })
-	gauge("sparkd_rollouts", left, state("running"), func(s status) int { return s.running })
-	gauge("sparkd_queue_capacity", "Most rollouts that may wait.", nil, func(status) int { return limits.Queue })
-	gauge("sparkd_trees_growing", "Trees that grow now.", nil, func(s status) int { return s.growing })
-	gauge("sparkd_trees_limit", "Most trees that may grow at once.", nil, func(status) int { return limits.Trees })
-	gauge("sparkd_ready", "1 while rollouts are accepted.", nil, func(s status) int {
-		if s.ready == nil {
-			return 1
-		}
-		return 0
-	})
-}
-
 // committed counts a round of a tree: its new nodes, and its totals beyond before.
 func (m *metrics) committed(took time.Duration, t *sparkd.Tree, first int, before sparkd.Stats) {
 	m.commit.Observe(took.Seconds())
