@@ -22,11 +22,8 @@ func (s *Server) authorize(r *request) error {
 	sum := sha256.Sum256([]byte(token)) // equal lengths, so the comparison takes constant time
 	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
 		r.Response.Header.Set("WWW-Authenticate", "Bearer")
-		return &sparkd.Error{
-			Code: sparkd.CodeUnauthorized, Field: "Authorization",
-			Message: "the token is missing or wrong",
-			Remedy:  "send the header Authorization: Bearer TOKEN with the daemon's api.token",
-		}
+		return sparkd.NewError(sparkd.CodeUnauthorized, "Authorization",
+			"send the header Authorization: Bearer TOKEN with the daemon's api.token", "the token is missing or wrong")
 	}
 	return nil
 }
@@ -34,23 +31,16 @@ func (s *Server) authorize(r *request) error {
 func (s *Server) checkOrigin(r *request) error {
 	host := string(r.Host())
 	if name := hostname(host); host != "" && !loopback.Is(name) {
-		return &sparkd.Error{
-			Code: sparkd.CodeForbidden, Field: "Host", Message: "without a token only loopback names are served",
-			Remedy: "call http://" + s.options.Listen + ", or set api.token",
-		}
-	}
-	if r.IsGet() || r.IsHead() {
-		return nil
+		return sparkd.NewError(sparkd.CodeForbidden, "Host", "call http://"+s.options.Listen+", or set api.token",
+			"without a token only loopback names are served")
 	}
 	origin := string(r.Request.Header.Peek("Origin"))
-	if origin == "" {
+	if r.IsGet() || r.IsHead() || origin == "" {
 		return nil
 	}
 	if u, err := url.Parse(origin); err != nil || u.Host != host {
-		return &sparkd.Error{
-			Code: sparkd.CodeForbidden, Field: "Origin", Message: "a web page of another origin may not do this",
-			Remedy: "call the API from a program, or set api.token",
-		}
+		return sparkd.NewError(sparkd.CodeForbidden, "Origin", "call the API from a program, or set api.token",
+			"a web page of another origin may not do this")
 	}
 	return nil
 }

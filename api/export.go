@@ -117,8 +117,7 @@ func (e *export) run(w io.Writer) error {
 	}
 	problem := visible(err, e.id)
 	if e.server.streams.Err() != nil {
-		problem = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "shutting down",
-			Remedy: "go on from the last cursor later"}
+		problem = sparkd.NewError(sparkd.CodeUnavailable, "", "go on from the last cursor later", "shutting down")
 	} else {
 		e.server.logFailure(e.id, err)
 	}

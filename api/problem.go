@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -115,23 +114,14 @@ func (s *Server) unreadable(err error) (int, *sparkd.Error) {
 	)
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return fasthttp.StatusRequestEntityTooLarge, &sparkd.Error{
-			Code: sparkd.CodeTooLarge, Message: fmt.Sprintf("the body is over %d bytes", s.options.MaxBody),
-			Remedy: "send less, or raise api.max_body",
-		}
+		return fasthttp.StatusRequestEntityTooLarge, sparkd.NewError(sparkd.CodeTooLarge, "",
+			"send less, or raise api.max_body", "the body is over %d bytes", s.options.MaxBody)
 	case errors.As(err, &headers):
-		return fasthttp.StatusRequestHeaderFieldsTooLarge, &sparkd.Error{
-			Code: sparkd.CodeTooLarge, Message: fmt.Sprintf("the headers are over %d bytes", s.http.ReadBufferSize),
-			Remedy: "send fewer or shorter headers",
-		}
+		return fasthttp.StatusRequestHeaderFieldsTooLarge, sparkd.NewError(sparkd.CodeTooLarge, "",
+			"send fewer or shorter headers", "the headers are over %d bytes", s.http.ReadBufferSize)
 	case errors.As(err, &late) && late.Timeout():
-		return fasthttp.StatusRequestTimeout, &sparkd.Error{
-			Code:    sparkd.CodeDeadline,
-			Message: fmt.Sprintf("the request did not arrive within %v", s.options.ReadTimeout),
-			Remedy:  "send it faster, or raise api.read_timeout",
-		}
+		return fasthttp.StatusRequestTimeout, sparkd.NewError(sparkd.CodeDeadline, "",
+			"send it faster, or raise api.read_timeout", "the request did not arrive within %v", s.options.ReadTimeout)
 	}
-	return fasthttp.StatusBadRequest, &sparkd.Error{
-		Code: sparkd.CodeInvalid, Message: "this is no HTTP request", Remedy: "speak HTTP/1.1 without TLS",
-	}
+	return fasthttp.StatusBadRequest, sparkd.Invalid("", "speak HTTP/1.1 without TLS", "this is no HTTP request")
 }

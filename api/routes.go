@@ -76,12 +76,11 @@ func match(method, path string) (r *route, id string, allow []string, err error)
 		}
 	}
 	if allow == nil {
-		return nil, "", nil, &sparkd.Error{Code: sparkd.CodeNotFound, Message: "no route " + path,
-			Remedy: "GET /openapi.json lists the routes"}
+		return nil, "", nil, sparkd.NewError(sparkd.CodeNotFound, "", "GET /openapi.json lists the routes",
+			"no route %s", path)
 	}
 	slices.Sort(allow)
-	return nil, "", allow, &sparkd.Error{Code: sparkd.CodeInvalid, Message: method + " is not allowed on " + path,
-		Remedy: "use " + strings.Join(allow, ", ")}
+	return nil, "", allow, sparkd.Invalid("", "use "+strings.Join(allow, ", "), "%s is not allowed on %s", method, path)
 }
 
 func matchPattern(pattern, path string) (id string, ok bool) {

@@ -127,11 +127,9 @@ func (s *Server) context(r *route) (context.Context, context.CancelFunc) {
 	if r.limit > 0 {
 		return context.WithTimeout(s.requests, r.limit)
 	}
-	return context.WithTimeoutCause(s.requests, s.options.RequestTimeout, &sparkd.Error{
-		Code:    sparkd.CodeDeadline,
-		Message: "no answer within " + s.options.RequestTimeout.Round(time.Millisecond).String(),
-		Remedy:  "try again; the daemon is overloaded or its disk is slow",
-	})
+	return context.WithTimeoutCause(s.requests, s.options.RequestTimeout, sparkd.NewError(sparkd.CodeDeadline, "",
+		"try again; the daemon is overloaded or its disk is slow",
+		"no answer within %v", s.options.RequestTimeout.Round(time.Millisecond)))
 }
 
 // explain replaces the bare "deadline exceeded" of a request that ran out of time by the server's own words.

@@ -32,8 +32,7 @@ func (s *Server) stream(r *request, contentType string, write func(io.Writer) er
 	select {
 	case s.slots <- struct{}{}:
 	default:
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "too many open streams",
-			Remedy: "close one and try again"}
+		return sparkd.NewError(sparkd.CodeUnavailable, "", "close one and try again", "too many open streams")
 	}
 	r.SetStatusCode(fasthttp.StatusOK)
 	r.SetContentType(contentType)

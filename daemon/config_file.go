@@ -31,8 +31,8 @@ func readFile(path string) (file, *sparkd.Error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return f, &sparkd.Error{Code: sparkd.CodeInvalid, Field: "config", Err: err, Message: err.Error(),
-			Remedy: "name an existing file with -c, or leave -c out for the defaults"}
+		return f, sparkd.Invalid("config", "name an existing file with -c, or leave -c out for the defaults",
+			"%v", err).Because(err)
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin a file with it
 	if err := toml.Unmarshal(text, &f.tables); err != nil {
@@ -54,14 +54,14 @@ func readFile(path string) (file, *sparkd.Error) {
 }
 
 func (f *file) syntaxError(err error) *sparkd.Error {
-	e := &sparkd.Error{Code: sparkd.CodeInvalid, Field: "config", Err: err, Message: f.path + ": " + err.Error(),
-		Remedy: "write TOML: [section] lines, and key = value lines below them"}
+	place, text := f.path, err.Error()
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
 		line, column := at.Position()
-		e.Message = fmt.Sprintf("%s:%d:%d: %s", f.path, line, column, strings.TrimPrefix(err.Error(), "toml: "))
+		place, text = fmt.Sprintf("%s:%d:%d", f.path, line, column), strings.TrimPrefix(text, "toml: ")
 	}
-	return e
+	return sparkd.Invalid("config", "write TOML: [section] lines, and key = value lines below them",
+		"%s: %s", place, text).Because(err)
 }
 
 // locate notes where the parts of the key of an expression stand, and those in an inline

@@ -188,20 +188,14 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, &sparkd.Error{
-			Code: sparkd.CodeUnavailable, Field: "api.listen", Err: err,
-			Message: "cannot listen on " + address + ": " + listenReason(err),
-			Remedy:  "stop what uses the port, or choose another with --listen; port 0 takes a free one",
+		reason := err
+		var op *net.OpError
+		if errors.As(err, &op) && op.Err != nil {
+			reason = op.Err // without the address, which the message has
 		}
+		return nil, sparkd.NewError(sparkd.CodeUnavailable, "api.listen",
+			"stop what uses the port, or choose another with --listen; port 0 takes a free one",
+			"cannot listen on %s: %v", address, reason).Because(err)
 	}
 	return ln, nil
-}
-
-// listenReason is the system's reason without the address, which the message has.
-func listenReason(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Err != nil {
-		return op.Err.Error()
-	}
-	return err.Error()
 }

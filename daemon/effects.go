@@ -9,8 +9,7 @@ import (
 
 var (
 	// errDraining ends the growth of a tree in a shutdown.
-	errDraining = &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "sparkd is shutting down",
-		Remedy: "try again when it runs"}
+	errDraining = sparkd.NewError(sparkd.CodeUnavailable, "", "try again when it runs", "sparkd is shutting down")
 	// errCanceled ends the growth of the trees of a canceled rollout.
 	errCanceled = sparkd.Errorf(sparkd.CodeUnavailable, "the rollout was canceled")
 )

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 
 	"sparkd"
 	"sparkd/daemon/schedule"
@@ -38,8 +37,8 @@ func (q *queue) reserve() error {
 	q.do(func() {
 		err = nil
 		if taken, ok := q.scheduler.Reserve(); !ok {
-			err = &sparkd.Error{Code: sparkd.CodeQueueFull, Message: fmt.Sprintf("%d rollouts wait already", taken),
-				Remedy: "try again later, or raise daemon.queue"}
+			err = sparkd.NewError(sparkd.CodeQueueFull, "", "try again later, or raise daemon.queue",
+				"%d rollouts wait already", taken)
 		}
 	})
 	return err
@@ -136,8 +135,7 @@ func (q *queue) ready() error {
 	}
 	switch {
 	case !q.open:
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "sparkd is starting",
-			Remedy: "try again in a moment"}
+		return sparkd.NewError(sparkd.CodeUnavailable, "", "try again in a moment", "sparkd is starting")
 	case q.storeErr != nil:
 		e := *sparkd.AsError(q.storeErr)
 		e.Code = sparkd.CodeUnavailable
@@ -146,5 +144,5 @@ func (q *queue) ready() error {
 	return nil
 }
 
-var errOffline = &sparkd.Error{Code: sparkd.CodeUnavailable,
-	Message: "no engine is loaded: what is stored can only be read", Remedy: "start one with sparkd serve"}
+var errOffline = sparkd.NewError(sparkd.CodeUnavailable, "", "start one with sparkd serve",
+	"no engine is loaded: what is stored can only be read")

@@ -88,10 +88,7 @@ func (p *driving) SessionCalls(ctx context.Context, id string, after uint64) (ap
 			out.Calls = calls
 		}
 	}
-	r, err := p.rollouts.Rollout(context.WithoutCancel(ctx), id)
-	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
-		err = noSession(id)
-	}
+	r, err := p.driven(context.WithoutCancel(ctx), id)
 	out.State = r.State
 	return out, err
 }
@@ -103,32 +100,27 @@ func (p *driving) SessionAnswers(ctx context.Context, id string, answers []spark
 	if c, ok := p.sessions.find(id); ok {
 		return c.Answer(answers), nil
 	}
-	r, err := p.rollouts.Rollout(ctx, id)
-	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
-		err = noSession(id)
-	}
 	for _, a := range answers {
 		stale = append(stale, a.ID)
 	}
+	_, err = p.driven(ctx, id)
 	return stale, err
 }
 
 // CloseSession ends a session: branches that still grow fail.
 func (p *driving) CloseSession(ctx context.Context, id string) (sparkd.Rollout, error) {
-	r, err := p.rollouts.Rollout(ctx, id)
-	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
-		err = noSession(id)
-	}
-	if err != nil {
-		return r, err
-	}
-	if c, ok := p.sessions.find(id); ok {
+	r, err := p.driven(ctx, id)
+	if c, ok := p.sessions.find(id); ok && err == nil {
 		c.End()
 	}
-	return r, nil
+	return r, err
 }
 
-func noSession(id string) error {
-	return &sparkd.Error{Code: sparkd.CodeNotFound, Message: "rollout " + id + " has no session",
-		Remedy: "POST /v1/sessions opens one"}
+// driven returns a rollout whose client drives the environments.
+func (p *driving) driven(ctx context.Context, id string) (sparkd.Rollout, error) {
+	r, err := p.rollouts.Rollout(ctx, id)
+	if err == nil && r.Spec.Tasks.Env != sparkd.EnvClient {
+		err = sparkd.NewError(sparkd.CodeNotFound, "", "POST /v1/sessions opens one", "rollout %s has no session", id)
+	}
+	return r, err
 }

@@ -56,8 +56,7 @@ func checkCells(spec *sparkd.Spec, k int, about *sparkd.EngineInfo) error {
 	if about.Cells == 0 || need <= about.Cells {
 		return nil
 	}
-	return &sparkd.Error{Code: sparkd.CodeCapacity, Field: field,
-		Message: fmt.Sprintf("%d continuations of up to %d tokens need %d cells; the engine has %d",
-			k, spec.Sampling.MaxTokens, need, about.Cells),
-		Remedy: "lower it or sampling.max_tokens, or raise engine.cells"}
+	return sparkd.NewError(sparkd.CodeCapacity, field, "lower it or sampling.max_tokens, or raise engine.cells",
+		"%d continuations of up to %d tokens need %d cells; the engine has %d",
+		k, spec.Sampling.MaxTokens, need, about.Cells)
 }

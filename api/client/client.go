@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -161,8 +160,7 @@ func (c *Client) send(
 func (c *Client) unreached(ctx context.Context, err error) error {
 	addr := c.base[strings.Index(c.base, "://")+3:]
 	unavailable := func(remedy, format string, args ...any) error {
-		message := fmt.Sprintf(format, args...)
-		return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: message, Remedy: remedy, Err: err}
+		return sparkd.NewError(sparkd.CodeUnavailable, "", remedy, format, args...).Because(err)
 	}
 	var dial *net.OpError
 	switch {
@@ -185,11 +183,8 @@ func problem(resp *http.Response) error {
 	if json.Unmarshal(body, &e) == nil && e.Code != "" {
 		return &e
 	}
-	return &sparkd.Error{
-		Code:    sparkd.CodeUnavailable,
-		Message: "an answer that is not sparkd's: " + resp.Status,
-		Remedy:  "check the address; a proxy or another program answered",
-	}
+	return sparkd.NewError(sparkd.CodeUnavailable, "", "check the address; a proxy or another program answered",
+		"an answer that is not sparkd's: %s", resp.Status)
 }
 
 func set(q url.Values, name, value string) {

@@ -93,9 +93,8 @@ func (c *Client) export(ctx context.Context, w io.Writer, o *ExportOptions) (
 			return trees, manifest, m.Error
 		}
 		if _, err := w.Write(whole.Bytes()); err != nil {
-			return trees, manifest, &sparkd.Error{Code: sparkd.CodeStore, Err: err,
-				Message: "cannot write the export: " + err.Error(),
-				Remedy:  "free disk space or choose another place"}
+			return trees, manifest, sparkd.NewError(sparkd.CodeStore, "", "free disk space or choose another place",
+				"cannot write the export: %v", err).Because(err)
 		}
 		whole.Reset()
 		if trees, o.After = m.Trees, m.Cursor; m.Manifest != nil {

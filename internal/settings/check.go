@@ -6,7 +6,6 @@ import (
 	"os"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sparkd"
@@ -104,11 +103,8 @@ func ReadSecret(field, file string) (string, error) {
 	b, err := os.ReadFile(file)
 	token := strings.TrimSpace(string(b))
 	if err != nil || token == "" {
-		return "", &sparkd.Error{
-			Code: sparkd.CodeInvalid, Field: field, Err: err,
-			Message: "no token can be read from " + strconv.Quote(file),
-			Remedy:  "write the token into the file and make it readable for sparkd",
-		}
+		return "", sparkd.Invalid(field, "write the token into the file and make it readable for sparkd",
+			"no token can be read from %q", file).Because(err)
 	}
 	return token, nil
 }
