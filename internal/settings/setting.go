@@ -21,13 +21,11 @@ type Setting struct {
 // those of an embedded struct are among them.
 func Of(section string, options any) []Setting {
 	var list []Setting
-	v := reflect.ValueOf(options).Elem()
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
+	for field, v := range reflect.ValueOf(options).Elem().Fields() {
 		if name := field.Tag.Get("toml"); name != "" {
-			list = append(list, Setting{section, name, field.Tag, v.Field(i)})
+			list = append(list, Setting{section, name, field.Tag, v})
 		} else if field.Anonymous {
-			list = append(list, Of(section, v.Field(i).Addr().Interface())...)
+			list = append(list, Of(section, v.Addr().Interface())...)
 		}
 	}
 	return list
@@ -38,30 +36,22 @@ func Of(section string, options any) []Setting {
 // "env.alfworld", in the order of the keys. Several fields may share a section.
 func Sections(config any) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
-		v := reflect.ValueOf(config).Elem()
-		for i := range v.NumField() {
-			section := v.Type().Field(i).Tag.Get("toml")
-			if !yieldSections(section, v.Field(i), yield) {
-				return
+		for field, v := range reflect.ValueOf(config).Elem().Fields() {
+			section := field.Tag.Get("toml")
+			options := map[string]reflect.Value{section: v.Addr()}
+			if v.Kind() == reflect.Map {
+				clear(options)
+				for name, o := range v.Seq2() {
+					options[section+"."+name.String()] = o
+				}
+			}
+			for _, name := range slices.Sorted(maps.Keys(options)) {
+				if !yield(name, options[name].Interface()) {
+					return
+				}
 			}
 		}
 	}
-}
-
-func yieldSections(section string, v reflect.Value, yield func(string, any) bool) bool {
-	if v.Kind() != reflect.Map {
-		return yield(section, v.Addr().Interface())
-	}
-	byName := map[string]any{}
-	for name, options := range v.Seq2() {
-		byName[name.String()] = options.Interface()
-	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		if !yield(section+"."+name, byName[name]) {
-			return false
-		}
-	}
-	return true
 }
 
 // List returns the settings of all sections of config.
@@ -103,20 +93,15 @@ func (s Setting) Variable() string {
 }
 
 // Set gives the setting the value that text means: an environment variable's or a flag's.
-func (s Setting) Set(text string) error {
-	v, err := s.form().parse(text)
-	if err == nil {
-		s.value.Set(reflect.ValueOf(v))
-	}
-	return err
-}
+func (s Setting) Set(text string) error { return s.assign(s.form().parse(text)) }
 
 // Assign gives the setting a value as a TOML parser decodes it: string, int64, bool, []any
 // or map[string]any. The error says what was expected.
-func (s Setting) Assign(v any) error {
-	decoded, err := s.form().decode(v)
+func (s Setting) Assign(v any) error { return s.assign(s.form().decode(v)) }
+
+func (s Setting) assign(v any, err error) error {
 	if err == nil {
-		s.value.Set(reflect.ValueOf(decoded))
+		s.value.Set(reflect.ValueOf(v))
 	}
 	return err
 }
