@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strings"
 	"time"
 
 	"sparkd"
@@ -196,7 +197,11 @@ func (r *Report) add(t *Trajectory, rows int) {
 	r.Trajectories++
 	r.Rows += rows
 	r.Steps += len(t.Steps)
-	r.explores += t.Explores()
+	for i := range t.Steps {
+		if strings.HasPrefix(t.Steps[i].Reason, "<explore>") {
+			r.explores++
+		}
+	}
 	r.Explore = float64(r.explores) / float64(r.Steps)
 	if t.Source == Own {
 		r.Own++

@@ -36,17 +36,6 @@ const (
 	Retro Source = "retro" // a golden path, with reasons given afterwards
 )
 
-// Explores counts the steps whose reason is tagged <explore>.
-func (t *Trajectory) Explores() int {
-	n := 0
-	for i := range t.Steps {
-		if strings.HasPrefix(t.Steps[i].Reason, "<explore>") {
-			n++
-		}
-	}
-	return n
-}
-
 // Row is a line for training: a conversation, in the conversational form that TRL's SFTTrainer takes
 // (trl/data_utils.py). Either Messages holds all of it, or Prompt and Completion hold one step.
 type Row struct {

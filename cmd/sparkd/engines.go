@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"time"
@@ -30,26 +29,23 @@ func (c *cli) enginesCommand(cmd *cobra.Command) run {
 			return err
 		}
 		return dial(cmp.Or(n.addr, l.Config.API.Listen), &l.Config, func(cl *client.Client) error {
-			e, err := changeEngines(c.ctx, cl, w, *out, *back)
+			var e api.Engines
+			switch {
+			case w.Path != "":
+				e, err = cl.Reload(c.ctx, w)
+			case *out != "":
+				e, err = cl.Drain(c.ctx, *out, true)
+			case *back != "":
+				e, err = cl.Drain(c.ctx, *back, false)
+			default:
+				e, err = cl.Engines(c.ctx)
+			}
 			if err != nil {
 				return err
 			}
 			return c.show(e, func(w io.Writer) { c.presentEngines(w, &e) })
 		})
 	}
-}
-
-// changeEngines does what the flags ask for and returns how the replicas stand then.
-func changeEngines(ctx context.Context, cl *client.Client, w sparkd.Weights, out, back string) (api.Engines, error) {
-	switch {
-	case w.Path != "":
-		return cl.Reload(ctx, w)
-	case out != "":
-		return cl.Drain(ctx, out, true)
-	case back != "":
-		return cl.Drain(ctx, back, false)
-	}
-	return cl.Engines(ctx)
 }
 
 func (c *cli) presentEngines(w io.Writer, e *api.Engines) {
@@ -79,15 +75,8 @@ func (c *cli) presentEngines(w io.Writer, e *api.Engines) {
 
 // abilities says what an engine can do.
 func abilities(i *sparkd.EngineInfo) string {
-	k := i.Capabilities
+	k, yesNo := i.Capabilities, map[bool]string{true: "yes", false: "no"}
 	return fmt.Sprintf("%s · context %s · token-exact %s · logprobs %s · entropy %s · k of one prefix %s · "+
-		"cached counts %s · abort %s · new weights %s", clean(i.Model), thousands(i.ContextLength), yesNo(k.TokenExact),
-		k.Logprobs, k.Entropy, yesNo(k.NativeK), yesNo(k.CachedCounts), yesNo(k.Abort), yesNo(k.Reload))
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
+		"cached counts %s · abort %s · new weights %s", clean(i.Model), thousands(i.ContextLength), yesNo[k.TokenExact],
+		k.Logprobs, k.Entropy, yesNo[k.NativeK], yesNo[k.CachedCounts], yesNo[k.Abort], yesNo[k.Reload])
 }

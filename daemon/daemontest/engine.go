@@ -4,6 +4,7 @@
 package daemontest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -121,12 +122,8 @@ func (e *Engine) answer(prompt string, limit int, seed uint64) sparkd.Sample {
 	listed, _, _ = strings.Cut(listed, controls[imEnd])
 	listed, _, _ = strings.Cut(listed, "\n")
 	actions := strings.Split(strings.TrimSpace(listed), ", ")
-	explore := e.Explore
-	if explore == 0 {
-		explore = 0.3
-	}
 	tag := "think"
-	if rng.Float64() < explore {
+	if rng.Float64() < cmp.Or(e.Explore, 0.3) {
 		tag = "explore"
 	}
 	s := sparkd.Sample{
