@@ -3,7 +3,7 @@ package sampler
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -49,8 +49,8 @@ func call[T any](ctx context.Context, s *envs, what string, f func(context.Conte
 	defer func() { <-s.slots }()
 	v, err := within(ctx, s.timeout, f, drop)
 	if err == context.DeadlineExceeded && ctx.Err() == nil { // ours, not one that f met
-		err = &sparkd.Error{Code: sparkd.CodeDeadline, Remedy: "raise the time limit of environment calls", Err: err,
-			Message: fmt.Sprintf("the environment gave no answer to %s within %v", what, s.timeout)}
+		err = sparkd.NewError(sparkd.CodeDeadline, "", "raise the time limit of environment calls",
+			"the environment gave no answer to %s within %v", what, s.timeout).Because(err)
 	}
 	return v, err
 }
@@ -95,12 +95,9 @@ func (c *env) close() {
 // close closes whatever is still open, and waits.
 func (s *envs) close() {
 	s.mu.Lock()
-	var open []*env
-	for c := range s.open {
-		open = append(open, c)
-	}
+	open := maps.Clone(s.open)
 	s.mu.Unlock()
-	for _, c := range open {
+	for c := range open {
 		c.close()
 	}
 	s.closing.Wait()
@@ -112,19 +109,27 @@ func closeRaw(e sparkd.Env) {
 	}
 }
 
-// start opens an environment and resets it to the task.
-func (s *envs) start(ctx context.Context, t sparkd.Task) (*env, sparkd.Observation, error) {
+// fresh opens a copy and has f bring it to a state. If f fails the copy is closed.
+func (s *envs) fresh(ctx context.Context, f func(c *env) error) (*env, error) {
 	raw, err := call(ctx, s, "open", s.opener, closeRaw)
 	if err != nil {
-		return nil, sparkd.Observation{}, err
+		return nil, err
 	}
 	c := s.own(raw)
-	o, err := c.reset(ctx, t)
-	if err != nil {
+	if err := f(c); err != nil {
 		c.close()
-		return nil, o, err
+		return nil, err
 	}
-	return c, o, nil
+	return c, nil
+}
+
+// start opens an environment and resets it to the task.
+func (s *envs) start(ctx context.Context, t sparkd.Task) (c *env, o sparkd.Observation, err error) {
+	c, err = s.fresh(ctx, func(c *env) (err error) {
+		o, err = c.reset(ctx, t)
+		return err
+	})
+	return c, o, err
 }
 
 func (c *env) reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
@@ -150,21 +155,15 @@ func (c *env) fork(ctx context.Context, f sparkd.Forker) (*env, error) {
 // not ends the replay with CodeDiverged. It returns the steps it took in any case.
 func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (c *env,
 	o sparkd.Observation, steps int, err error) {
-	raw, err := call(ctx, s, "open", s.opener, closeRaw)
-	if err != nil {
-		return nil, o, 0, err
-	}
-	c = s.own(raw)
-	if r, ok := raw.(sparkd.Replayer); ok && len(path) > 1 {
-		o, steps, err = c.replayAtOnce(ctx, r, t, path)
-	} else {
-		o, steps, err = c.replayStepwise(ctx, t, path)
-	}
-	if err != nil {
-		c.close()
-		return nil, o, steps, err
-	}
-	return c, o, steps, nil
+	c, err = s.fresh(ctx, func(c *env) (err error) {
+		replay := c.replayStepwise
+		if _, ok := c.raw.(sparkd.Replayer); ok && len(path) > 1 {
+			replay = c.replayAtOnce
+		}
+		o, steps, err = replay(ctx, t, path)
+		return err
+	})
+	return c, o, steps, err
 }
 
 func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int,
@@ -186,15 +185,14 @@ func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.
 	return o, steps, nil
 }
 
-func (c *env) replayAtOnce(ctx context.Context, r sparkd.Replayer, t sparkd.Task,
-	path []*sparkd.Node) (o sparkd.Observation, steps int, err error) {
+func (c *env) replayAtOnce(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int,
+	err error) {
 	actions := make([]string, len(path)-1)
 	for i, n := range path[1:] {
 		actions[i] = n.Action
 	}
-	seen, err := use(ctx, c, "replay", func(ctx context.Context) ([]sparkd.Observation,
-		error) {
-		return r.Replay(ctx, t, actions)
+	seen, err := use(ctx, c, "replay", func(ctx context.Context) ([]sparkd.Observation, error) {
+		return c.raw.(sparkd.Replayer).Replay(ctx, t, actions)
 	}, nil)
 	if err != nil {
 		return o, 0, err
@@ -208,9 +206,8 @@ func (c *env) replayAtOnce(ctx context.Context, r sparkd.Replayer, t sparkd.Task
 }
 
 func diverged(step, of int) error {
-	return &sparkd.Error{Code: sparkd.CodeDiverged,
-		Remedy:  "make the environment repeat itself, or give it a way to fork",
-		Message: fmt.Sprintf("a replay gave another observation at step %d of %d", step, of)}
+	return sparkd.NewError(sparkd.CodeDiverged, "", "make the environment repeat itself, or give it a way to fork",
+		"a replay gave another observation at step %d of %d", step, of)
 }
 
 // place is a copy of the environment for one continuation, or why there is none.
@@ -222,26 +219,17 @@ type place struct {
 
 // restore opens a copy in a state that was written down.
 func (s *envs) restore(ctx context.Context, t sparkd.Task, state []byte) (*env, error) {
-	raw, err := call(ctx, s, "open", s.opener, closeRaw)
-	if err != nil {
-		return nil, err
-	}
-	c := s.own(raw)
-	into, ok := raw.(sparkd.Snapshotter)
-	if !ok {
-		c.close()
-		return nil, sparkd.Errorf(sparkd.CodeEnv,
-			"a copy of the environment cannot take the state that another wrote down")
-	}
-	_, err = use(ctx, c, "restore", func(ctx context.Context) (struct{}, error) {
-		return struct{}{},
-			into.Restore(ctx, t, state)
-	}, nil)
-	if err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
+	return s.fresh(ctx, func(c *env) error {
+		into, ok := c.raw.(sparkd.Snapshotter)
+		if !ok {
+			return sparkd.Errorf(sparkd.CodeEnv,
+				"a copy of the environment cannot take the state that another wrote down")
+		}
+		_, err := use(ctx, c, "restore", func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, into.Restore(ctx, t, state)
+		}, nil)
+		return err
+	})
 }
 
 // copies returns k copies of the environment at the end of path: c itself, and k−1 more by forking where the
@@ -255,19 +243,21 @@ func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c
 		}
 		return out
 	}
-	if from, ok := c.raw.(sparkd.Snapshotter); ok && k > 1 {
-		state, err := use(ctx, c, "snapshot", from.Snapshot, nil)
-		each(k-1, func(i int) {
-			p := &out[i+1]
-			if p.err = err; err == nil {
-				p.env, p.err = s.restore(ctx, t, state)
-			}
-		})
-		return out
+	from, snapshots := c.raw.(sparkd.Snapshotter)
+	var state []byte
+	var err error
+	if snapshots && k > 1 {
+		state, err = use(ctx, c, "snapshot", from.Snapshot, nil)
 	}
 	each(k-1, func(i int) {
-		p := &out[i+1]
-		p.env, _, p.replay, p.err = s.replay(ctx, t, path)
+		switch p := &out[i+1]; {
+		case err != nil:
+			p.err = err
+		case snapshots:
+			p.env, p.err = s.restore(ctx, t, state)
+		default:
+			p.env, _, p.replay, p.err = s.replay(ctx, t, path)
+		}
 	})
 	return out
 }
@@ -275,11 +265,8 @@ func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c
 // each runs f(0) … f(n−1) side by side and waits.
 func each(n int, f func(i int)) {
 	var wg sync.WaitGroup
-	for i := 1; i < n; i++ {
+	for i := range n {
 		wg.Go(func() { f(i) })
-	}
-	if n > 0 {
-		f(0)
 	}
 	wg.Wait()
 }
@@ -288,9 +275,7 @@ func each(n int, f func(i int)) {
 func envError(err error) *sparkd.Error { return coded(sparkd.CodeEnv, "the environment failed", err) }
 
 // engineError gives an engine's error its code.
-func engineError(err error) *sparkd.Error {
-	return coded(sparkd.CodeEngine, "the engine failed", err)
-}
+func engineError(err error) *sparkd.Error { return coded(sparkd.CodeEngine, "the engine failed", err) }
 
 // coded returns err if it has a code, and else an error of the given code.
 func coded(code sparkd.Code, what string, err error) *sparkd.Error {

@@ -2,7 +2,6 @@ package sampler
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"sparkd"
@@ -115,9 +114,9 @@ func (x *expansion) sample(ctx context.Context) error {
 	}
 	switch {
 	case err == context.DeadlineExceeded && ctx.Err() == nil:
-		return &sparkd.Error{Code: sparkd.CodeDeadline,
-			Remedy: "raise the time limit of a sample, or lower sampling.max_tokens", Err: err,
-			Message: fmt.Sprintf("the engine gave no answer within %v", g.SampleTimeout)}
+		const remedy = "raise the time limit of a sample, or lower sampling.max_tokens"
+		return sparkd.NewError(sparkd.CodeDeadline, "", remedy, "the engine gave no answer within %v", g.SampleTimeout).
+			Because(err)
 	case err != nil:
 		return err
 	case len(x.result.Samples) != x.K:

@@ -118,9 +118,8 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 	if tag := spec.Policy.Tag; tag != nil {
 		d.Prompt.Tag = *tag
 	}
-	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, leaves: map[int]*leaf{},
+	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, envs: newEnvs(d), leaves: map[int]*leaf{},
 		begun: d.Clock(), spent: growingTime(t)}
-	g.envs = newEnvs(d)
 	if g.chat, err = newChat(ctx, d.Engine, d.Template); err != nil {
 		return nil, err
 	}
@@ -171,9 +170,9 @@ func (g *grower) open(ctx context.Context) error {
 		return g.fail(ctx, engineError(err))
 	}
 	if g.chat.full(len(prompt.Tokens)) {
-		return g.fail(ctx, &sparkd.Error{Code: sparkd.CodeContext,
-			Remedy:  "use a model with a longer context, or list fewer actions (sampler.admissible)",
-			Message: "the task's opening is longer than the model's context"})
+		const remedy = "use a model with a longer context, or list fewer actions (sampler.admissible)"
+		return g.fail(ctx, sparkd.NewError(sparkd.CodeContext, "", remedy,
+			"the task's opening is longer than the model's context"))
 	}
 	if g.window != nil { // what later prompts will quote
 		n.Spans = []sparkd.Span{{Source: sparkd.SourceEnv, Text: strings.TrimSpace(o.Text),

@@ -1,7 +1,7 @@
 package sampler
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 
 	"sparkd"
@@ -78,9 +78,7 @@ func (p Prompt) Examples() []Exchange {
 func (p Prompt) Opening(o *sparkd.Observation) string {
 	var b strings.Builder
 	if goal := strings.TrimSpace(o.Goal); goal != "" && !strings.Contains(o.Text, goal) {
-		b.WriteString("Your task: ")
-		b.WriteString(goal)
-		b.WriteString("\n\n")
+		b.WriteString("Your task: " + goal + "\n\n")
 	}
 	p.observe(&b, o)
 	return b.String()
@@ -101,16 +99,15 @@ func (p Prompt) Window(goal string, past []Quoted, last int, o *sparkd.Observati
 		b.WriteString("Your task: " + goal + "\n\n")
 	}
 	taken := len(past)
-	b.WriteString("Steps taken so far: " + strconv.Itoa(taken) + ".")
+	fmt.Fprintf(&b, "Steps taken so far: %d.", taken)
 	if last = min(last, taken); last > 0 {
 		b.WriteString(" The last of them:")
 	}
-	for i := taken - last; i < taken; i++ {
-		n := strconv.Itoa(i + 1)
-		b.WriteString("\n[Observation " + n + ": '" + past[i].Observation + "', Action " + n +
-			": '" + past[i].Action + "']")
+	for i, step := range past[taken-last:] {
+		n := taken - last + i + 1
+		fmt.Fprintf(&b, "\n[Observation %d: '%s', Action %d: '%s']", n, step.Observation, n, step.Action)
 	}
-	b.WriteString("\n\nYou are at step " + strconv.Itoa(taken+1) + " and observe: ")
+	fmt.Fprintf(&b, "\n\nYou are at step %d and observe: ", taken+1)
 	p.observe(&b, o)
 	return b.String()
 }
@@ -133,17 +130,9 @@ func (p Prompt) list(b *strings.Builder, actions []string) {
 	b.WriteString("\nPossible actions")
 	if p.Admissible > 0 && listed > p.Admissible {
 		listed = p.Admissible
-		b.WriteString(" (")
-		b.WriteString(strconv.Itoa(listed))
-		b.WriteString(" of ")
-		b.WriteString(strconv.Itoa(n))
-		b.WriteString(")")
+		fmt.Fprintf(b, " (%d of %d)", listed, n)
 	}
-	b.WriteString(": ")
 	for i := range listed {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(actions[i*n/listed])
+		b.WriteString([]string{": ", ", "}[min(i, 1)] + actions[i*n/listed])
 	}
 }
