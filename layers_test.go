@@ -46,7 +46,7 @@ env/agentgym: . env/connector internal/httpclient
 env/mcp: . env/connector internal/jsonlines internal/procgroup
 env/session: . env/connector
 env/connector: . internal/excerpt internal/httpclient
-env/envtest: .
+env/envtest: . internal/jsonlines
 
 internal/excerpt:
 internal/httpclient: . internal/excerpt

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -22,12 +23,13 @@ type Answer struct {
 // ALFWorld. The form is judged without regard to case. A pair is listed in Tags when it closes as it opened; with
 // fold also when the two differ in case.
 func ParseAnswer(output, tag string, fold bool) Answer {
-	action := findPairs(output, "action")
-	explore, think := findPairs(output, tag), findPairs(output, "think")
-	if strings.EqualFold(tag, "think") {
-		explore = pairs{}
+	tags := findTags(output, "action", "think", tag)
+	action, think := findPairs(output, tags, "action"), findPairs(output, tags, "think")
+	explore := pairs{}
+	if !strings.EqualFold(tag, "think") {
+		explore = findPairs(output, tags, tag)
 	}
-	a := Answer{Tags: completeTags(output, tag, fold)}
+	a := Answer{Tags: completeTags(tags, tag, fold)}
 	if action.count == 1 {
 		a.Action = strings.TrimSpace(action.content)
 	}
@@ -41,6 +43,31 @@ func ParseAnswer(output, tag string, fold bool) Answer {
 	return a
 }
 
+// mark is a tag, <name> or </name>.
+type mark struct {
+	name     string // as it is spelled
+	closing  bool
+	from, to int // where it stands
+}
+
+// findTags finds the tags of these names, spelled in any case.
+func findTags(s string, names ...string) (tags []mark) {
+	for i := range len(s) {
+		if s[i] != '<' {
+			continue
+		}
+		rest, closing := strings.CutPrefix(s[i+1:], "/")
+		for _, name := range names {
+			n := len(name)
+			if len(rest) > n && rest[n] == '>' && strings.EqualFold(rest[:n], name) {
+				tags = append(tags, mark{rest[:n], closing, i, len(s) - len(rest) + n + 1})
+				break
+			}
+		}
+	}
+	return tags
+}
+
 // pairs are the occurrences of <name>…</name>, found as a regular expression would find
 // them: leftmost, shortest, without overlap, ignoring case.
 type pairs struct {
@@ -49,92 +76,38 @@ type pairs struct {
 	content string // of the first
 }
 
-func findPairs(s, name string) pairs {
-	var p pairs
-	for at := 0; ; {
-		open := nextTag(s, at, name, false)
-		if open < 0 {
-			return p
-		}
-		begin := open + len(name) + 2
-		end := nextTag(s, begin, name, true)
-		if end < 0 {
-			return p
-		}
-		if p.count == 0 {
-			p.start, p.content = open, s[begin:end]
-		}
-		p.count++
-		at = end + len(name) + 3
-	}
-}
-
-// nextTag returns the index of the first <name> or </name> in s at or after from, in any case, or -1.
-func nextTag(s string, from int, name string, closing bool) int {
-	for i := from; ; i++ {
-		j := strings.IndexByte(s[i:], '<')
-		if j < 0 {
-			return -1
-		}
-		i += j
-		if spelled, isClosing := tagAt(s, i, name); spelled != "" && isClosing == closing {
-			return i
+func findPairs(s string, tags []mark, name string) (p pairs) {
+	open := -1
+	for i, t := range tags {
+		switch {
+		case !strings.EqualFold(t.name, name):
+		case !t.closing && open < 0:
+			open = i
+		case t.closing && open >= 0:
+			if p.count == 0 {
+				p.start, p.content = tags[open].from, s[tags[open].to:t.from]
+			}
+			p.count++
+			open = -1
 		}
 	}
-}
-
-// tagAt returns the name of the tag that stands at s[i:] as it is spelled there, or ""
-// if it is not a tag of that name in any case.
-func tagAt(s string, i int, name string) (spelled string, closing bool) {
-	rest := s[i+1:]
-	if strings.HasPrefix(rest, "/") {
-		rest, closing = rest[1:], true
-	}
-	if len(rest) <= len(name) || rest[len(name)] != '>' || !strings.EqualFold(rest[:len(name)], name) {
-		return "", false
-	}
-	return rest[:len(name)], closing
+	return p
 }
 
 // completeTags lists the spellings of tag and of "think" that open and close.
-func completeTags(s, tag string, fold bool) []string {
-	type open struct {
-		spelled string
-		closed  bool
-	}
-	var seen []open
-	for i := 0; i < len(s); i++ {
-		j := strings.IndexByte(s[i:], '<')
-		if j < 0 {
-			break
-		}
-		i += j
-		spelled, closing := tagAt(s, i, tag)
-		if spelled == "" {
-			spelled, closing = tagAt(s, i, "think")
-		}
-		if spelled == "" {
-			continue
-		}
-		known := false
-		for k := range seen {
-			o := &seen[k]
-			known = known || o.spelled == spelled
-			if closing && (o.spelled == spelled || fold && strings.EqualFold(o.spelled, spelled)) {
-				o.closed = true
-			}
-		}
-		if !closing && !known {
-			seen = append(seen, open{spelled: spelled})
+func completeTags(tags []mark, tag string, fold bool) (complete []string) {
+	closes := func(open mark) func(mark) bool {
+		return func(t mark) bool {
+			return t.closing && (t.name == open.name || fold && strings.EqualFold(t.name, open.name))
 		}
 	}
-	var tags []string
-	for _, o := range seen {
-		if o.closed {
-			tags = append(tags, o.spelled)
+	for i, t := range tags {
+		isReasoning := strings.EqualFold(t.name, tag) || strings.EqualFold(t.name, "think")
+		if isReasoning && !t.closing && slices.ContainsFunc(tags[i:], closes(t)) && !slices.Contains(complete, t.name) {
+			complete = append(complete, t.name)
 		}
 	}
-	return tags
+	return complete
 }
 
 func isCJK(r rune) bool {

@@ -3,44 +3,26 @@ package envtest
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
 	"testing"
 	"time"
+
+	"sparkd/internal/jsonlines"
 )
 
 // holdings is what a process holds at a time. Files and children are known on Linux only.
 type holdings struct {
 	goroutines int
 	files      int
-	children   map[string]bool // process ids
+	children   []int // process ids
 }
 
 func take() holdings {
-	h := holdings{goroutines: runtime.NumGoroutine(), children: children(os.Getpid())}
+	h := holdings{goroutines: runtime.NumGoroutine(), children: jsonlines.Descendants(os.Getpid())}
 	files, _ := os.ReadDir("/proc/self/fd") // last: what the runtime opens for a first read is there by now
 	h.files = len(files)
 	return h
-}
-
-// children lists the processes that descend from pid.
-func children(pid int) map[string]bool {
-	found := map[string]bool{}
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, name := range lists {
-		text, _ := os.ReadFile(name)
-		for _, child := range strings.Fields(string(text)) {
-			found[child] = true
-			var id int
-			if _, err := fmt.Sscan(child, &id); err == nil {
-				for grandchild := range children(id) {
-					found[grandchild] = true
-				}
-			}
-		}
-	}
-	return found
 }
 
 // left fails the test if the process holds more than it did. What is closed may take a
@@ -67,10 +49,10 @@ func (before holdings) left(t *testing.T) {
 // exceeded says what there is now that there was not before.
 func (before holdings) exceeded() string {
 	now := take()
-	for id := range now.children {
-		if !before.children[id] {
-			line, _ := os.ReadFile("/proc/" + id + "/cmdline")
-			return fmt.Sprintf("process %s is left: %q", id, line)
+	for _, id := range now.children {
+		if !slices.Contains(before.children, id) {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", id))
+			return fmt.Sprintf("process %d is left: %q", id, line)
 		}
 	}
 	if now.files > before.files {

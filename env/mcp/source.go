@@ -2,13 +2,6 @@
 // calls a tool, the result is the observation. A copy is one session, over the stdio of a program or over
 // streamable HTTP, by the official Go SDK; a Reset begins a new one.
 //
-//	source.go  what the configuration says: Open, Info
-//	session.go one session: connecting, calls, its end
-//	tools.go   what the agent reads about tools, how its text becomes a call, effects
-//	result.go  how a tool's result becomes an observation
-//	env.go     a copy
-//	stdio.go   the stderr of a server that is a program
-//
 // # Replay
 //
 // States are copied by replay, which repeats calls. What a call changes outside the session would be changed

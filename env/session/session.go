@@ -188,8 +188,6 @@ func (s *Session) call(ctx context.Context, c sparkd.EnvCall) (sparkd.EnvAnswer,
 	most := s.step
 	s.mu.Unlock()
 
-	limit := time.NewTimer(most)
-	defer limit.Stop()
 	var err error
 	select {
 	case r := <-answer:
@@ -199,7 +197,7 @@ func (s *Session) call(ctx context.Context, c sparkd.EnvCall) (sparkd.EnvAnswer,
 		return r.EnvAnswer, r.err
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-limit.C:
+	case <-time.After(most):
 		err = sparkd.NewError(sparkd.CodeDeadline, "", "raise step_timeout",
 			"the client did not answer %s of copy %d within %v", c.Op, c.Copy, most)
 	}

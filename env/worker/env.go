@@ -95,14 +95,19 @@ func (e *env) observe(ctx context.Context, w *worker, r request) (sparkd.Observa
 	return ask(ctx, w, r, e.pool.o.CallTimeout, parseObservation)
 }
 
+// anew forgets the state and runs f, which brings e to one of task t.
+func (e *env) anew(ctx context.Context, t sparkd.Task, f func(w *worker, pl *place) error) error {
+	e.path = path{}
+	if err := e.pool.hello.has(t); err != nil {
+		return err
+	}
+	return e.use(ctx, false, f)
+}
+
 // Reset starts the task.
 func (e *env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
 	var o sparkd.Observation
-	e.path = path{}
-	if err := e.pool.hello.has(t); err != nil {
-		return o, err
-	}
-	err := e.use(ctx, false, func(w *worker, pl *place) (err error) {
+	err := e.anew(ctx, t, func(w *worker, pl *place) (err error) {
 		o, err = e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
 		return err
 	})
@@ -153,11 +158,7 @@ func (e *env) Step(ctx context.Context, action string) (sparkd.Observation, erro
 // Replay resets to the task and applies the actions, in one call where the worker can.
 func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
 	var seen []sparkd.Observation
-	e.path = path{}
-	if err := e.pool.hello.has(t); err != nil {
-		return nil, err
-	}
-	err := e.use(ctx, false, func(w *worker, pl *place) (err error) {
+	err := e.anew(ctx, t, func(w *worker, pl *place) (err error) {
 		seen, err = e.replay(ctx, w, pl, t, actions)
 		return err
 	})

@@ -14,8 +14,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.NewTimer(c.timeout)
-	defer deadline.Stop()
+	deadline := time.After(c.timeout)
 	measure, rest := w.measuring()
 	defer rest()
 	wrote, lines := w.write(append(line, '\n')), w.process.Lines
@@ -38,7 +37,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 			if size := w.process.Resident(); size > 2*w.o.Memory<<20 {
 				return nil, huge(size)
 			}
-		case <-deadline.C:
+		case <-deadline:
 			return nil, late{c.request.Op, c.timeout}
 		case <-w.asked:
 			return nil, errStopped

@@ -76,11 +76,7 @@ func parseState(ok []byte) ([]byte, error) {
 
 // Restore puts the copy into a state of a task.
 func (s snapshotter) Restore(ctx context.Context, t sparkd.Task, state []byte) error {
-	s.path = path{}
-	if err := s.pool.hello.has(t); err != nil {
-		return err
-	}
-	err := s.use(ctx, false, func(w *worker, pl *place) error { return restore(ctx, s.env, w, pl, t, state) })
+	err := s.anew(ctx, t, func(w *worker, pl *place) error { return restore(ctx, s.env, w, pl, t, state) })
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,10 @@ func (p *Process) end(grace time.Duration) (itself bool) {
 		p.readers.Wait()
 		close(drained)
 	}()
-	within(drain, drained)
+	select {
+	case <-drained:
+	case <-time.After(drain):
+	}
 	for _, pipe := range p.pipes {
 		_ = pipe.Close()
 	}
@@ -50,8 +53,7 @@ func (p *Process) end(grace time.Duration) (itself bool) {
 
 // await drops lines until the process ends, for a time at most. It reports whether it ended.
 func (p *Process) await(exited <-chan struct{}, most time.Duration) bool {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+	late := time.After(most)
 	for lines := p.Lines; ; {
 		select {
 		case _, ok := <-lines:
@@ -60,18 +62,8 @@ func (p *Process) await(exited <-chan struct{}, most time.Duration) bool {
 			}
 		case <-exited:
 			return true
-		case <-timer.C:
+		case <-late:
 			return false
 		}
-	}
-}
-
-// within waits for done, but not forever.
-func within(most time.Duration, done <-chan struct{}) {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
 	}
 }
