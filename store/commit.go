@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -146,11 +145,8 @@ func (s *Store) writable() error {
 		return e
 	}
 	if s.opt.ReadOnly {
-		return &sparkd.Error{
-			Code:    sparkd.CodeStore,
-			Message: "the store is open for reading only",
-			Remedy:  "write through the daemon that uses it",
-		}
+		const remedy = "write through the daemon that uses it"
+		return sparkd.NewError(sparkd.CodeStore, "", remedy, "the store is open for reading only")
 	}
 	return s.checkFree()
 }
@@ -158,12 +154,7 @@ func (s *Store) writable() error {
 // breakDown stops all further writes. A commit that failed half-way may have reached the log or not, and Badger's
 // view in memory is not to be trusted before it has replayed the log: that is what a restart does.
 func (s *Store) breakDown(cause error) error {
-	e := &sparkd.Error{
-		Code:    sparkd.CodeStore,
-		Message: fmt.Sprintf("a commit failed: %v", cause),
-		Remedy:  remedyBroken,
-		Err:     cause,
-	}
+	e := sparkd.NewError(sparkd.CodeStore, "", remedyBroken, "a commit failed: %v", cause).Because(cause)
 	s.broken.Store(e)
 	s.opt.Logger.Error().Err(cause).Msg("a commit failed; the store takes no more writes")
 	return e

@@ -22,14 +22,7 @@ func damaged(kind FindingKind, key []byte, format string, args ...any) error {
 }
 
 func finding(kind FindingKind, rollout, tree string, key []byte, problem string) error {
-	f := &Finding{
-		Kind:    kind,
-		Rollout: rollout,
-		Tree:    tree,
-		Key:     describeKey(key),
-		Problem: problem,
-		Remedy:  remedyDamaged,
-	}
+	f := Finding{kind, rollout, tree, describeKey(key), problem, remedyDamaged}
 	return f.err()
 }
 
@@ -59,32 +52,23 @@ func storeError(err error) error {
 	case errors.Is(err, badger.ErrDBClosed):
 		return errClosed()
 	}
-	return &sparkd.Error{
-		Code:    sparkd.CodeStore,
-		Message: fmt.Sprintf("the store failed: %v", err),
-		Remedy:  "see the log of the daemon and the disk's health",
-		Err:     err,
-	}
+	const remedy = "see the log of the daemon and the disk's health"
+	return sparkd.NewError(sparkd.CodeStore, "", remedy, "the store failed: %v", err).Because(err)
 }
 
 func errClosed() error {
-	const remedy = "try again when sparkd runs"
-	return &sparkd.Error{Code: sparkd.CodeUnavailable, Message: "the store is closed", Remedy: remedy}
+	return sparkd.NewError(sparkd.CodeUnavailable, "", "try again when sparkd runs", "the store is closed")
 }
 
 func notFound(what, id string) error {
-	return &sparkd.Error{
-		Code:    sparkd.CodeNotFound,
-		Message: fmt.Sprintf("no %s %q", what, id),
-		Remedy:  "check the id; GET /v1/rollouts lists what there is",
-	}
+	const remedy = "check the id; GET /v1/rollouts lists what there is"
+	return sparkd.NewError(sparkd.CodeNotFound, "", remedy, "no %s %q", what, id)
 }
 
 // recoverDamage turns a panic of Badger over a damaged table into an error.
 func recoverDamage(err *error) {
 	if r := recover(); r != nil {
 		problem := fmt.Sprintf("a table of the database cannot be read: %v", r)
-		f := &Finding{Kind: Altered, Problem: problem, Remedy: remedyDamaged}
-		*err = f.err()
+		*err = (&Finding{Kind: Altered, Problem: problem, Remedy: remedyDamaged}).err()
 	}
 }

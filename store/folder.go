@@ -45,12 +45,8 @@ func (s *Store) prepareFolder() error {
 	s.water, err = openHighWater(filepath.Join(dir, highWaterName), s.opt.ReadOnly)
 	switch {
 	case errors.Is(err, errLocked):
-		return &sparkd.Error{
-			Code:    sparkd.CodeConflict,
-			Message: fmt.Sprintf("another sparkd uses %s", dir),
-			Remedy:  "stop it or choose another --data",
-			Err:     err,
-		}
+		const remedy = "stop it or choose another --data"
+		return sparkd.NewError(sparkd.CodeConflict, "", remedy, "another sparkd uses %s", dir).Because(err)
 	case err != nil && s.opt.ReadOnly:
 		return wrongFolder(dir, "cannot be read", "check its permissions, or choose another --data", err)
 	case err != nil:
@@ -120,21 +116,17 @@ func wrongFolder(dir, problem, remedy string, cause error) error {
 
 // folderError is about a folder that is no place for a store now.
 func folderError(dir, problem, remedy string, cause error) *sparkd.Error {
-	msg := fmt.Sprintf("the data folder %s %s", dir, problem)
 	if cause != nil {
-		msg += ": " + cause.Error()
+		problem += ": " + cause.Error()
 	}
-	return &sparkd.Error{Code: sparkd.CodeStore, Message: msg, Remedy: remedy, Err: cause}
+	return sparkd.NewError(sparkd.CodeStore, "", remedy, "the data folder %s %s", dir, problem).Because(cause)
 }
 
 // openError is about a folder that looks like a store and that Badger cannot open.
 func openError(dir string, cause error) error {
-	return &sparkd.Error{
-		Code:    sparkd.CodeDamaged,
-		Message: fmt.Sprintf("the store in %s cannot be opened: %v", dir, cause),
-		Remedy:  "restore the folder from a backup, or move it away and start with an empty one",
-		Err:     cause,
-	}
+	const remedy = "restore the folder from a backup, or move it away and start with an empty one"
+	e := sparkd.NewError(sparkd.CodeDamaged, "", remedy, "the store in %s cannot be opened: %v", dir, cause)
+	return e.Because(cause)
 }
 
 // checkFree refuses to write when the disk is about to be full.

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"sparkd"
 )
@@ -48,26 +51,21 @@ var (
 // that a block of a given size can hold.
 const minNode1 = 75
 
-// decodeNodes1 reads a block whose first node has the id first. Every length is
-// checked against the bytes that are left before anything is allocated for it.
+// decodeNodes1 reads a block whose first node has the id first. Every length is checked against the bytes that are
+// left before anything is allocated for it.
 func decodeNodes1(block []byte, first int) ([]*sparkd.Node, error) {
-	d := decoder1{b: block, words: []string{""}}
-	n := d.count(minNode1)
-	array := make([]sparkd.Node, n)
-	nodes := make([]*sparkd.Node, n)
-	for i := range array {
-		nodes[i] = &array[i]
-		nodes[i].ID = first + i
-		d.node(nodes[i])
-		if d.err != nil {
-			break
-		}
-	}
-	if d.err == nil && len(d.b) > 0 {
-		d.err = errFormat
+	d := &decoder1{b: block, words: []string{""}}
+	array := many(d, minNode1, d.node)
+	if len(d.b) > 0 {
+		d.fail(errFormat)
 	}
 	if d.err != nil {
 		return nil, d.err
+	}
+	nodes := make([]*sparkd.Node, len(array))
+	for i := range array {
+		nodes[i] = &array[i]
+		nodes[i].ID = first + i
 	}
 	return nodes, nil
 }
@@ -83,12 +81,7 @@ func (d *decoder1) node(n *sparkd.Node) {
 	f := d.flags(nodeFlags)
 	n.Valid, n.Admissible, n.Done = f&nodeValid != 0, f&nodeAdmissible != 0, f&nodeDone != 0
 	n.Parent, n.Depth, n.Round = d.int(), d.int(), d.int()
-	if k := d.count(4); k > 0 {
-		n.Spans = make([]sparkd.Span, k)
-		for i := range n.Spans {
-			d.span(&n.Spans[i])
-		}
-	}
+	n.Spans = many(d, 4, d.span)
 	n.Action = d.string()
 	n.Reward = d.float()
 	n.Outcome = sparkd.Outcome(d.word())
@@ -97,8 +90,11 @@ func (d *decoder1) node(n *sparkd.Node) {
 	}
 	n.ObsHash = d.string()
 	n.Finish = sparkd.FinishReason(d.word())
-	d.signals(&n.Signals)
-	n.Signals.HasEntropy = f&nodeHasEntropy != 0
+	n.Signals = sparkd.Signals{
+		Tags:        many(d, 1, func(tag *string) { *tag = d.word() }),
+		MeanEntropy: d.float(), MaxEntropy: d.float(), FirstEntropy: d.float(),
+		LogprobSum: d.float(), MinMargin: d.float(), HasEntropy: f&nodeHasEntropy != 0,
+	}
 	n.Decision = sparkd.Decision{
 		K: d.int(), Index: d.int(), Reason: d.word(), Score: d.float(), Of: d.int(), SharedTokens: d.int(),
 	}
@@ -109,67 +105,57 @@ func (d *decoder1) node(n *sparkd.Node) {
 	n.SampleTime, n.EnvTime = time.Duration(d.int()), time.Duration(d.int())
 }
 
-func (d *decoder1) signals(s *sparkd.Signals) {
-	if n := d.count(1); n > 0 {
-		s.Tags = make([]string, n)
-		for i := range s.Tags {
-			s.Tags[i] = d.word()
-		}
+func (d *decoder1) span(s *sparkd.Span) {
+	source, f, n := int(d.byte()), d.flags(spanFlags), d.count(4)
+	if source >= len(sources) || f&spanTokens == 0 && n > 0 {
+		d.fail(errFormat)
+		return
 	}
-	s.MeanEntropy, s.MaxEntropy, s.FirstEntropy = d.float(), d.float(), d.float()
-	s.LogprobSum, s.MinMargin = d.float(), d.float()
+	s.Source, s.TokenExact = sources[source], f&spanTokenExact != 0
+	s.Tokens = perToken(d, f&spanTokens, n, getTokens)
+	s.Logprobs = perToken(d, f&spanLogprobs, n, getFloats)
+	s.SampledLogprobs = perToken(d, f&spanSampled, n, getFloats)
+	s.Entropies = perToken(d, f&spanEntropies, n, getFloats)
+	s.Text = d.string()
+	if f&spanTurns != 0 {
+		s.Turns = many(d, 3, func(t *sparkd.Turn) { *t = sparkd.Turn{Role: d.word(), From: d.int(), To: d.int()} })
+	}
 }
 
-func (d *decoder1) span(s *sparkd.Span) {
-	source := int(d.byte())
-	if source >= len(sources) {
-		d.fail(errFormat)
-		return
+// many reads a count, then so many values of at least size bytes each.
+func many[E any](d *decoder1, size int, read func(*E)) []E {
+	n := d.count(size)
+	if n == 0 {
+		return nil
 	}
-	s.Source = sources[source]
-	f := d.flags(spanFlags)
-	s.TokenExact = f&spanTokenExact != 0
-	n := d.count(4)
-	if f&spanTokens != 0 {
-		raw := d.bytes(4 * n)
-		s.Tokens = make([]sparkd.Token, len(raw)/4)
-		for i := range s.Tokens {
-			s.Tokens[i] = sparkd.Token(binary.LittleEndian.Uint32(raw[4*i:]))
-		}
-	} else if n > 0 {
-		d.fail(errFormat)
+	s := make([]E, n)
+	for i := range s {
+		read(&s[i])
 	}
-	if f&spanLogprobs != 0 {
-		s.Logprobs = d.floats(n)
+	return s
+}
+
+// perToken reads n values of four bytes where the span has them.
+func perToken[E any](d *decoder1, has byte, n int, get func([]E, []byte)) []E {
+	if has == 0 {
+		return nil
 	}
-	if f&spanSampled != 0 {
-		s.SampledLogprobs = d.floats(n)
-	}
-	if f&spanEntropies != 0 {
-		s.Entropies = d.floats(n)
-	}
-	s.Text = d.string()
-	if f&spanTurns == 0 {
-		return
-	}
-	s.Turns = make([]sparkd.Turn, d.count(3))
-	for i := range s.Turns {
-		s.Turns[i] = sparkd.Turn{Role: d.word(), From: d.int(), To: d.int()}
-	}
+	b := d.bytes(4 * n)
+	s := make([]E, len(b)/4)
+	get(s, b)
+	return s
 }
 
 func (d *decoder1) fail(err error) {
-	if d.err == nil {
-		d.err = err
-	}
+	d.err = cmp.Or(d.err, err)
 	d.b = nil
 }
 
-// bytes takes n bytes, or none.
+// bytes takes n bytes; where they are not there, up to eight zeros.
 func (d *decoder1) bytes(n int) []byte {
 	if n > len(d.b) {
 		d.fail(errShort)
-		return nil
+		return make([]byte, min(n, 8))
 	}
 	out := d.b[:n]
 	d.b = d.b[n:]
@@ -196,25 +182,12 @@ func (d *decoder1) uint() uint64 {
 	return x
 }
 
-func (d *decoder1) varint() int64 {
-	x, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.fail(errShort)
-		return 0
-	}
-	d.b = d.b[n:]
-	return x
+func (d *decoder1) int() int   { return int(protowire.DecodeZigZag(d.uint())) }
+func (d *decoder1) byte() byte { return d.bytes(1)[0] }
+func (d *decoder1) float() float64 {
+	return math.Float64frombits(binary.LittleEndian.Uint64(d.bytes(8)))
 }
-
-func (d *decoder1) int() int { return int(d.varint()) }
-
-func (d *decoder1) byte() byte {
-	b := d.bytes(1)
-	if len(b) == 0 {
-		return 0
-	}
-	return b[0]
-}
+func (d *decoder1) string() string { return string(d.bytes(d.count(1))) }
 
 func (d *decoder1) flags(known byte) byte {
 	f := d.byte()
@@ -224,41 +197,21 @@ func (d *decoder1) flags(known byte) byte {
 	return f
 }
 
-func (d *decoder1) float() float64 {
-	b := d.bytes(8)
-	if len(b) < 8 {
-		return 0
-	}
-	return math.Float64frombits(binary.LittleEndian.Uint64(b))
-}
-
-func (d *decoder1) floats(n int) []float32 {
-	raw := d.bytes(4 * n)
-	out := make([]float32, len(raw)/4)
-	for i := range out {
-		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
-	return out
-}
-
-func (d *decoder1) string() string { return string(d.bytes(d.count(1))) }
-
+// word reads the index of a word, and the word itself behind an index that is new.
 func (d *decoder1) word() string {
 	i := d.uint()
-	switch {
-	case i < uint64(len(d.words)):
-		return d.words[i]
-	case i > uint64(len(d.words)):
+	if i > uint64(len(d.words)) {
 		d.fail(errFormat)
 		return ""
 	}
-	s := d.string()
-	d.words = append(d.words, s)
-	return s
+	if i == uint64(len(d.words)) {
+		d.words = append(d.words, d.string())
+	}
+	return d.words[i]
 }
 
 func (d *decoder1) time() time.Time {
-	sec, nsec := d.varint(), d.uint()
+	sec, nsec := protowire.DecodeZigZag(d.uint()), d.uint()
 	if nsec >= uint64(time.Second) {
 		d.fail(errFormat)
 		return time.Time{}

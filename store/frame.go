@@ -51,11 +51,9 @@ func unseal(key, value []byte) (version byte, payload []byte, err error) {
 		return 0, nil, damaged(Altered, key, "the record fails its checksum")
 	}
 	if version < 1 || version > frameVersion {
-		return 0, nil, &sparkd.Error{
-			Code:    sparkd.CodeStore,
-			Message: "record " + describeKey(key) + " has a format that this sparkd does not know",
-			Remedy:  "open the folder with the sparkd that wrote it, or a newer one",
-		}
+		const remedy = "open the folder with the sparkd that wrote it, or a newer one"
+		return 0, nil, sparkd.NewError(sparkd.CodeStore, "", remedy,
+			"record %s has a format that this sparkd does not know", describeKey(key))
 	}
 	return version, payload, nil
 }

@@ -108,37 +108,39 @@ func words[T any](at func(*T) *[]string) kind[T] {
 }
 
 func tokens[T any](at func(*T) *[]sparkd.Token) kind[T] {
-	return packed("packed fixed32", at,
-		func(b []byte, s []sparkd.Token) {
-			for i, id := range s {
-				binary.LittleEndian.PutUint32(b[4*i:], uint32(id))
-			}
-		},
-		func(s []sparkd.Token, b []byte) {
-			for i := range s {
-				s[i] = sparkd.Token(binary.LittleEndian.Uint32(b[4*i:]))
-			}
-		},
-	)
+	return packed("packed fixed32", at, putTokens, getTokens)
 }
 
 func floats[T any](at func(*T) *[]float32) kind[T] {
-	return packed("packed float", at,
-		func(b []byte, s []float32) {
-			for i, x := range s {
-				binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(x))
-			}
-		},
-		func(s []float32, b []byte) {
-			for i := range s {
-				s[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-			}
-		},
-	)
+	return packed("packed float", at, putFloats, getFloats)
+}
+
+func putTokens(b []byte, s []sparkd.Token) {
+	for i, id := range s {
+		binary.LittleEndian.PutUint32(b[4*i:], uint32(id))
+	}
+}
+
+func getTokens(s []sparkd.Token, b []byte) {
+	for i := range s {
+		s[i] = sparkd.Token(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+}
+
+func putFloats(b []byte, s []float32) {
+	for i, x := range s {
+		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(x))
+	}
+}
+
+func getFloats(s []float32, b []byte) {
+	for i := range s {
+		s[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
 }
 
 // packed is for one number of four bytes per token. An empty slice is written, nil is not.
-func packed[T, E any](about string, at func(*T) *[]E, write func([]byte, []E), read func([]E, []byte)) kind[T] {
+func packed[T, E any](about string, at func(*T) *[]E, put func([]byte, []E), get func([]E, []byte)) kind[T] {
 	return kind[T]{about, protowire.BytesType,
 		func(_ *encoder, b []byte, num protowire.Number, v *T) []byte {
 			s := *at(v)
@@ -147,7 +149,7 @@ func packed[T, E any](about string, at func(*T) *[]E, write func([]byte, []E), r
 			}
 			size := 4 * len(s)
 			b = slices.Grow(binary.AppendUvarint(appendTag(b, num, protowire.BytesType), uint64(size)), size)
-			write(b[len(b):len(b)+size], s)
+			put(b[len(b):len(b)+size], s)
 			return b[:len(b)+size]
 		},
 		func(_ *decoder, x value, v *T) error {
@@ -155,7 +157,7 @@ func packed[T, E any](about string, at func(*T) *[]E, write func([]byte, []E), r
 			if len(x.bytes) != 4*len(s) {
 				return errFormat
 			}
-			read(s, x.bytes)
+			get(s, x.bytes)
 			*at(v) = s
 			return nil
 		},

@@ -70,12 +70,8 @@ func (s *Store) CreateRollout(ctx context.Context, r sparkd.Rollout) (stored spa
 		old, err := readRollout(b.txn, r.ID)
 		switch {
 		case err == nil && !sameSpec(&old.Spec, &r.Spec):
-			return &sparkd.Error{
-				Code:    sparkd.CodeConflict,
-				Field:   "id",
-				Message: fmt.Sprintf("rollout %q exists with another request", r.ID),
-				Remedy:  "use a new id, or repeat the request as it was",
-			}
+			const remedy = "use a new id, or repeat the request as it was"
+			return sparkd.NewError(sparkd.CodeConflict, "id", remedy, "rollout %q exists with another request", r.ID)
 		case err == nil:
 			result.stored, result.created = old, false
 			return nil
@@ -107,11 +103,7 @@ func sameSpec(a, b *sparkd.Spec) bool {
 func (b *batch) putState(id string, st *rolloutState) {
 	b.putJSON(stateKey(id), st)
 	b.event(sparkd.Event{
-		Kind:    sparkd.EventRollout,
-		Rollout: id,
-		State:   string(st.State),
-		Stats:   &st.Stats,
-		Error:   st.Error,
+		Kind: sparkd.EventRollout, Rollout: id, State: string(st.State), Stats: &st.Stats, Error: st.Error,
 	})
 	b.sync = b.sync || st.State.Ended()
 }

@@ -28,12 +28,7 @@ func (h *treeHead) finished() bool { return h.State != sparkd.TreeGrowing }
 // event is what the event log says of the tree.
 func (h *treeHead) event(kind sparkd.EventKind) sparkd.Event {
 	return sparkd.Event{
-		Kind:    kind,
-		Rollout: h.Rollout,
-		Tree:    h.ID,
-		Round:   h.Round,
-		State:   string(h.State),
-		Stats:   &h.Stats,
+		Kind: kind, Rollout: h.Rollout, Tree: h.ID, Round: h.Round, State: string(h.State), Stats: &h.Stats,
 	}
 }
 
@@ -158,11 +153,8 @@ func (r *round) previous(txn *badger.Txn) (*treeHead, error) {
 	default:
 		return old, nil
 	}
-	return nil, &sparkd.Error{
-		Code:    sparkd.CodeConflict,
-		Message: fmt.Sprintf("tree %s cannot grow: %s", r.head.ID, problem),
-		Remedy:  "read the tree again and grow it on from there",
-	}
+	const remedy = "read the tree again and grow it on from there"
+	return nil, sparkd.NewError(sparkd.CodeConflict, "", remedy, "tree %s cannot grow: %s", r.head.ID, problem)
 }
 
 // checkRound refuses what could not be read back.
