@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -68,10 +69,9 @@ type Report struct {
 func (s *Store) Check(ctx context.Context) (Report, error) {
 	c := &checker{ctx: ctx, last: s.last.Load(), rollouts: map[string]*sparkd.Rollout{}, trees: map[string]*treeHead{}}
 	err := s.view(ctx, c.checkAll)
-	if err != nil {
-		err = c.add(err) // a table that Badger cannot read ends the walk, and is a finding
-	}
-	return c.Report, err
+	c.err = nil
+	c.add(err) // a table that Badger cannot read ends the walk, and is a finding
+	return c.Report, c.err
 }
 
 // checker walks one snapshot. A map that lacks an id is one whose record is damaged or
@@ -80,6 +80,7 @@ type checker struct {
 	Report
 	ctx      context.Context
 	txn      *badger.Txn
+	err      error  // why it cannot go on
 	last     uint64 // the event log reaches at least to here
 	rollouts map[string]*sparkd.Rollout
 	trees    map[string]*treeHead // without nodes
@@ -87,123 +88,118 @@ type checker struct {
 
 func (c *checker) checkAll(txn *badger.Txn) error {
 	c.txn = txn
-	for _, step := range []func() error{
+	for _, step := range []func(){
 		c.checkRollouts, c.checkTrees, c.checkNodes, c.checkReferences,
 		c.checkCompleted, c.checkEvents, c.checkUnknownKeys,
 	} {
-		if err := step(); err != nil {
-			return err
+		if step(); c.err != nil {
+			return c.err
 		}
 	}
 	return nil
 }
 
-// add adds the finding that err carries; other errors are returned.
-func (c *checker) add(err error) error {
+// add adds the finding that err carries; another error ends the check.
+func (c *checker) add(err error) {
 	var f *Finding
-	if !errors.As(err, &f) {
-		return err
+	if errors.As(err, &f) {
+		c.Findings = append(c.Findings, *f)
+	} else if err != nil {
+		c.err = err
 	}
-	c.Findings = append(c.Findings, *f)
-	return nil
 }
 
 func (c *checker) report(kind FindingKind, rollout, tree string, key []byte, format string, args ...any) {
 	c.add(finding(kind, rollout, tree, key, fmt.Sprintf(format, args...)))
 }
 
-// each calls fn with every item of a kind whose key has the form of the kind.
-func (c *checker) each(kind byte, fn func(item *badger.Item, key []byte, id string, rest []byte) error) error {
-	it := prefixIterator(c.txn, []byte{kind}, false)
-	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
-		if err := c.ctx.Err(); err != nil {
-			return sparkd.AsError(err)
-		}
-		key := it.Item().KeyCopy(nil)
-		_, id, rest, ok := splitKey(key)
-		if !ok {
-			c.report(Dangling, "", "", key, "no record of this store has such a key")
-			continue
-		}
-		if err := fn(it.Item(), key, id, rest); err != nil {
-			return err
-		}
-	}
-	return nil
+// located is a record with its key, whole and taken apart.
+type located struct {
+	item *badger.Item
+	key  []byte
+	id   string
+	rest []byte
 }
 
-func (c *checker) checkRollouts() error {
-	err := c.each(kindRollout, func(_ *badger.Item, _ []byte, id string, _ []byte) error {
-		c.Rollouts++
-		r, err := readRollout(c.txn, id)
-		if err != nil {
-			c.rollouts[id] = nil // known, not readable
-			return c.add(err)
+// each yields every record of a kind whose key has the form of the kind.
+func (c *checker) each(kind byte) iter.Seq[located] {
+	return func(yield func(located) bool) {
+		for key, item := range items(c.txn, []byte{kind}, nil, false) {
+			if err := c.ctx.Err(); err != nil {
+				c.add(sparkd.AsError(err))
+			}
+			if c.err != nil {
+				return
+			}
+			_, id, rest, ok := splitKey(key)
+			if !ok {
+				c.report(Dangling, "", "", key, "no record of this store has such a key")
+			} else if !yield(located{item, key, id, rest}) {
+				return
+			}
 		}
-		c.rollouts[id] = &r
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	return c.each(kindState, func(_ *badger.Item, key []byte, id string, _ []byte) error {
-		if _, known := c.rollouts[id]; !known {
-			c.Rollouts++
-			c.rollouts[id] = nil
-			c.report(Missing, id, "", rolloutKey(id), "the rollout's request is missing, its state exists")
+}
+
+func (c *checker) checkRollouts() {
+	for at := range c.each(kindRollout) {
+		c.Rollouts++
+		c.rollouts[at.id] = nil // known, not readable
+		if r, err := readRollout(c.txn, at.id); err != nil {
+			c.add(err)
+		} else {
+			c.rollouts[at.id] = &r
 		}
-		return nil
-	})
+	}
+	for at := range c.each(kindState) {
+		if _, known := c.rollouts[at.id]; !known {
+			c.Rollouts++
+			c.rollouts[at.id] = nil
+			c.report(Missing, at.id, "", rolloutKey(at.id), "the rollout's request is missing, its state exists")
+		}
+	}
 }
 
 // checkTrees reads every tree with all its nodes.
-func (c *checker) checkTrees() error {
-	return c.each(kindTree, func(_ *badger.Item, key []byte, id string, _ []byte) error {
+func (c *checker) checkTrees() {
+	for at := range c.each(kindTree) {
 		c.Trees++
-		h, err := readHead(c.txn, id)
+		h, err := readHead(c.txn, at.id)
+		c.trees[at.id] = h
 		if err != nil {
-			c.trees[id] = nil
-			return c.add(err)
+			c.add(err)
+			continue
 		}
-		c.trees[id] = h
 		if h.finished() {
 			c.Finished++
 		}
 		if err := loadNodes(c.txn, h); err != nil {
-			if err := c.add(inTree(err, h.Rollout, id)); err != nil {
-				return err
-			}
+			c.add(inTree(err, h.Rollout, at.id))
 		}
 		c.Nodes += len(h.Nodes)
 		h.Nodes = nil
-		return nil
-	})
+	}
 }
 
 // checkNodes looks for node records that no header counts.
-func (c *checker) checkNodes() error {
+func (c *checker) checkNodes() {
 	orphan := ""
-	return c.each(kindNodes, func(_ *badger.Item, key []byte, id string, rest []byte) error {
-		h, known := c.trees[id]
+	for at := range c.each(kindNodes) {
+		h, known := c.trees[at.id]
 		switch {
-		case !known && id != orphan:
-			orphan = id
-			c.report(Missing, "", id, treeKey(id), "the tree's header is missing, nodes of it exist")
-		case h != nil && int(binary.BigEndian.Uint32(rest)) >= h.Count:
+		case !known && at.id != orphan:
+			orphan = at.id
+			c.report(Missing, "", at.id, treeKey(at.id), "the tree's header is missing, nodes of it exist")
+		case h != nil && int(binary.BigEndian.Uint32(at.rest)) >= h.Count:
 			c.Leftovers++
 		}
-		return nil
-	})
+	}
 }
 
 // checkReferences compares rollouts with their trees.
-func (c *checker) checkReferences() error {
+func (c *checker) checkReferences() {
 	lists := map[string]string{} // tree → the rollout that lists it
-	for _, r := range sorted(c.rollouts) {
-		if r == nil {
-			continue
-		}
+	for _, r := range readable(c.rollouts) {
 		for _, id := range r.Trees {
 			lists[id] = r.ID
 			h, known := c.trees[id]
@@ -217,10 +213,7 @@ func (c *checker) checkReferences() error {
 			}
 		}
 	}
-	for _, h := range sorted(c.trees) {
-		if h == nil {
-			continue
-		}
+	for _, h := range readable(c.trees) {
 		r, known := c.rollouts[h.Rollout]
 		switch {
 		case !known:
@@ -229,5 +222,4 @@ func (c *checker) checkReferences() error {
 			c.report(Dangling, h.Rollout, h.ID, treeKey(h.ID), "the tree's rollout does not list it")
 		}
 	}
-	return nil
 }

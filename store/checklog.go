@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,70 +11,67 @@ import (
 )
 
 // checkCompleted compares the completion log, and every rollout's own, with the headers of the finished trees.
-func (c *checker) checkCompleted() error {
+func (c *checker) checkCompleted() {
 	type place struct {
 		rollout string // "" for the log of all
 		seq     uint64
 	}
 	listed := map[place]bool{}
-	entry := func(item *badger.Item, key []byte, rollout string, _ []byte) error {
-		var e completion
-		seq := seqOf(key)
-		listed[place{rollout, seq}] = true
-		if err := readItemJSON(item, key, &e); err != nil {
-			return c.add(inTree(err, rollout, ""))
-		}
-		switch h, known := c.trees[e.Tree]; {
-		case !known:
-			c.report(Missing, e.Rollout, e.Tree, treeKey(e.Tree), "the tree is in the completion log and nowhere else")
-		case h != nil && h.Completed != seq:
-			c.report(Mismatch, e.Rollout, e.Tree, key,
-				"the completion log has the tree as %d, its header as %d", seq, h.Completed)
-		}
-		return nil
-	}
 	for _, kind := range []byte{kindCompleted, kindCompletedOf} {
-		if err := c.each(kind, entry); err != nil {
-			return err
+		for at := range c.each(kind) {
+			seq := seqOf(at.key)
+			listed[place{at.id, seq}] = true
+			c.checkCompletion(at, seq)
 		}
 	}
-	for _, h := range sorted(c.trees) {
-		if h == nil || !h.finished() {
-			continue
-		}
+	for _, h := range readable(c.trees) {
 		for _, rollout := range []string{"", h.Rollout} {
-			if !listed[place{rollout, h.Completed}] {
+			if h.finished() && !listed[place{rollout, h.Completed}] {
 				c.report(Missing, h.Rollout, h.ID, completedKey(rollout, h.Completed),
 					"the tree is finished and its entry in the completion log is missing")
 			}
 		}
 	}
-	return nil
+}
+
+func (c *checker) checkCompletion(at located, seq uint64) {
+	var e completion
+	if err := readItemJSON(at.item, at.key, &e); err != nil {
+		c.add(inTree(err, at.id, ""))
+		return
+	}
+	switch h, known := c.trees[e.Tree]; {
+	case !known:
+		c.report(Missing, e.Rollout, e.Tree, treeKey(e.Tree), "the tree is in the completion log and nowhere else")
+	case h != nil && h.Completed != seq:
+		c.report(Mismatch, e.Rollout, e.Tree, at.key,
+			"the completion log has the tree as %d, its header as %d", seq, h.Completed)
+	}
 }
 
 // checkEvents looks for gaps, since event numbers are dense up to the last one
 // committed, and for records older than the event that was committed with them.
-func (c *checker) checkEvents() error {
+func (c *checker) checkEvents() {
 	next := uint64(0)                          // unknown: the log is trimmed from the front
 	states := map[string]sparkd.RolloutState{} // of every rollout after its last event
-	err := c.each(kindEvent, func(item *badger.Item, key []byte, _ string, _ []byte) error {
+	for at := range c.each(kindEvent) {
 		c.Events++
 		var e sparkd.Event
-		seq := seqOf(key)
+		seq := seqOf(at.key)
 		if next > 0 && seq != next {
 			c.lost(next, seq-1)
 		}
 		next = seq + 1
-		if err := readItemJSON(item, key, &e); err != nil {
-			return c.add(err)
+		if err := readItemJSON(at.item, at.key, &e); err != nil {
+			c.add(err)
+			continue
 		}
 		c.checkEvent(&e)
 		if e.Kind == sparkd.EventRollout {
 			states[e.Rollout] = sparkd.RolloutState(e.State)
 		}
-		return nil
-	})
-	if err == nil && c.last >= max(next, 1) {
+	}
+	if c.err == nil && c.last >= max(next, 1) {
 		c.lost(max(next, 1), c.last)
 	}
 	for id, state := range states {
@@ -83,7 +79,6 @@ func (c *checker) checkEvents() error {
 			c.report(Mismatch, id, "", stateKey(id), "the rollout is %s, its last event says %s", r.State, state)
 		}
 	}
-	return err
 }
 
 // checkEvent compares an event with the records of its rollout and its tree.
@@ -119,27 +114,27 @@ func (c *checker) lost(from, to uint64) {
 }
 
 // checkUnknownKeys looks for keys of no known kind.
-func (c *checker) checkUnknownKeys() error {
+func (c *checker) checkUnknownKeys() {
 	it := c.txn.NewIterator(badger.IteratorOptions{})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); {
 		key := it.Item().KeyCopy(nil)
-		switch key[0] {
-		case kindRollout, kindState, kindTree, kindNodes, kindCompleted, kindCompletedOf, kindEvent:
+		if _, known := forms[key[0]]; known {
 			it.Seek([]byte{key[0] + 1}) // looked at above
-		default:
-			c.report(Dangling, "", "", key, "no record of this store has such a key")
-			it.Next()
+			continue
 		}
+		c.report(Dangling, "", "", key, "no record of this store has such a key")
+		it.Next()
 	}
-	return nil
 }
 
-// sorted returns the values of m in the order of their keys.
-func sorted[K cmp.Ordered, V any](m map[K]V) []V {
-	out := make([]V, 0, len(m))
+// readable returns the values of m that are not nil, in the order of their keys.
+func readable[V any](m map[string]*V) []*V {
+	out := make([]*V, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, m[k])
+		if v := m[k]; v != nil {
+			out = append(out, v)
+		}
 	}
 	return out
 }

@@ -24,15 +24,13 @@ type op struct {
 
 // batch is the transaction being built.
 type batch struct {
-	txn    *badger.Txn
-	now    time.Time
-	seq    uint64 // of the last event put
-	oldest uint64
-	rounds int
-	nodes  int
-	bytes  int
-	sync   bool  // force it to the disk
-	err    error // a put failed: the whole batch is dropped
+	Counters // with it
+	txn      *badger.Txn
+	now      time.Time
+	seq      uint64 // of the last event put
+	oldest   uint64
+	sync     bool  // force it to the disk
+	err      error // a put failed: the whole batch is dropped
 }
 
 const (
@@ -104,7 +102,9 @@ func (s *Store) commitOps(ops []*op) {
 		answer(ops, err)
 		return
 	}
-	b := &batch{txn: s.db.NewTransaction(true), now: s.now().UTC(), seq: s.last.Load(), oldest: s.oldest.Load()}
+	b := &batch{Counters: *s.counts.Load(), seq: s.last.Load(), oldest: s.oldest.Load(), now: s.now().UTC()}
+	b.Commits++
+	b.txn = s.db.NewTransaction(true)
 	defer b.txn.Discard()
 	passed := ops[:0]
 	for _, o := range ops {
@@ -131,7 +131,7 @@ func (s *Store) commitOps(ops []*op) {
 	}
 	err := s.committed(b)
 	answer(passed, err)
-	s.subscribers.wake()
+	s.wakeSubscribers()
 }
 
 func answer(ops []*op, err error) {
@@ -164,7 +164,7 @@ func (s *Store) breakDown(cause error) error {
 func (s *Store) committed(b *batch) error {
 	s.last.Store(b.seq)
 	s.oldest.Store(b.oldest)
-	s.counts.add(b)
+	s.counts.Store(&b.Counters)
 	if err := s.water.write(b.seq); err != nil {
 		s.opt.Logger.Warn().Err(err).Msg("the loss of later commits would not be noticed")
 	}
@@ -190,7 +190,7 @@ func (b *batch) put(key, payload []byte) {
 			"record %s has %d bytes; the limit is %d", describeKey(key), len(value), maxValue)
 	}
 	b.set(b.txn.Set(key, value))
-	b.bytes += len(key) + len(value)
+	b.Bytes += uint64(len(key) + len(value))
 }
 
 func (b *batch) putJSON(key []byte, v any) {

@@ -127,12 +127,12 @@ type numbered struct {
 func (s *Store) completions(ctx context.Context, rollout string, after uint64, limit int) ([]numbered, error) {
 	var entries []numbered
 	err := s.view(ctx, func(txn *badger.Txn) error {
-		it := prefixIterator(txn, completedPrefix(rollout), true)
-		defer it.Close()
-		for it.Seek(completedKey(rollout, after+1)); it.Valid() && len(entries) < limit; it.Next() {
-			key := it.Item().KeyCopy(nil)
+		for key, item := range items(txn, completedPrefix(rollout), completedKey(rollout, after+1), true) {
+			if len(entries) == limit {
+				break
+			}
 			e := numbered{seq: seqOf(key)}
-			e.err = readItemJSON(it.Item(), key, &e.completion)
+			e.err = readItemJSON(item, key, &e.completion)
 			if e.err != nil {
 				e.Tree = describeKey(key) // the tree's name is lost
 			}

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"sync"
+	"iter"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -18,12 +18,12 @@ const EventDamaged sparkd.EventKind = "damaged"
 func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error) {
 	var out []sparkd.Event
 	err := s.view(ctx, func(txn *badger.Txn) error {
-		it := prefixIterator(txn, []byte{kindEvent}, true)
-		defer it.Close()
-		for it.Seek(eventKey(after + 1)); it.Valid() && len(out) < limit; it.Next() {
+		for key, item := range items(txn, []byte{kindEvent}, eventKey(after+1), true) {
+			if len(out) >= limit {
+				break
+			}
 			var e sparkd.Event
-			key := it.Item().KeyCopy(nil)
-			if err := readItemJSON(it.Item(), key, &e); err != nil {
+			if err := readItemJSON(item, key, &e); err != nil {
 				e = sparkd.Event{Seq: seqOf(key), Kind: EventDamaged, Error: sparkd.AsError(err)}
 			}
 			out = append(out, e)
@@ -33,13 +33,17 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]sparkd.E
 	return out, err
 }
 
-// prefixIterator iterates over the keys with a prefix. Only a reader of most values
-// gains by values being fetched ahead.
-func prefixIterator(txn *badger.Txn, prefix []byte, values bool) *badger.Iterator {
-	opt := badger.DefaultIteratorOptions
-	opt.Prefix = prefix
-	opt.PrefetchValues = values
-	return txn.NewIterator(opt)
+// items yields the records whose keys have a prefix, from the key from on or from the first. Only a reader of most
+// values gains by values being fetched ahead.
+func items(txn *badger.Txn, prefix, from []byte, values bool) iter.Seq2[[]byte, *badger.Item] {
+	return func(yield func([]byte, *badger.Item) bool) {
+		opt := badger.DefaultIteratorOptions
+		opt.Prefix, opt.PrefetchValues = prefix, values
+		it := txn.NewIterator(opt)
+		defer it.Close()
+		for it.Seek(from); it.Valid() && yield(it.Item().KeyCopy(nil), it.Item()); it.Next() {
+		}
+	}
 }
 
 // recoverSequence finds the first and last event of the log. Numbers that the high-water file knows to be used are
@@ -48,15 +52,11 @@ func (s *Store) recoverSequence() (err error) {
 	defer recoverDamage(&err)
 	var first, last uint64
 	err = s.db.View(func(txn *badger.Txn) error {
-		opt := badger.DefaultIteratorOptions
-		opt.Prefix, opt.PrefetchValues = []byte{kindEvent}, false
-		it := txn.NewIterator(opt)
-		if it.Rewind(); it.Valid() {
-			first = seqOf(it.Item().Key())
+		for key := range items(txn, []byte{kindEvent}, nil, false) {
+			first = seqOf(key)
+			break
 		}
-		it.Close()
-		opt.Reverse = true
-		it = txn.NewIterator(opt)
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{kindEvent}, Reverse: true})
 		defer it.Close()
 		if it.Seek([]byte{kindEvent + 1}); it.Valid() {
 			last = seqOf(it.Item().Key())
@@ -82,37 +82,20 @@ func (s *Store) recoverSequence() (err error) {
 	return nil
 }
 
-// subscribers are woken after every commit.
-type subscribers struct {
-	mu  sync.Mutex
-	all map[chan struct{}]struct{}
-}
-
-// Subscribe returns a channel that holds a wake-up after any commit; many commits may be one wake-up. Readers then
-// ask Events for what is new. cancel ends it; the channel is not closed.
+// Subscribe returns a channel that holds a wake-up after any commit; many commits may be one wake-up. Readers then ask
+// Events for what is new. cancel ends it; the channel is not closed.
 func (s *Store) Subscribe() (wake <-chan struct{}, cancel func()) {
 	c := make(chan struct{}, 1)
-	subs := &s.subscribers
-	subs.mu.Lock()
-	defer subs.mu.Unlock()
-	if subs.all == nil {
-		subs.all = map[chan struct{}]struct{}{}
-	}
-	subs.all[c] = struct{}{}
-	return c, func() {
-		subs.mu.Lock()
-		defer subs.mu.Unlock()
-		delete(subs.all, c)
-	}
+	s.subscribers.Store(c, nil)
+	return c, func() { s.subscribers.Delete(c) }
 }
 
-func (s *subscribers) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.all {
+func (s *Store) wakeSubscribers() {
+	s.subscribers.Range(func(c, _ any) bool {
 		select {
-		case c <- struct{}{}:
+		case c.(chan struct{}) <- struct{}{}:
 		default: // it has one already
 		}
-	}
+		return true
+	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 )
@@ -42,9 +43,6 @@ func rolloutKey(id string) []byte { return idKey(kindRollout, id) }
 func stateKey(id string) []byte   { return idKey(kindState, id) }
 func treeKey(id string) []byte    { return idKey(kindTree, id) }
 
-// nodesPrefix is the prefix of all records of the tree's nodes.
-func nodesPrefix(tree string) []byte { return idKey(kindNodes, tree) }
-
 // nodesKey is the key of a piece of the round whose first node is first.
 func nodesKey(tree string, first, piece int) []byte {
 	k := binary.BigEndian.AppendUint32(idKey(kindNodes, tree), uint32(first))
@@ -70,25 +68,35 @@ func eventKey(seq uint64) []byte {
 // seqOf returns the sequence number that ends an event or completion key.
 func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }
 
-// splitKey takes a key apart: its kind, its id, and the bytes after the id. ok is
-// false where no key builder above could have made it.
+// forms says of every kind what its keys are called, whether they have an id, and how many bytes are behind it.
+var forms = map[byte]struct {
+	name string
+	id   bool
+	rest int
+}{
+	kindRollout:     {"rollout", true, 0},
+	kindState:       {"state", true, 0},
+	kindTree:        {"tree", true, 0},
+	kindNodes:       {"nodes", true, 6},
+	kindCompleted:   {"completed", false, 8},
+	kindCompletedOf: {"completed", true, 8},
+	kindEvent:       {"event", false, 8},
+}
+
+// splitKey takes a key apart: its kind, its id, and the bytes after the id. ok is false where no key builder above
+// could have made it.
 func splitKey(key []byte) (kind byte, id string, rest []byte, ok bool) {
 	if len(key) == 0 {
 		return 0, "", nil, false
 	}
 	kind, rest = key[0], key[1:]
-	if kind == kindCompleted || kind == kindEvent {
-		return kind, "", rest, len(rest) == 8
+	form, ok := forms[kind]
+	if form.id {
+		var before []byte
+		before, rest, ok = bytes.Cut(rest, []byte{0})
+		id = string(before)
 	}
-	for i, b := range rest {
-		if b == 0 {
-			id, rest = string(rest[:i]), rest[i+1:]
-			break
-		}
-	}
-	want := map[byte]int{kindRollout: 0, kindState: 0, kindTree: 0, kindNodes: 6, kindCompletedOf: 8}
-	n, known := want[kind]
-	return kind, id, rest, known && id != "" && len(rest) == n
+	return kind, id, rest, ok && len(rest) == form.rest && form.id == (id != "")
 }
 
 // describeKey writes a key for people: "nodes/TREE/12/0".
@@ -97,19 +105,15 @@ func describeKey(key []byte) string {
 	if !ok {
 		return fmt.Sprintf("%q", key)
 	}
-	switch kind {
-	case kindRollout:
-		return "rollout/" + id
-	case kindState:
-		return "state/" + id
-	case kindTree:
-		return "tree/" + id
-	case kindNodes:
-		return fmt.Sprintf("nodes/%s/%d/%d", id, binary.BigEndian.Uint32(rest), binary.BigEndian.Uint16(rest[4:]))
-	case kindCompleted:
-		return fmt.Sprintf("completed/%d", seqOf(key))
-	case kindCompletedOf:
-		return fmt.Sprintf("completed/%s/%d", id, seqOf(key))
+	name := forms[kind].name
+	if id != "" {
+		name += "/" + id
 	}
-	return fmt.Sprintf("event/%d", seqOf(key))
+	switch {
+	case kind == kindNodes:
+		return fmt.Sprintf("%s/%d/%d", name, binary.BigEndian.Uint32(rest), binary.BigEndian.Uint16(rest[4:]))
+	case len(rest) > 0:
+		return fmt.Sprintf("%s/%d", name, seqOf(key))
+	}
+	return name
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -185,20 +186,23 @@ func (s *Store) Rollouts(
 	ctx context.Context, after string, limit int,
 ) (rollouts []sparkd.Rollout, next string, err error) {
 	err = s.view(ctx, func(txn *badger.Txn) error {
-		return eachRollout(txn, after, func(id string) error {
+		for id := range rolloutIDs(txn, after) {
 			if len(rollouts) == limit {
 				if limit > 0 {
 					next = rollouts[limit-1].ID
 				}
-				return errStop
+				break
 			}
 			r, err := readRollout(txn, id)
 			if sparkd.CodeOf(err) == sparkd.CodeDamaged {
 				r, err = sparkd.Rollout{ID: id, State: sparkd.RolloutFailed, Error: sparkd.AsError(err)}, nil
 			}
+			if err = errors.Join(err, ctx.Err()); err != nil {
+				return err
+			}
 			rollouts = append(rollouts, r)
-			return errors.Join(err, ctx.Err())
-		})
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, "", err
@@ -206,15 +210,18 @@ func (s *Store) Rollouts(
 	return rollouts, next, nil
 }
 
-// Unfinished returns the rollouts that have not ended, in order of their ids. Damaged
-// ones do not keep back the others: they are in the error, beside the list.
+// Unfinished returns the rollouts that have not ended, in order of their ids. Damaged ones do not keep back the
+// others: they are in the error, beside the list.
 func (s *Store) Unfinished(ctx context.Context) (rollouts []sparkd.Rollout, err error) {
 	var broken []error
 	err = s.view(ctx, func(txn *badger.Txn) error {
-		return eachRollout(txn, "", func(id string) error {
+		for id := range rolloutIDs(txn, "") {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			var state rolloutState
 			if err := readJSON(txn, stateKey(id), &state); err == nil && state.State.Ended() {
-				return ctx.Err()
+				continue
 			}
 			r, err := readRollout(txn, id)
 			if err != nil {
@@ -222,31 +229,21 @@ func (s *Store) Unfinished(ctx context.Context) (rollouts []sparkd.Rollout, err 
 			} else {
 				rollouts = append(rollouts, r)
 			}
-			return ctx.Err()
-		})
+		}
+		return nil
 	})
 	return rollouts, errors.Join(append(broken, err)...)
 }
 
-// errStop ends an iteration early.
-var errStop = errors.New("stop")
-
-// eachRollout calls fn with the rollout ids above after, in order.
-func eachRollout(txn *badger.Txn, after string, fn func(id string) error) error {
-	it := prefixIterator(txn, []byte{kindRollout}, false)
-	defer it.Close()
-	for it.Seek(append(rolloutKey(after), 1)); it.Valid(); it.Next() {
-		_, id, _, ok := splitKey(it.Item().Key())
-		if !ok {
-			continue // Check reports it
-		}
-		if err := fn(id); errors.Is(err, errStop) {
-			return nil
-		} else if err != nil {
-			return err
+// rolloutIDs yields the ids of rollouts above after, in order.
+func rolloutIDs(txn *badger.Txn, after string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := range items(txn, []byte{kindRollout}, append(rolloutKey(after), 1), false) {
+			if _, id, _, ok := splitKey(key); ok && !yield(id) { // Check reports other keys
+				return
+			}
 		}
 	}
-	return nil
 }
 
 // checkID refuses ids that cannot be part of a key.

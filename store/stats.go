@@ -4,44 +4,32 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
-	"sync/atomic"
 
 	"sparkd"
 )
-
-// counters count since the store was opened.
-type counters struct {
-	commits, rounds, nodes, bytes atomic.Uint64
-}
-
-func (c *counters) add(b *batch) {
-	c.commits.Add(1)
-	c.rounds.Add(uint64(b.rounds))
-	c.nodes.Add(uint64(b.nodes))
-	c.bytes.Add(uint64(b.bytes))
-}
 
 // Stats says how large the store is and what it has done.
 type Stats struct {
 	DiskBytes int64 `json:"disk_bytes"` // what the folder occupies; its files are sparse
 	FreeBytes int64 `json:"free_bytes"` // on its disk; 0 in memory
 
-	Commits uint64 `json:"commits"` // transactions since the store was opened
-	Rounds  uint64 `json:"rounds"`  // rounds committed since then
-	Nodes   uint64 `json:"nodes"`   // their nodes
-	Bytes   uint64 `json:"bytes"`   // keys and values written since then, before compression
+	Counters
 
 	OldestEvent uint64 `json:"oldest_event"` // sequence numbers of the event log
 	LastEvent   uint64 `json:"last_event"`
 }
 
+// Counters count since the store was opened.
+type Counters struct {
+	Commits uint64 `json:"commits"` // transactions
+	Rounds  uint64 `json:"rounds"`  // committed with them
+	Nodes   uint64 `json:"nodes"`   // of those rounds
+	Bytes   uint64 `json:"bytes"`   // keys and values, before compression
+}
+
 // Stats is cheap enough to be asked every few seconds: it reads no record.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{
-		Commits: s.counts.commits.Load(), Rounds: s.counts.rounds.Load(),
-		Nodes: s.counts.nodes.Load(), Bytes: s.counts.bytes.Load(),
-		OldestEvent: s.oldest.Load(), LastEvent: s.last.Load(),
-	}
+	st := Stats{Counters: *s.counts.Load(), OldestEvent: s.oldest.Load(), LastEvent: s.last.Load()}
 	if err := ctx.Err(); err != nil || s.dir == "" {
 		return st, err
 	}

@@ -72,9 +72,9 @@ type Store struct {
 	// Written by the commit loop alone, read by anyone.
 	last   atomic.Uint64 // sequence number of the last committed event
 	oldest atomic.Uint64 // of the oldest event that is kept
-	counts counters
+	counts atomic.Pointer[Counters]
 
-	subscribers subscribers
+	subscribers sync.Map // of channels, see Subscribe
 
 	// Held for reading by every use of db, so that Close waits for them.
 	using  sync.RWMutex
@@ -96,6 +96,7 @@ func Open(dir string, opt Options) (*Store, error) {
 		quit:   make(chan struct{}),
 		ended:  make(chan struct{}),
 	}
+	s.counts.Store(&Counters{})
 	if !opt.InMemory {
 		s.dir = dir
 		s.free = func() (int64, error) { return freeBytes(dir) }

@@ -119,8 +119,8 @@ func (r *round) commit(b *batch) error {
 			r.putPiece(b, i)
 		}
 		b.event(h.event(sparkd.EventRound))
-		b.rounds++
-		b.nodes += h.Count - r.first
+		b.Rounds++
+		b.Nodes += uint64(h.Count - r.first)
 	}
 	if h.finished() {
 		e := h.event(sparkd.EventTree)
@@ -210,10 +210,7 @@ func (s *Store) Tree(ctx context.Context, id string) (t *sparkd.Tree, err error)
 		t, err = loadTree(txn, id)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
+	return t, err
 }
 
 // Head returns a tree without its nodes, which are not read. Errors are of code
@@ -241,9 +238,7 @@ func readHead(txn *badger.Txn, id string) (*treeHead, error) {
 	case !errors.Is(err, errMissing):
 		return nil, inTree(err, "", id)
 	}
-	it := prefixIterator(txn, nodesPrefix(id), false)
-	defer it.Close()
-	if it.Rewind(); it.Valid() {
+	for range items(txn, idKey(kindNodes, id), nil, false) {
 		return nil, finding(Missing, "", id, treeKey(id), "the tree's header is missing, nodes of it exist")
 	}
 	return nil, notFound("tree", id)
