@@ -18,28 +18,16 @@ const (
 )
 
 // block is a block that is being read.
-type block struct {
-	array []sparkd.Node // those that the block says it has
-	nodes []*sparkd.Node
-}
+type block struct{ nodes []sparkd.Node }
 
 var blockFields = message[block]{
 	{"words", kind[block]{"repeated string", protowire.BytesType, nil, getWord}},
-	{"nodes", kind[block]{"repeated Node", protowire.BytesType, nil, getNode}},
+	{"nodes", list("Node", nodeFields, func(b *block) *[]sparkd.Node { return &b.nodes })},
 }
 
 func getWord(d *decoder, x value, _ *block) error {
 	d.words = append(d.words, string(x.bytes))
 	return nil
-}
-
-func getNode(d *decoder, x value, b *block) error {
-	if len(b.nodes) == len(b.array) {
-		return errFormat
-	}
-	n := &b.array[len(b.nodes)]
-	b.nodes = append(b.nodes, n)
-	return nodeFields.get(d, x.bytes, n)
 }
 
 // encodeNodes returns the block of nodes, whose spans are valid.
@@ -71,15 +59,22 @@ func decodeNodes(version byte, encoded []byte, first int) ([]*sparkd.Node, error
 	if count > uint64(len(encoded)/minNode) {
 		return nil, errShort
 	}
-	b := block{array: make([]sparkd.Node, count), nodes: make([]*sparkd.Node, 0, count)}
+	b := block{make([]sparkd.Node, 0, count)}
 	if err := blockFields.get(&decoder{words: make([]string, 1, 16)}, encoded[n:], &b); err != nil {
 		return nil, err
 	}
-	if len(b.nodes) < len(b.array) {
+	if len(b.nodes) != int(count) {
 		return nil, errShort
 	}
-	for i, n := range b.nodes {
-		n.ID = first + i
+	return numbered(b.nodes, first), nil
+}
+
+// numbered gives nodes their ids.
+func numbered(array []sparkd.Node, first int) []*sparkd.Node {
+	nodes := make([]*sparkd.Node, len(array))
+	for i := range array {
+		nodes[i] = &array[i]
+		nodes[i].ID = first + i
 	}
-	return b.nodes, nil
+	return nodes
 }

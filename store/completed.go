@@ -63,7 +63,7 @@ func (s *Store) Completed(ctx context.Context, f Filter) iter.Seq2[Entry, error]
 			if ctx.Err() != nil {
 				break
 			}
-			if !yield(l.entry, l.err) || l.entry.ID == "" && l.err != nil {
+			if !yield(l.Entry, l.err) || l.ID == "" && l.err != nil {
 				return
 			}
 		}
@@ -73,85 +73,65 @@ func (s *Store) Completed(ctx context.Context, f Filter) iter.Seq2[Entry, error]
 	}
 }
 
-// loaded is an entry on its way to the consumer.
+// loaded is an entry on its way to the consumer. Without an id it has the error that ends the walk.
 type loaded struct {
-	entry Entry
-	err   error
+	Entry
+	seq     uint64
+	rollout string
+	err     error
 }
 
-// readAhead sends the entries after seq in order and closes ahead. Every entry is a
-// channel that will hold it once its tree is decoded.
+// readAhead sends the entries after seq in order and closes ahead. Every entry is a channel that will hold it once
+// its tree is decoded.
 func (s *Store) readAhead(ctx context.Context, f Filter, seq uint64, ahead chan<- chan loaded) {
 	defer close(ahead)
-	send := func(load func() loaded) bool {
-		c := make(chan loaded, 1)
-		select {
-		case ahead <- c:
-			go func() { c <- load() }()
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
 	const page = 256
-	for sent := 0; ; {
-		entries, err := s.completions(ctx, f.Rollout, seq, page)
-		if err != nil {
-			send(func() loaded { return loaded{err: err} })
-			return
-		}
-		for _, e := range entries {
-			if f.Limit > 0 && sent == f.Limit {
+	for sent, more := 0, true; more; {
+		entries := s.completions(ctx, f.Rollout, seq, page)
+		for _, l := range entries {
+			c := make(chan loaded, 1)
+			select {
+			case ahead <- c:
+				go func() { c <- s.load(ctx, l) }()
+			case <-ctx.Done():
 				return
 			}
-			seq = e.seq
-			if !send(func() loaded { return s.load(ctx, e) }) {
+			if sent, seq = sent+1, l.seq; sent == f.Limit {
 				return
 			}
-			sent++
 		}
-		if len(entries) < page {
-			return
-		}
+		more = len(entries) == page
 	}
 }
 
-// numbered is a completion with its place in the log. err is set where the entry's own record is damaged.
-type numbered struct {
-	completion
-	seq uint64
-	err error
-}
-
-// completions reads a page of the completion log, or of a rollout's own.
-func (s *Store) completions(ctx context.Context, rollout string, after uint64, limit int) ([]numbered, error) {
-	var entries []numbered
+// completions reads a page of the completion log, or of a rollout's own. An entry whose record is damaged has the
+// key for an id and the error; where the page cannot be read, the error is all there is.
+func (s *Store) completions(ctx context.Context, rollout string, after uint64, limit int) (entries []loaded) {
 	err := s.view(ctx, func(txn *badger.Txn) error {
 		for key, item := range items(txn, completedPrefix(rollout), completedKey(rollout, after+1), true) {
 			if len(entries) == limit {
 				break
 			}
-			e := numbered{seq: seqOf(key)}
-			e.err = readItemJSON(item, key, &e.completion)
-			if e.err != nil {
-				e.Tree = describeKey(key) // the tree's name is lost
-			}
-			entries = append(entries, e)
+			c, seq := completion{Tree: describeKey(key)}, seqOf(key)
+			err := readItemJSON(item, key, &c)
+			entries = append(entries, loaded{Entry{Cursor: cursor(seq), ID: c.Tree}, seq, c.Rollout, err})
 		}
 		return nil
 	})
-	return entries, err
+	if err != nil {
+		return []loaded{{err: err}}
+	}
+	return entries
 }
 
-func (s *Store) load(ctx context.Context, e numbered) loaded {
-	l := loaded{entry: Entry{Cursor: cursor(e.seq), ID: e.Tree}, err: e.err}
+func (s *Store) load(ctx context.Context, l loaded) loaded {
 	if l.err != nil {
 		return l
 	}
-	l.entry.Tree, l.err = s.Tree(ctx, e.Tree)
+	l.Tree, l.err = s.Tree(ctx, l.ID)
 	if sparkd.CodeOf(l.err) == sparkd.CodeNotFound {
 		const problem = "the tree is in the completion log and nowhere else"
-		l.err = finding(Missing, e.Rollout, e.Tree, treeKey(e.Tree), problem)
+		l.err = finding(Missing, l.rollout, l.ID, treeKey(l.ID), problem)
 	}
 	return l
 }

@@ -62,12 +62,7 @@ func decodeNodes1(block []byte, first int) ([]*sparkd.Node, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	nodes := make([]*sparkd.Node, len(array))
-	for i := range array {
-		nodes[i] = &array[i]
-		nodes[i].ID = first + i
-	}
-	return nodes, nil
+	return numbered(array, first), nil
 }
 
 // decoder1 reads from the front of b. After an error every read returns zero.

@@ -8,26 +8,15 @@ import (
 
 // Every key starts with one byte that says what it holds. Ids end in a zero byte, which no id contains; numbers
 // are big-endian, so that the order of the keys is the order of the numbers.
-//
-//	key                        value                      written
-//	r rollout 0                spec, tree ids, created    once; again when the tree ids change
-//	s rollout 0                state, counters, times     at every PutRollout
-//	t tree 0                   header: state, totals,     at every round
-//	                           node count, rolling hash
-//	n tree 0 first:4 piece:2   the nodes from id first    once, with their round
-//	c seq:8                    finished tree              once, with the last round
-//	d rollout 0 seq:8          the same, by rollout       once, with the last round
-//	e seq:8                    event                      once; trimmed from the front
-//
-// The sequence number of a finished tree is that of the event which announced it.
+// DESIGN.md has the table of what is written when.
 const (
-	kindRollout     = 'r'
-	kindState       = 's'
-	kindTree        = 't'
-	kindNodes       = 'n'
-	kindCompleted   = 'c'
-	kindCompletedOf = 'd'
-	kindEvent       = 'e'
+	kindRollout     = 'r' // rollout: spec, tree ids, created
+	kindState       = 's' // rollout: state, counters, times
+	kindTree        = 't' // tree: header
+	kindNodes       = 'n' // tree, first:4, piece:2: the nodes from id first on
+	kindCompleted   = 'c' // seq:8 of the event that announced it: finished tree
+	kindCompletedOf = 'd' // rollout, seq:8: the same, by rollout
+	kindEvent       = 'e' // seq:8: event
 )
 
 const maxID = 256 // bytes

@@ -206,10 +206,10 @@ func list[T, U any](about string, m message[U], at func(*T) *[]U) kind[T] {
 		},
 		func(d *decoder, x value, v *T) error {
 			s := *at(v)
-			if s == nil {
-				s = make([]U, 0, 2)
+			if len(s) == cap(s) {
+				s = slices.Grow(s, 2)
 			}
-			s = append(s, *new(U))
+			s = s[:len(s)+1] // a zero U: none was there before
 			*at(v) = s
 			return m.get(d, x.bytes, &s[len(s)-1])
 		},
