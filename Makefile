@@ -25,10 +25,11 @@ export CGO_CFLAGS   ?= $(FLAGS)
 export CGO_CXXFLAGS ?= $(FLAGS)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.51.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-alfworld test-envs test-trainers test-train policy reproduce race bench bench-env bench-engines conformance lint vuln build model clean
+.PHONY: help run test test-alfworld test-envs test-trainers test-train policy reproduce race bench bench-env bench-engines conformance lint notice vuln build model clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,10 +102,14 @@ bench-engines: ## replay a recorded run through the embedded engine and the serv
 conformance: ## run the engines' suite against the servers in SPARKD_CONFORMANCE_URL and SPARKD_CONFORMANCE_OLLAMA, and llama-server's copies with SPARKD_LLAMA_SERVER (program) and SPARKD_LLAMA_MODEL
 	$(GO) test -run 'Live$$' -count=1 -p 1 -timeout 30m -v ./engine ./engine/llamaserver ./engine/ollama
 
-lint: ## gofmt, vet, staticcheck
+lint: ## gofmt, vet, staticcheck, deadcode
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	@dead=$$($(GO) run $(DEADCODE) -test ./...); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
+
+notice: ## make NOTICE anew: the licences of all that the binary ships
+	@./scripts/notice > NOTICE.new && mv NOTICE.new NOTICE
 
 vuln: ## look for known vulnerabilities, where their database can be reached
 	$(GO) run $(GOVULNCHECK) ./...
