@@ -19,9 +19,8 @@ type Env interface {
 	Close() error
 }
 
-// Forker is an Env whose state can be copied. Where an Env is neither a Forker nor a
-// Snapshotter, its state is rebuilt by replaying the actions from a reset and comparing
-// every observation's hash.
+// Forker is an Env whose state can be copied. Where an Env is neither a Forker nor a Snapshotter, its state is
+// rebuilt by replaying the actions from a reset and comparing every observation's hash.
 type Forker interface {
 	Env
 	// Fork returns an independent copy of the current state.

@@ -57,8 +57,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf returns an Error without a field. An operand of type error that is the
-// last argument becomes its cause.
+// Errorf returns an Error without a field. An operand of type error that is the last argument becomes its cause.
 func Errorf(code Code, format string, args ...any) *Error {
 	e := &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 	if n := len(args); n > 0 {
@@ -83,9 +82,8 @@ func (e *Error) Because(cause error) *Error {
 	return e
 }
 
-// AsError returns err as an *Error: itself if it is one or wraps one, a canceled
-// or deadline error for those of package context, and an internal error otherwise.
-// It returns nil for nil.
+// AsError returns err as an *Error: itself if it is one or wraps one, a canceled or deadline error for those of
+// package context, and an internal error otherwise. It returns nil for nil.
 func AsError(err error) *Error {
 	if err == nil {
 		return nil

@@ -27,9 +27,8 @@ func NewID(t time.Time) string {
 	return string(out[:])
 }
 
-// Mix derives a seed from a seed and coordinates, so that everything drawn for
-// one place of a tree depends on that place and not on the order of arrival
-// (splitmix64, Steele et al. 2014).
+// Mix derives a seed from a seed and coordinates, so that everything drawn for one place of a tree depends on that
+// place and not on the order of arrival (splitmix64, Steele et al. 2014).
 func Mix(seed uint64, coordinates ...uint64) uint64 {
 	for _, c := range coordinates {
 		seed = splitmix(seed ^ splitmix(c+0x9e3779b97f4a7c15))

@@ -34,8 +34,7 @@ func (c *Capabilities) Missing(require []string) []string {
 	return missing
 }
 
-// Check refuses a request that requires what the engine lacks, and lists all that is
-// missing.
+// Check refuses a request that requires what the engine lacks, and lists all that is missing.
 func (c *Capabilities) Check(require []string) error {
 	missing := c.Missing(require)
 	if len(missing) == 0 {

@@ -110,9 +110,8 @@ const (
 
 var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
-// Validate names the first field at fault of a request whose budget is known. Names of
-// environments and splits are checked where they are known, the policy is by
-// branching.Resolve.
+// Validate names the first field at fault of a request whose budget is known. Names of environments and splits are
+// checked where they are known, the policy is by branching.Resolve.
 func (s *Spec) Validate() error {
 	if s.ID != "" && !idForm.MatchString(s.ID) {
 		return Invalid("id", "use 1 to 128 letters, digits, dots, colons, dashes and underscores",

@@ -5,9 +5,8 @@ import (
 	"math"
 )
 
-// Sampling says how tokens are drawn. The zero values of TopK, TopP and MinP switch
-// the filter off; filters apply in the order top-k, top-p, min-p to the distribution
-// after temperature.
+// Sampling says how tokens are drawn. The zero values of TopK, TopP and MinP switch the filter off; filters apply
+// in the order top-k, top-p, min-p to the distribution after temperature.
 type Sampling struct {
 	Temperature  float64  `json:"temperature"`     // 0 is greedy
 	TopK         int      `json:"top_k,omitempty"` // 0: off

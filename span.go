@@ -19,11 +19,10 @@ const (
 
 // Span is a run of tokens of one source.
 //
-// The per-token slices of a model span have the length of Tokens, or are nil
-// where the engine cannot say; those of other spans are nil. Logprobs are
-// natural logarithms under the raw distribution (temperature 1, nothing cut
-// off); SampledLogprobs under the distribution that was sampled from, nil when
-// the two are the same; Entropies are nats of the full raw distribution.
+// The per-token slices of a model span have the length of Tokens, or are nil where the engine cannot say; those of
+// other spans are nil. Logprobs are natural logarithms under the raw distribution (temperature 1, nothing cut
+// off); SampledLogprobs under the distribution that was sampled from, nil when the two are the same; Entropies are
+// nats of the full raw distribution.
 type Span struct {
 	Source          Source    `json:"source"`
 	Tokens          []Token   `json:"tokens"`
@@ -34,8 +33,7 @@ type Span struct {
 	// Turns says where in Text the messages of a rendered conversation stand, in order;
 	// what lies between them is the chat template's. Prompt spans only.
 	Turns []Turn `json:"turns,omitempty"`
-	// TokenExact is false when an engine could not report ids and Tokens were
-	// reconstructed from text.
+	// TokenExact is false when an engine could not report ids and Tokens were reconstructed from text.
 	TokenExact bool `json:"token_exact"`
 }
 

@@ -34,10 +34,9 @@ type Tree struct {
 
 // Stats are the totals of a tree or of a rollout.
 //
-// UniqueTokens is what an ideal prefix cache, empty at first, runs through the model to
-// serve the expansions: of every node that was continued, the prompt or environment
-// tokens, once, and the last sampled token, which was drawn but not yet run.
-// ComputedTokens can be lower where trees share a preamble.
+// UniqueTokens is what an ideal prefix cache, empty at first, runs through the model to serve the expansions: of
+// every node that was continued, the prompt or environment tokens, once, and the last sampled token, which was
+// drawn but not yet run. ComputedTokens can be lower where trees share a preamble.
 //
 // ReplaySteps are the steps that forks repeated; what rebuilds a tree after a restart
 // is not counted. Tokens and steps of broken branches count as spent.
@@ -114,11 +113,10 @@ func (t *Tree) Path(id int) []*Node {
 	return path
 }
 
-// Tokens returns the token sequence that stands at the end of the path from node 0 to
-// id: what the model has seen and produced there, and the prompt of the node's children.
-// A prompt span begins the context anew: with the append context there is one, in node 0,
-// and the sequence holds the whole path; with the window context every node that can
-// grow on ends with the prompt of its children.
+// Tokens returns the token sequence that stands at the end of the path from node 0 to id: what the model has seen
+// and produced there, and the prompt of the node's children. A prompt span begins the context anew: with the
+// append context there is one, in node 0, and the sequence holds the whole path; with the window context every
+// node that can grow on ends with the prompt of its children.
 func (t *Tree) Tokens(id int) []Token {
 	path := t.Context(id)
 	n := 0
@@ -132,8 +130,7 @@ func (t *Tree) Tokens(id int) []Token {
 	return out
 }
 
-// Context returns the spans whose tokens are Tokens(id): those of the path from its last
-// prompt span on.
+// Context returns the spans whose tokens are Tokens(id): those of the path from its last prompt span on.
 func (t *Tree) Context(id int) []*Span {
 	var spans []*Span
 	for ; id >= 0; id = t.Nodes[id].Parent {

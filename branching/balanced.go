@@ -10,10 +10,9 @@ import (
 // probe opens entropy-balanced: one trajectory, grown alone, that the pre-monitor reads.
 func probe(*rand.Rand) (int, string) { return 1, "probe" }
 
-// balanced is AEPO's rule (arXiv 2510.14545). The pre-monitor first grows one probe;
-// when that has ended, it says how many of the other N−1 leaves begin as roots. Then a
-// live leaf forks as in ARPO, but less and less while the tree forks in every round. A
-// given M leaves the pre-monitor out.
+// balanced is AEPO's rule (arXiv 2510.14545). The pre-monitor first grows one probe; when that has ended, it says
+// how many of the other N−1 leaves begin as roots. Then a live leaf forks as in ARPO, but less and less while the
+// tree forks in every round. A given M leaves the pre-monitor out.
 func balanced(p *sparkd.Policy) rule {
 	fork := leafwise(balancedFork(p), *p.Branch)
 	return func(v *view) []proposal {
@@ -91,8 +90,7 @@ func balancedProbability(p, lift, damping float64) float64 {
 	return min(max(1-p/damping+lift, 0), 1)
 }
 
-// streak counts the consecutive rounds, the latest last, in which the tree forked for
-// the reason.
+// streak counts the consecutive rounds, the latest last, in which the tree forked for the reason.
 func (v *view) streak(reason string) int {
 	nodes := v.tree.Nodes
 	count, round := 0, nodes[len(nodes)-1].Round

@@ -6,11 +6,10 @@ import (
 	"sparkd"
 )
 
-// contrast is TRACE's rule (arXiv 2606.11119): continuations go where they are most
-// likely to make a group of mixed outcomes, one by one, each to the largest marginal
-// gain. A root more is worth what it adds to rootValue; a continuation from a prefix of
-// rollouts that all came to one outcome, what it adds to prefixValue. The score is that
-// gain. A prefix below which both outcomes are known already has its contrast.
+// contrast is TRACE's rule (arXiv 2606.11119): continuations go where they are most likely to make a group of
+// mixed outcomes, one by one, each to the largest marginal gain. A root more is worth what it adds to rootValue; a
+// continuation from a prefix of rollouts that all came to one outcome, what it adds to prefixValue. The score is
+// that gain. A prefix below which both outcomes are known already has its contrast.
 //
 // TRACE trains a predictor of V; here V comes from the tree, see values. After every
 // `picks` continuations the tree is grown to its end and judged again, until N.
@@ -78,8 +77,7 @@ func (v *view) values(ended, wins []int) []float64 {
 	return out
 }
 
-// rootValue is 1 − v^m − (1−v)^m: the chance that m rollouts, each a success with
-// probability v, are mixed.
+// rootValue is 1 − v^m − (1−v)^m: the chance that m rollouts, each a success with probability v, are mixed.
 func rootValue(v float64, m int) float64 {
 	return 1 - math.Pow(v, float64(m)) - math.Pow(1-v, float64(m))
 }

@@ -2,11 +2,10 @@ package branching
 
 import "sparkd"
 
-// expandRandom is Tree-GRPO's rule (arXiv 2509.21240): M chains to their end, each a
-// tree of its own, then L rounds that draw N nodes of every tree, uniformly and with
-// replacement among the opening and the nodes that are no leaf, and roll each to the
-// end: M·(1 + L·N) leaves. What is drawn at the opening begins a chain apart, from which
-// later rounds do not draw.
+// expandRandom is Tree-GRPO's rule (arXiv 2509.21240): M chains to their end, each a tree of its own, then L
+// rounds that draw N nodes of every tree, uniformly and with replacement among the opening and the nodes that are
+// no leaf, and roll each to the end: M·(1 + L·N) leaves. What is drawn at the opening begins a chain apart, from
+// which later rounds do not draw.
 func expandRandom(p *sparkd.Policy) rule {
 	return func(v *view) []proposal {
 		const reason = "expand-random"

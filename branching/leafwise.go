@@ -47,9 +47,8 @@ func always(reason string) criterion {
 // full forks every live leaf in every round, until N.
 func full(p *sparkd.Policy) rule { return leafwise(always("full"), *p.Branch) }
 
-// tagged is SPARK's rule (arXiv 2601.20209, Eq. 5): a leaf forks whose output holds the
-// complete tag, wherever it stands in it. An output of invalid format can still ask, as in
-// the released code.
+// tagged is SPARK's rule (arXiv 2601.20209, Eq. 5): a leaf forks whose output holds the complete tag, wherever it
+// stands in it. An output of invalid format can still ask, as in the released code.
 func tagged(p *sparkd.Policy) rule {
 	reason := "tag:" + *p.Tag
 	return leafwise(func(_ *view, leaf *sparkd.Node) (bool, string, float64) {
@@ -57,17 +56,15 @@ func tagged(p *sparkd.Policy) rule {
 	}, *p.Branch)
 }
 
-// bernoulli forks every live leaf with the given probability: the "fixed" ablation of
-// SPARK.
+// bernoulli forks every live leaf with the given probability: the "fixed" ablation of SPARK.
 func bernoulli(p *sparkd.Policy) rule {
 	return leafwise(func(v *view, _ *sparkd.Node) (bool, string, float64) {
 		return v.rng.Float64() < *p.Probability, "random", *p.Probability
 	}, *p.Branch)
 }
 
-// randomK forks k live leaves in every round, drawn without replacement; all of them
-// where there are no more (the shipped "fixed" criterion of SPARK's code, which draws
-// over the whole batch instead).
+// randomK forks k live leaves in every round, drawn without replacement; all of them where there are no more (the
+// shipped "fixed" criterion of SPARK's code, which draws over the whole batch instead).
 func randomK(p *sparkd.Policy) rule {
 	all := leafwise(always("random-k"), *p.Branch)
 	return func(v *view) []proposal {

@@ -2,9 +2,8 @@ package branching
 
 import "math"
 
-// limits are the modifiers that say where a fork is not allowed; 0 is no limit. They
-// hold for every policy, and for every reason to fork. Node 0 is no fork: how many
-// roots there are is the budget's matter.
+// limits are the modifiers that say where a fork is not allowed; 0 is no limit. They hold for every policy, and
+// for every reason to fork. Node 0 is no fork: how many roots there are is the budget's matter.
 type limits struct {
 	depth    int // no forks at or beyond it
 	node     int // continuations of a node beyond its first

@@ -22,10 +22,9 @@ type Expansion struct {
 	Of, Shared int
 }
 
-// MaxAttempts bounds how often a node is expanded when its children fail. After so many
-// rounds with a failed child the node is left alone: as a root, the tree ends failed; as
-// a leaf, its trajectory stays without an outcome and earns no reward; as an inner node,
-// it gets no more children.
+// MaxAttempts bounds how often a node is expanded when its children fail. After so many rounds with a failed child
+// the node is left alone: as a root, the tree ends failed; as a leaf, its trajectory stays without an outcome and
+// earns no reward; as an inner node, it gets no more children.
 const MaxAttempts = 3
 
 // Next returns the expansions of the next round, in order of node id, at most one
@@ -37,23 +36,19 @@ const MaxAttempts = 3
 //
 //	K = 1 + min(B−1, N−used)
 //
-// where used counts every leaf ever created, finished ones included; a failed branch
-// is no leaf, so its place is free again (SPARK, Eq. 7, in the reading of its
-// released code). Policies that judge finished trajectories expand inner nodes once no
-// leaf is live, by at most N−used continuations. Where more is proposed than places are
-// left, most policies draw who gets them; the draw depends on the nodes of the tree
-// alone, not on who came first.
+// where used counts every leaf ever created, finished ones included; a failed branch is no leaf, so its place is
+// free again (SPARK, Eq. 7, in the reading of its released code). Policies that judge finished trajectories expand
+// inner nodes once no leaf is live, by at most N−used continuations. Where more is proposed than places are left,
+// most policies draw who gets them; the draw depends on the nodes of the tree alone, not on who came first.
 //
-// A node is a last-step node when its depth has reached the step limit: nothing can
-// follow it, so it is neither expanded nor forked. One step before, a fork still
-// buys two different last steps and is granted.
+// A node is a last-step node when its depth has reached the step limit: nothing can follow it, so it is neither
+// expanded nor forked. One step before, a fork still buys two different last steps and is granted.
 //
-// Of the other budgets, Next keeps those that t.Stats can tell. A round is not begun when
-// EnvSteps cannot pay for one step of every live leaf, or GeneratedTokens for one token,
-// and continuations beyond that are refused. So EnvSteps is never exceeded, and neither is
-// GeneratedTokens where the caller divides what is left of it among the continuations.
-// Seconds is the caller's: a policy has no clock. The caller marks the leaves that are
-// left growing when a budget ends the tree.
+// Of the other budgets, Next keeps those that t.Stats can tell. A round is not begun when EnvSteps cannot pay for
+// one step of every live leaf, or GeneratedTokens for one token, and continuations beyond that are refused. So
+// EnvSteps is never exceeded, and neither is GeneratedTokens where the caller divides what is left of it among the
+// continuations. Seconds is the caller's: a policy has no clock. The caller marks the leaves that are left growing
+// when a budget ends the tree.
 func (p Policy) Next(t *sparkd.Tree, b sparkd.Budget, rng *rand.Rand) []Expansion {
 	steps := math.MaxInt // continuations that can be paid for
 	if b.EnvSteps > 0 {

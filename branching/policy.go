@@ -36,11 +36,10 @@ type proposal struct {
 	of, shared int // a fork inside a step, see Expansion
 }
 
-// NewPolicy returns the policy that p names, for trajectories of at most maxSteps
-// steps. Parameters that are not given have their published values, those that the policy
-// does not take are left out; ranges are [Resolve]'s. NewPolicy refuses a name that it does
-// not know. The rules are described where they are written; docs/policies.md has them all in
-// one table.
+// NewPolicy returns the policy that p names, for trajectories of at most maxSteps steps. Parameters that are not
+// given have their published values, those that the policy does not take are left out; ranges are [Resolve]'s.
+// NewPolicy refuses a name that it does not know. The rules are described where they are written; docs/policies.md
+// has them all in one table.
 func NewPolicy(p sparkd.Policy, maxSteps int) (Policy, error) {
 	d, err := describe(p.Name)
 	if err != nil {
@@ -66,8 +65,7 @@ func NewPolicy(p sparkd.Policy, maxSteps int) (Policy, error) {
 	return q, nil
 }
 
-// Widest returns the most continuations that one expansion can ask for in a tree of at
-// most n leaves.
+// Widest returns the most continuations that one expansion can ask for in a tree of at most n leaves.
 func (p Policy) Widest(n int) int {
 	if p.roots == 0 || p.fallback {
 		return n
@@ -75,9 +73,8 @@ func (p Policy) Widest(n int) int {
 	return min(max(p.roots, p.widest), n)
 }
 
-// CheckEngine reports a policy that needs more than the engine can do. A policy that
-// could only ever see missing signals is refused when it is asked for, rather than
-// silently growing chains.
+// CheckEngine reports a policy that needs more than the engine can do. A policy that could only ever see missing
+// signals is refused when it is asked for, rather than silently growing chains.
 func CheckEngine(name string, c sparkd.Capabilities) error {
 	d, err := describe(name)
 	if err != nil {

@@ -31,8 +31,7 @@ func describe(name string) (*description, error) {
 	return nil, sparkd.Invalid("policy.name", "one of "+strings.Join(PolicyNames(), ", "), "unknown policy %q", name)
 }
 
-// Takes refuses a parameter that the named policy does not take, and a name that is no
-// policy's.
+// Takes refuses a parameter that the named policy does not take, and a name that is no policy's.
 func Takes(policy, name string) error {
 	d, err := describe(policy)
 	if err != nil {
@@ -89,11 +88,10 @@ func (d *description) usage() string {
 	return d.name + " takes " + strings.Join(own, ", ") + "; every policy " + strings.Join(every, ", ")
 }
 
-// Resolve returns the request with everything that its policy decides, and refuses one that
-// cannot be run: the policy under the name used here, its parameters where they are not
-// given, N where Budget.Leaves is 0. A default M shrinks with an N below the published one,
-// so that places are left to branch into. Parameters that the policy does not take are
-// refused. What is resolved resolves to itself.
+// Resolve returns the request with everything that its policy decides, and refuses one that cannot be run: the
+// policy under the name used here, its parameters where they are not given, N where Budget.Leaves is 0. A default
+// M shrinks with an N below the published one, so that places are left to branch into. Parameters that the policy
+// does not take are refused. What is resolved resolves to itself.
 func Resolve(s sparkd.Spec) (sparkd.Spec, error) {
 	d, err := describe(s.Policy.Name)
 	if err == nil {
@@ -182,8 +180,7 @@ func (d *description) complete(p *sparkd.Policy) sparkd.Policy {
 	return out
 }
 
-// concise leaves out of a complete policy what is off because it was published so; M is
-// always shown.
+// concise leaves out of a complete policy what is off because it was published so; M is always shown.
 func (d *description) concise(p sparkd.Policy) sparkd.Policy {
 	for i := range parameters {
 		q := &parameters[i]

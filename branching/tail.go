@@ -25,11 +25,10 @@ func attempts(accuracy float64, won, slow bool) []attempt {
 	return nil
 }
 
-// tail is BranPO's rule: M chains to their end, then each that the table names is
-// continued from a few steps before its end, until a branch gives a contrast: another outcome,
-// or the same success in fewer steps. The branches of one attempt are sampled together,
-// so that the first contrast ends the attempts, not the attempt. The opening is never
-// branched: chains as short as that have no tail.
+// tail is BranPO's rule: M chains to their end, then each that the table names is continued from a few steps
+// before its end, until a branch gives a contrast: another outcome, or the same success in fewer steps. The
+// branches of one attempt are sampled together, so that the first contrast ends the attempts, not the attempt. The
+// opening is never branched: chains as short as that have no tail.
 func tail(v *view) []proposal {
 	const reason = "tail"
 	chains := v.chains(reason)
@@ -61,8 +60,7 @@ func tail(v *view) []proposal {
 	return proposals
 }
 
-// before returns the node that lies so many steps before the leaf, and 0 where the
-// path is no longer than that.
+// before returns the node that lies so many steps before the leaf, and 0 where the path is no longer than that.
 func (v *view) before(leaf *sparkd.Node, back int) int {
 	n := leaf
 	for range back {

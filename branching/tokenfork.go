@@ -10,15 +10,13 @@ import (
 	"sparkd"
 )
 
-// tokenFork is TreeRL's rule, EPTree (arXiv 2506.11902): M chains to their end, then L
-// rounds that take the N most surprising tokens of every tree, by −logprob, and grow T
-// continuations from each, which share the step's tokens before it: M·(1 + L·N·T)
-// leaves.
+// tokenFork is TreeRL's rule, EPTree (arXiv 2506.11902): M chains to their end, then L rounds that take the N most
+// surprising tokens of every tree, by −logprob, and grow T continuations from each, which share the step's tokens
+// before it: M·(1 + L·N·T) leaves.
 //
-// No fork is made at the first token of a step or of a fork, where it would be a plain
-// expansion, nor at the last; steps cut off at their length are left out, as there.
-// A round expands a node once, so that forks in the steps of one parent follow each
-// other.
+// No fork is made at the first token of a step or of a fork, where it would be a plain expansion, nor at the last;
+// steps cut off at their length are left out, as there. A round expands a node once, so that forks in the steps of
+// one parent follow each other.
 func tokenFork(p *sparkd.Policy) rule {
 	return func(v *view) []proposal {
 		iteration := v.iteration()
@@ -30,8 +28,7 @@ func tokenFork(p *sparkd.Policy) rule {
 	}
 }
 
-// A fork in the L-th round has the reason "token-fork:L", so that the tree tells how far
-// it has come.
+// A fork in the L-th round has the reason "token-fork:L", so that the tree tells how far it has come.
 const tokenForkReason = "token-fork:"
 
 // bornIn returns the iteration that a node was forked in; 0 where it was not.

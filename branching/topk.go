@@ -7,11 +7,10 @@ import (
 	"sparkd"
 )
 
-// topK is AT²PO's rule (arXiv 2601.04767): M chains to their end, then L rounds that
-// each sample the K most uncertain steps of the tree again, beside the old ones. A
-// step's score is the mean of −logprob over its sampled tokens, a Monte Carlo estimate
-// of the entropy, less a penalty for every sibling it has; where there are fewer steps
-// than K the list is gone through again.
+// topK is AT²PO's rule (arXiv 2601.04767): M chains to their end, then L rounds that each sample the K most
+// uncertain steps of the tree again, beside the old ones. A step's score is the mean of −logprob over its sampled
+// tokens, a Monte Carlo estimate of the entropy, less a penalty for every sibling it has; where there are fewer
+// steps than K the list is gone through again.
 func topK(p *sparkd.Policy) rule {
 	return func(v *view) []proposal {
 		const reason = "topk-entropy"
@@ -46,8 +45,7 @@ func crowded(h float64, siblings int, penalty float64) float64 {
 	return h - penalty*float64(siblings-1)
 }
 
-// surprise returns the mean of −logprob over a step's sampled tokens; false where it has
-// none.
+// surprise returns the mean of −logprob over a step's sampled tokens; false where it has none.
 func surprise(n *sparkd.Node) (float64, bool) {
 	logprobs := sampledLogprobs(n)
 	if len(logprobs) == 0 {

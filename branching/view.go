@@ -10,8 +10,7 @@ import (
 // node are filled in one pass over the nodes.
 type view struct {
 	tree *sparkd.Tree
-	// By node: children that did not fail, the planned ones included, and rounds in which
-	// a child failed.
+	// By node: children that did not fail, the planned ones included, and rounds in which a child failed.
 	children, failures []int
 	live               []*sparkd.Node // leaves that grow on, by id
 	ended              []*sparkd.Node // leaves that are finished, by id
@@ -60,8 +59,7 @@ func (v *view) inner(id int) bool { return v.children[id] > 0 && v.capacity(id) 
 // parent returns the node before n.
 func (v *view) parent(n *sparkd.Node) *sparkd.Node { return v.tree.Nodes[n.Parent] }
 
-// iterations counts the rounds in which an expansion for the reason bore a child that
-// survived.
+// iterations counts the rounds in which an expansion for the reason bore a child that survived.
 func (v *view) iterations(reason string) int {
 	count, last := 0, -1
 	for _, n := range v.tree.Nodes {

@@ -25,16 +25,14 @@ type answer struct {
 	score  float64 // confidence of best
 }
 
-// Vote chooses one trajectory of a tree that was grown to act, not to train, by majority
-// (best-of, the test-time branching of SPARK, arXiv 2601.20209). No reward and no success
-// counts: at test time there is none.
+// Vote chooses one trajectory of a tree that was grown to act, not to train, by majority (best-of, the test-time
+// branching of SPARK, arXiv 2601.20209). No reward and no success counts: at test time there is none.
 //
-// Every leaf whose episode the environment ended votes for its last action, spaces and
-// case aside; leaves that ran out of steps, context or budget answered nothing and vote
-// only where no other leaf does. The action with the most votes wins, and of its leaves
-// the one of the highest confidence: the mean logprob of all tokens it sampled. Where
-// actions have equally many votes the confidence of their best leaves decides, then the
-// fewer steps, then the lower node id. A tree without a finished trajectory is an error.
+// Every leaf whose episode the environment ended votes for its last action, spaces and case aside; leaves that ran
+// out of steps, context or budget answered nothing and vote only where no other leaf does. The action with the
+// most votes wins, and of its leaves the one of the highest confidence: the mean logprob of all tokens it sampled.
+// Where actions have equally many votes the confidence of their best leaves decides, then the fewer steps, then
+// the lower node id. A tree without a finished trajectory is an error.
 func Vote(t *sparkd.Tree) (Ballot, error) {
 	voters := voters(t)
 	if len(voters) == 0 {

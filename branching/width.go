@@ -6,14 +6,12 @@ import (
 	"sparkd"
 )
 
-// firstDivergence opens width-split where M is not given: 2 to 8 roots, drawn, as in
-// TreePO's published runs.
+// firstDivergence opens width-split where M is not given: 2 to 8 roots, drawn, as in TreePO's published runs.
 func firstDivergence(rng *rand.Rand) (int, string) { return 2 + rng.IntN(7), "root" }
 
-// widthSplit is TreePO's rule (arXiv 2508.17445, divergence policy fixed_avg): in every
-// round the live paths share the width that the finished ones leave, equally, at least
-// one each and the remainder to the last. The round's width is at most B for every live
-// path and, passed on, for every path that finished in the round before.
+// widthSplit is TreePO's rule (arXiv 2508.17445, divergence policy fixed_avg): in every round the live paths share
+// the width that the finished ones leave, equally, at least one each and the remainder to the last. The round's
+// width is at most B for every live path and, passed on, for every path that finished in the round before.
 func widthSplit(p *sparkd.Policy) rule {
 	return func(v *view) []proposal {
 		var live []*sparkd.Node
@@ -41,8 +39,7 @@ func widthSplit(p *sparkd.Policy) rule {
 	}
 }
 
-// split divides a width among paths: equal shares of at least one, the remainder to the
-// last.
+// split divides a width among paths: equal shares of at least one, the remainder to the last.
 func split(width, paths int) []int {
 	shares := make([]int, paths)
 	for i := range shares {
@@ -54,10 +51,9 @@ func split(width, paths int) []int {
 	return shares
 }
 
-// cutFinished is the modifier fallback, TreePO's too: where no path is live and width is
-// left, finished paths are cut at a random step and continued from there, as many as
-// there are places. Paths, then steps, are drawn uniformly; a path of one step is cut at
-// the opening.
+// cutFinished is the modifier fallback, TreePO's too: where no path is live and width is left, finished paths are
+// cut at a random step and continued from there, as many as there are places. Paths, then steps, are drawn
+// uniformly; a path of one step is cut at the opening.
 func cutFinished(v *view) []proposal {
 	var cuts [][]int // by path
 	for _, leaf := range v.ended {

@@ -66,8 +66,7 @@ func (p *pair) contextPieces() []piece  { return p.context }
 func (p *pair) chosenPieces() []piece   { return p.preferred }
 func (p *pair) rejectedPieces() []piece { return p.dispreferred }
 
-// preferences are lines of one pair each: of the forks of a tree, or of the trajectories of
-// a group.
+// preferences are lines of one pair each: of the forks of a tree, or of the trajectories of a group.
 func preferences(line fields[*pair]) lines {
 	write := line.writer()
 	return lines{
@@ -145,8 +144,7 @@ func (e *encoder) pairs(what string, c []candidate, find func(*pair) bool, write
 	}
 }
 
-// widest returns the pairs of candidates whose values differ by the margin, those that
-// differ most first.
+// widest returns the pairs of candidates whose values differ by the margin, those that differ most first.
 func widest(c []candidate, margin float64) []pair {
 	slices.SortStableFunc(c, func(a, b candidate) int { return cmp.Compare(b.value, a.value) })
 	var all []pair
@@ -170,8 +168,7 @@ func (e *encoder) fork(p *pair) bool {
 	return true
 }
 
-// part finds the last node that two trajectories share. Those of different trees share the
-// opening.
+// part finds the last node that two trajectories share. Those of different trees share the opening.
 func (e *encoder) part(p *pair) bool {
 	chosen, rejected := p.chosen, p.rejected
 	a, b := chosen.tree.Path(chosen.node), rejected.tree.Path(rejected.node)

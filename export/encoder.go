@@ -32,8 +32,7 @@ type creditedTree struct {
 	merged    []step // one a node, of format tree
 }
 
-// encode leaves the group's lines in e.out.b and their counts in e.m, or an error in
-// e.err.
+// encode leaves the group's lines in e.out.b and their counts in e.m, or an error in e.err.
 func (e *encoder) encode(group []*sparkd.Tree) {
 	e.out = buffer{b: e.out.b[:0], o: &e.o}
 	e.m.reset()

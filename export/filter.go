@@ -9,9 +9,8 @@ import (
 	"sparkd"
 )
 
-// Filter keeps trees and trajectories of a kind. Its zero value keeps all. Trajectories
-// are filtered once they have been compared with all of their group. Tags name the keys of
-// conditions.
+// Filter keeps trees and trajectories of a kind. Its zero value keeps all. Trajectories are filtered once they
+// have been compared with all of their group. Tags name the keys of conditions.
 type Filter struct {
 	Rollout       string         `filter:"rollout"`        // of trees
 	Env           string         `filter:"env"`            // of trees

@@ -6,8 +6,7 @@ import (
 	"sparkd"
 )
 
-// drawn names tokens of a tree by where they were drawn: from the At-th on, in the
-// output of Node.
+// drawn names tokens of a tree by where they were drawn: from the At-th on, in the output of Node.
 type drawn struct{ node, at int }
 
 // forks tells which tokens of sibling outputs were drawn once for several of them.

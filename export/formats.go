@@ -2,12 +2,10 @@ package export
 
 import "reflect"
 
-// format is one form of lines: a literal in a file of its own, whose fields say all that a
-// line is.
+// format is one form of lines: a literal in a file of its own, whose fields say all that a line is.
 type format struct {
 	name, about string
-	// It cannot be without logprobs of all trained tokens, or without the messages of
-	// the prompt.
+	// It cannot be without logprobs of all trained tokens, or without the messages of the prompt.
 	logprobs, messages bool
 	lines              lines
 }

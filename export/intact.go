@@ -6,9 +6,8 @@ import (
 	"sparkd"
 )
 
-// intact checks what all walks over a tree rely on: its shape, and that per-token numbers
-// are as many as tokens and finite. A tree that failed before its opening context has no
-// nodes at all.
+// intact checks what all walks over a tree rely on: its shape, and that per-token numbers are as many as tokens
+// and finite. A tree that failed before its opening context has no nodes at all.
 func intact(t *sparkd.Tree) error {
 	for i, n := range t.Nodes {
 		ok := n != nil && n.ID == i

@@ -20,8 +20,7 @@ var trlKTOFormat = format{
 func (r *row) contextPieces() []piece    { return r.context }
 func (r *row) completionPieces() []piece { return r.completion }
 
-// labelled gives a row its messages, and counts it as left out where it has no label or
-// they are not known.
+// labelled gives a row its messages, and counts it as left out where it has no label or they are not known.
 func (e *encoder) labelled(r *row) bool {
 	if r.Won == .5 {
 		e.m.omit("step", "as many of its trajectories reached the goal as did not",

@@ -122,9 +122,8 @@ func (m *Manifest) clone() Manifest {
 	return c
 }
 
-// Refused says why an export has no lines although there were trees that could have some:
-// with other options, or from another engine. It is nil where there are lines, and where
-// nothing was asked for that is not there.
+// Refused says why an export has no lines although there were trees that could have some: with other options, or
+// from another engine. It is nil where there are lines, and where nothing was asked for that is not there.
 func (m *Manifest) Refused() error {
 	var most LeftOut
 	for _, l := range m.LeftOut {

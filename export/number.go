@@ -42,8 +42,7 @@ func appendTokens(b []byte, ids []sparkd.Token) []byte {
 	return b[:n]
 }
 
-// putQuad writes u < 10⁴ without leading zeros and returns its length; it may write
-// up to four bytes.
+// putQuad writes u < 10⁴ without leading zeros and returns its length; it may write up to four bytes.
 func putQuad(b []byte, u uint32) int {
 	q := quads[u]
 	zeros := bits.TrailingZeros32((q^0x30303030)|1<<24) / 8

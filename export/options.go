@@ -20,9 +20,8 @@ type Options struct {
 	Text      bool              // adds the texts of outputs and observations, where the format has room for them
 	Checksum  bool              // the manifest holds the lines' SHA-256
 
-	// Rescore, if set, gives trees other rewards before anything else looks at them. It
-	// is called for one tree at a time and returns a copy. A tree that it has an error
-	// for is left out and counted.
+	// Rescore, if set, gives trees other rewards before anything else looks at them. It is called for one tree at
+	// a time and returns a copy. A tree that it has an error for is left out and counted.
 	Rescore func(*sparkd.Tree) (*sparkd.Tree, error)
 }
 

@@ -1,8 +1,7 @@
 package export
 
-// origin says where a token sequence comes from and what an estimator made of it: one
-// number a token of the pieces that the line's mask is about. It stands in the field that a
-// format has for what its trainer does not know.
+// origin says where a token sequence comes from and what an estimator made of it: one number a token of the pieces
+// that the line's mask is about. It stands in the field that a format has for what its trainer does not know.
 func origin(masked func(*sample) []piece) value[*sample] {
 	return object(fields[*sample]{
 		{"uid", text((*sample).uidOf), aboutUID},

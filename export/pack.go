@@ -9,9 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Pack returns a writer of lines of the given format that writes what the ending of a
-// file's name asks for to w: Zstandard for .zst, Parquet for .parquet, else the lines as
-// they are. Close ends the packing; w stays open.
+// Pack returns a writer of lines of the given format that writes what the ending of a file's name asks for to w:
+// Zstandard for .zst, Parquet for .parquet, else the lines as they are. Close ends the packing; w stays open.
 func Pack(w io.Writer, name, format string) (io.WriteCloser, error) {
 	switch {
 	case strings.HasSuffix(name, ".zst"):

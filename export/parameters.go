@@ -20,8 +20,7 @@ type Parameter struct {
 // Set sets the parameter from text; the error names it.
 func (p *Parameter) Set(o *Options, value string) error { return p.set(o, p.Name, value) }
 
-// Parameters lists the options that have a name: those of exports, then those of
-// estimators.
+// Parameters lists the options that have a name: those of exports, then those of estimators.
 func Parameters() []Parameter {
 	d := DefaultOptions()
 	keys, most := strings.Join(filterKeys(), ", "), strconv.Itoa(d.Pairs.Most)

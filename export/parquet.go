@@ -11,9 +11,8 @@ import (
 	"sparkd"
 )
 
-// parquetWriter turns lines into rows of a Parquet file whose columns are the fields of
-// the lines. Options that a column belongs to do not change the columns: without the
-// option it is null.
+// parquetWriter turns lines into rows of a Parquet file whose columns are the fields of the lines. Options that a
+// column belongs to do not change the columns: without the option it is null.
 type parquetWriter struct {
 	row    reflect.Type
 	rows   *parquet.GenericWriter[any]

@@ -43,8 +43,7 @@ func preceding(t *sparkd.Tree, node int) []piece {
 	return pieces
 }
 
-// continuation returns the outputs of nodes that follow each other and what stands
-// between them.
+// continuation returns the outputs of nodes that follow each other and what stands between them.
 func continuation(nodes ...*sparkd.Node) []piece {
 	var pieces []piece
 	end := 0
@@ -72,8 +71,7 @@ func ids[T any](of func(T) []piece) value[T] {
 
 var unlabelled = newFiller("-100")
 
-// labels are the ids of trained tokens and -100 for every other, what a loss of PyTorch
-// leaves out.
+// labels are the ids of trained tokens and -100 for every other, what a loss of PyTorch leaves out.
 func labels[T any](of func(T) []piece) value[T] {
 	return items[int32](func(from T, b []byte) []byte {
 		for _, p := range of(from) {
@@ -120,8 +118,7 @@ func logprobs[T any](of func(T) []piece, other string) value[T] {
 	})
 }
 
-// perToken is what number says of a trained piece, once per token, and 0 for every other
-// token.
+// perToken is what number says of a trained piece, once per token, and 0 for every other token.
 func perToken[T any](of func(T) []piece, number func(*piece) float64) value[T] {
 	return value[T]{typ: reflect.TypeFor[[]float64], write: func(out *buffer, from T) {
 		out.b = append(out.b, '[')
@@ -141,8 +138,7 @@ func perToken[T any](of func(T) []piece, number func(*piece) float64) value[T] {
 	}}
 }
 
-// rendered is the text of pieces as far as it is stored, that of the observations without
-// the template's tokens.
+// rendered is the text of pieces as far as it is stored, that of the observations without the template's tokens.
 func rendered[T any](of func(T) []piece) value[T] {
 	return text(func(from T) string {
 		var b strings.Builder

@@ -16,8 +16,7 @@ type row struct {
 	context, completion []piece // of a labelled step: its prompt and its output
 }
 
-// steps are lines of one row each: by trajectory, then along its path, each step after the
-// steps that it follows.
+// steps are lines of one row each: by trajectory, then along its path, each step after the steps that it follows.
 func steps(line fields[*row]) lines {
 	write := line.writer()
 	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {

@@ -39,8 +39,7 @@ func (s *sample) name() string { return s.trajectory() + ":" + strconv.Itoa(s.se
 // coefficient is that of all trained pieces, where they agree.
 func (s *sample) coefficient() float64 { return s.pieces[s.prompt].coefficient() }
 
-// agreed calls emit with s once for each coefficient of its trained pieces, with the
-// pieces of others as context.
+// agreed calls emit with s once for each coefficient of its trained pieces, with the pieces of others as context.
 func (s *sample) agreed(emit func(*sample)) {
 	left := 0
 	for i := range s.pieces {
@@ -118,8 +117,7 @@ func knownLogprobs(of func(*sample) []piece) value[*sample] {
 // won reports whether the trajectory reached its goal.
 func (s *sample) won() bool { return s.leaf.Outcome == sparkd.OutcomeSuccess }
 
-// truncated reports whether the trajectory was cut short, by a limit and not by the
-// environment.
+// truncated reports whether the trajectory was cut short, by a limit and not by the environment.
 func (s *sample) truncated() bool {
 	return s.leaf.Outcome != sparkd.OutcomeSuccess && s.leaf.Outcome != sparkd.OutcomeFailure
 }
@@ -133,8 +131,7 @@ func (s *sample) oldestVersion() int {
 	return oldest
 }
 
-// versionNumber reads a policy version for trainers that count their updates: 0 where it
-// is no decimal number.
+// versionNumber reads a policy version for trainers that count their updates: 0 where it is no decimal number.
 func versionNumber(version string) int {
 	n, err := strconv.Atoi(version)
 	if err != nil || n < 0 {

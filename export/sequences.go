@@ -10,8 +10,7 @@ func sequences(line fields[*sample]) lines {
 	}}
 }
 
-// uniformSequences are lines of one sample each, or of the part of one whose trained pieces
-// have one coefficient.
+// uniformSequences are lines of one sample each, or of the part of one whose trained pieces have one coefficient.
 func uniformSequences(line fields[*sample]) lines {
 	write := line.writer()
 	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
@@ -81,8 +80,7 @@ func (e *encoder) sequences(t *creditedTree, emit func(*sample)) {
 	}
 }
 
-// complete reports whether a sample has what the format needs, and counts it as left out
-// where it does not.
+// complete reports whether a sample has what the format needs, and counts it as left out where it does not.
 func (e *encoder) complete(s *sample) bool {
 	if e.format.logprobs && !s.known {
 		e.m.omit("sequence", e.format.name+" needs logprobs and the engine gave none",
@@ -92,10 +90,9 @@ func (e *encoder) complete(s *sample) bool {
 	return !e.format.messages || e.hasMessages("sequence", s.Tree, s.pieces)
 }
 
-// samples calls emit with every sequence of the trajectory that ends at leaf in which
-// steps, the leaf's own in the order of the path, train a token. It returns how many
-// sequences have none, because other trajectories train all of it. The sample and its
-// pieces are only valid until emit returns.
+// samples calls emit with every sequence of the trajectory that ends at leaf in which steps, the leaf's own in the
+// order of the path, train a token. It returns how many sequences have none, because other trajectories train all
+// of it. The sample and its pieces are only valid until emit returns.
 func (e *encoder) samples(t *creditedTree, leaf int, steps []step, emit func(*sample)) (idle int) {
 	w := &e.walk
 	w.s = sample{creditedTree: t, leaf: t.Nodes[leaf], place: e.trajectories, segment: -1,

@@ -2,8 +2,7 @@ package export
 
 import "sparkd"
 
-// skyRLFormat has one element of each column of a GeneratorOutput of SkyRL
-// (skyrl/train/generators/base.py).
+// skyRLFormat has one element of each column of a GeneratorOutput of SkyRL (skyrl/train/generators/base.py).
 var skyRLFormat = format{
 	name: "skyrl", about: "elements of SkyRL's GeneratorOutput",
 	lines: sequences(fields[*sample]{

@@ -16,8 +16,7 @@ type step struct {
 	drift    float64 // while steps are merged: Σ weight · (advantage − that of the first)
 }
 
-// copies returns every step of the trajectories in keep, once per trajectory: by leaf,
-// then along the path.
+// copies returns every step of the trajectories in keep, once per trajectory: by leaf, then along the path.
 func copies(t *sparkd.Tree, credit advantage.Credit, keep []bool) []step {
 	steps := make([]step, 0, len(credit.Copies))
 	for _, r := range credit.Copies {
@@ -28,12 +27,11 @@ func copies(t *sparkd.Tree, credit advantage.Credit, keep []bool) []step {
 	return steps
 }
 
-// dedupe returns what is trained of copies, by leaf, then along the path. With copies
-// every trajectory trains all its steps. Otherwise what several trajectories share is
-// trained once, in the first of them, with the mean of their advantages: whole steps, and
-// the tokens that siblings share inside a step, unless steps are to stay whole. Its weight
-// is the sum of theirs with unique, so that the gradient stays that of copies, and 1 with
-// tree, whose loss is a sum over the tokens that were sampled.
+// dedupe returns what is trained of copies, by leaf, then along the path. With copies every trajectory trains all
+// its steps. Otherwise what several trajectories share is trained once, in the first of them, with the mean of
+// their advantages: whole steps, and the tokens that siblings share inside a step, unless steps are to stay whole.
+// Its weight is the sum of theirs with unique, so that the gradient stays that of copies, and 1 with tree, whose
+// loss is a sum over the tokens that were sampled.
 func (o *Options) dedupe(t *sparkd.Tree, copies []step, whole bool) []step {
 	if o.Dedupe == "copies" {
 		return copies

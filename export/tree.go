@@ -51,9 +51,8 @@ func wholeTrees(line fields[*creditedTree]) lines {
 	}}
 }
 
-// treeNode is a node with its merged step, which it may not have: the tokens that the model
-// generated, then those that the environment answered. Per-token lists have the length of
-// tokens.
+// treeNode is a node with its merged step, which it may not have: the tokens that the model generated, then those
+// that the environment answered. Per-token lists have the length of tokens.
 type treeNode struct {
 	*sparkd.Node
 	step *step

@@ -1,8 +1,7 @@
 package export
 
-// trlGRPOFormat has one completion as a rollout_func of TRL's GRPOTrainer returns it, which
-// gathers the lines of its prompts into columns (trl/trainer/grpo_trainer.py). TRL hands
-// reward and metadata on to reward functions.
+// trlGRPOFormat has one completion as a rollout_func of TRL's GRPOTrainer returns it, which gathers the lines of
+// its prompts into columns (trl/trainer/grpo_trainer.py). TRL hands reward and metadata on to reward functions.
 var trlGRPOFormat = format{
 	name: "trl-grpo", about: "one completion of TRL's rollout_func", logprobs: true,
 	lines: sequences(fields[*sample]{
@@ -15,9 +14,8 @@ var trlGRPOFormat = format{
 	}),
 }
 
-// trlAsyncFormat has the fields of RolloutSample, which a rollout worker puts into the
-// rollout_buffer of TRL's AsyncGRPOTrainer
-// (trl/experimental/async_grpo/async_rollout_worker.py). It has one advantage, so steps of
+// trlAsyncFormat has the fields of RolloutSample, which a rollout worker puts into the rollout_buffer of TRL's
+// AsyncGRPOTrainer (trl/experimental/async_grpo/async_rollout_worker.py). It has one advantage, so steps of
 // different advantage are lines of their own.
 var trlAsyncFormat = format{
 	name: "trl-async", about: "RolloutSample of TRL's AsyncGRPOTrainer", logprobs: true,

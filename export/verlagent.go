@@ -3,8 +3,7 @@ package export
 import "strconv"
 
 // verlAgentFormat has a step as the rollout loops of verl-agent and SPARK gather it
-// (agent_system/multi_turn_rollout/rollout_loop.py). Their trainers pad prompts and
-// responses.
+// (agent_system/multi_turn_rollout/rollout_loop.py). Their trainers pad prompts and responses.
 var verlAgentFormat = format{
 	name: "verl-agent", about: "one step, as verl-agent gathers it",
 	lines: steps(fields[*row]{

@@ -33,8 +33,7 @@ type job struct {
 	done chan struct{} // receives once encoded
 }
 
-// NewWriter returns a Writer, or an error of code invalid that names the option at
-// fault. Flush ends an export.
+// NewWriter returns a Writer, or an error of code invalid that names the option at fault. Flush ends an export.
 func NewWriter(w io.Writer, o Options) (*Writer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -59,9 +58,8 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 	return out, nil
 }
 
-// Write adds the lines of one group: all trees of one task in one rollout, whose
-// trajectories are compared with each other. The trees must not change before the next
-// Flush. After an error every Write returns it again.
+// Write adds the lines of one group: all trees of one task in one rollout, whose trajectories are compared with
+// each other. The trees must not change before the next Flush. After an error every Write returns it again.
 func (w *Writer) Write(group []*sparkd.Tree) error {
 	if len(w.spare) == 0 {
 		w.drain()

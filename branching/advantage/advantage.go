@@ -53,8 +53,7 @@ func Names() []string {
 	return names
 }
 
-// New returns an estimator by name, or an error of code invalid that names the option
-// at fault.
+// New returns an estimator by name, or an error of code invalid that names the option at fault.
 func New(name string, o Options) (Estimator, error) {
 	i := slices.IndexFunc(methods, func(m method) bool { return m.name == name })
 	if i < 0 {
@@ -83,14 +82,12 @@ func (e Estimator) Name() string { return e.m.name }
 // Options returns the options in use: zero values are replaced by the estimator's own.
 func (e Estimator) Options() Options { return e.o }
 
-// Estimate returns the credit of every tree of one group, in the order of trees. A
-// group is all trees of one task in one rollout, usually a single tree; a trajectory's
-// peers are those of the whole group.
+// Estimate returns the credit of every tree of one group, in the order of trees. A group is all trees of one task
+// in one rollout, usually a single tree; a trajectory's peers are those of the whole group.
 //
-// Where the estimator says nothing about the group it returns an error of code invalid
-// for which [Undefined] holds: fewer than two trajectories ended (grpo and spark-* cover
-// that), an entropy is missing, or rewards are too large to compare. Node ids must be in
-// order of creation, as trees have them.
+// Where the estimator says nothing about the group it returns an error of code invalid for which [Undefined]
+// holds: fewer than two trajectories ended (grpo and spark-* cover that), an entropy is missing, or rewards are
+// too large to compare. Node ids must be in order of creation, as trees have them.
 func (e Estimator) Estimate(trees []*sparkd.Tree) ([]Credit, error) {
 	g := join(trees, e.o)
 	if n := len(g.paths); n < 2 && !e.m.alone {

@@ -17,10 +17,9 @@ type Row struct {
 // Credit is what an estimator says about one tree. Only trajectories that ended count:
 // a failed branch, or one that was abandoned without an outcome, has no row.
 //
-// An estimator counts a shared step in the loss either once per trajectory (every copy
-// weighs 1, the merged row as much as its copies) or once (the merged row weighs 1, its
-// copies share that). So for every step Σ weight·advantage over its copies is
-// weight·advantage of its merged row.
+// An estimator counts a shared step in the loss either once per trajectory (every copy weighs 1, the merged row as
+// much as its copies) or once (the merged row weighs 1, its copies share that). So for every step Σ
+// weight·advantage over its copies is weight·advantage of its merged row.
 type Credit struct {
 	Copies []Row // every (trajectory, step), by leaf id, then along the path
 	Unique []Row // every step once, by node id: the mean over its copies

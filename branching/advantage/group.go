@@ -148,8 +148,7 @@ func (g *group) credits(once bool) []Credit {
 	return out
 }
 
-// merge returns, by place, the rows of a step as one: the mean of its copies, with the
-// weight of all.
+// merge returns, by place, the rows of a step as one: the mean of its copies, with the weight of all.
 func (g *group) merge() []Row {
 	merged := make([]Row, len(g.nodes))
 	for k := range g.rows {

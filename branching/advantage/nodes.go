@@ -6,13 +6,11 @@ import (
 	"sparkd"
 )
 
-// Estimators that value nodes by the trajectories through them. All copies of a step
-// have one advantage.
+// Estimators that value nodes by the trajectories through them. All copies of a step have one advantage.
 
-// treeRL is TreeRL's process supervision (arXiv 2506.11902): how much better a node is
-// than the whole group and than its parent, over the root of the number of trajectories
-// that train on it. Its nodes are the stretches between forks, whose steps all have the
-// stretch's advantage.
+// treeRL is TreeRL's process supervision (arXiv 2506.11902): how much better a node is than the whole group and
+// than its parent, over the root of the number of trajectories that train on it. Its nodes are the stretches
+// between forks, whose steps all have the stretch's advantage.
 func (g *group) treeRL() error {
 	leaves := g.returns
 	if g.LeafValue == "rloo" {
@@ -66,10 +64,9 @@ func (g *group) sibling() error {
 	return nil
 }
 
-// at2PO is AT²PO (arXiv 2601.04767): returns compared in the group are the values of the
-// leaves, a node's value is a mean over its children's or its leaves', and the advantage
-// is that value or its distance from the parent's, the root's, or both. Its nodes are
-// turns, here steps.
+// at2PO is AT²PO (arXiv 2601.04767): returns compared in the group are the values of the leaves, a node's value is
+// a mean over its children's or its leaves', and the advantage is that value or its distance from the parent's,
+// the root's, or both. Its nodes are turns, here steps.
 func (g *group) at2PO() error {
 	leaves := g.contrast(false).of(g.returns, nil, 1)
 	value := g.means(leaves)
@@ -125,9 +122,8 @@ func (g *group) backUp(value, leaves []float64) error {
 	return nil
 }
 
-// entropy is AT²PO's estimate of a step's entropy from its one sample: the mean of −log p
-// over the sampled tokens, in nats: of the raw distribution, or of that sampled from where
-// the engine reports no other.
+// entropy is AT²PO's estimate of a step's entropy from its one sample: the mean of −log p over the sampled tokens,
+// in nats: of the raw distribution, or of that sampled from where the engine reports no other.
 func entropy(n *sparkd.Node) (h float64, known bool) {
 	s := n.Model()
 	if s == nil {

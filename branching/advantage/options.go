@@ -20,8 +20,7 @@ type Options struct {
 	// spark-*, gigpo: taken off the score of a step whose output has not the required format.
 	InvalidPenalty float64 `json:"invalid_penalty"`
 	Epsilon        float64 `json:"epsilon"` // added to every standard deviation
-	// "unbiased" (n−1, as torch.std) or "population" (n, as numpy.std); own: population for
-	// at2po, else unbiased.
+	// "unbiased" (n−1, as torch.std) or "population" (n, as numpy.std); own: population for at2po, else unbiased.
 	Std string `json:"std,omitempty"`
 
 	// grpo, drgrpo, arpo-hard, spark-*: credit a step with the rewards from there on.
@@ -37,8 +36,7 @@ type Options struct {
 	Weighting     string `json:"weighting,omitempty"`  // treepo: "average" (own) or "size"
 }
 
-// DefaultOptions ask for every estimator as published. The penalty is that of SPARK's
-// and GiGPO's released code.
+// DefaultOptions ask for every estimator as published. The penalty is that of SPARK's and GiGPO's released code.
 func DefaultOptions() Options { return Options{InvalidPenalty: 0.1, Epsilon: 1e-6} }
 
 // OptionNames lists the options that Set knows.
@@ -47,8 +45,7 @@ func OptionNames() []string {
 		"step_weight", "value_mode", "advantage_mode", "leaf_value", "weighting"}
 }
 
-// Set sets the option called name from text, as a command line or a query has it. What
-// it means is checked by New.
+// Set sets the option called name from text, as a command line or a query has it. What it means is checked by New.
 func (o *Options) Set(name, value string) error {
 	var err error
 	switch field := o.field(name).(type) {

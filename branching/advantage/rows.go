@@ -12,8 +12,7 @@ func (g *group) sparkRows() error {
 	return nil
 }
 
-// sparkUnique is the same after merging the copies of a step into their mean score,
-// SPARK's env.unique=True.
+// sparkUnique is the same after merging the copies of a step into their mean score, SPARK's env.unique=True.
 func (g *group) sparkUnique() error {
 	g.scores()
 	var steps []int // places of those that a trajectory takes

@@ -2,9 +2,8 @@ package advantage
 
 // Estimators that compare whole trajectories, each counted once.
 
-// grpo is GRPO with outcome supervision (arXiv 2402.03300): the return among those of
-// the group, for all steps of a trajectory. A trajectory alone in its group is compared
-// to nothing: 0. The format penalty is not used.
+// grpo is GRPO with outcome supervision (arXiv 2402.03300): the return among those of the group, for all steps of
+// a trajectory. A trajectory alone in its group is compared to nothing: 0. The format penalty is not used.
 func (g *group) grpo() error {
 	g.compareReturns(g.contrast(false))
 	return nil

@@ -23,9 +23,8 @@ func (m Metric) Of(tasks []Figures) Estimate {
 	return bootstrap(len(tasks), m(tasks), func(pick []int) float64 { return m(chosen(tasks, pick)) })
 }
 
-// Difference estimates how much the metric of b exceeds that of a, whose tasks must be
-// the same in the same order: both are drawn together, so what tasks have in common
-// cancels out.
+// Difference estimates how much the metric of b exceeds that of a, whose tasks must be the same in the same order:
+// both are drawn together, so what tasks have in common cancels out.
 func (m Metric) Difference(a, b []Figures) Estimate {
 	return bootstrap(len(a), m(b)-m(a), func(pick []int) float64 { return m(chosen(b, pick)) - m(chosen(a, pick)) })
 }

@@ -1,10 +1,8 @@
-// Package measure says what finished trajectory trees yielded and what they cost, and
-// compares branching policies that grew trees for the same tasks. Everything in it is
-// pure.
+// Package measure says what finished trajectory trees yielded and what they cost, and compares branching policies
+// that grew trees for the same tasks. Everything in it is pure.
 //
-// All intervals are 95 % percentile intervals of a bootstrap over tasks (Efron 1979) with
-// a fixed seed: tasks differ far more than the trajectories of one task, so the task is
-// what is drawn again.
+// All intervals are 95 % percentile intervals of a bootstrap over tasks (Efron 1979) with a fixed seed: tasks
+// differ far more than the trajectories of one task, so the task is what is drawn again.
 package measure
 
 import (

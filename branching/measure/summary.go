@@ -30,8 +30,7 @@ func Saved(n int) Metric {
 	return mean(func(f *Figures) float64 { return f.SavedSteps(n) })
 }
 
-// SavedTokens is the share of generated tokens that n chains of the same length would
-// have cost more.
+// SavedTokens is the share of generated tokens that n chains of the same length would have cost more.
 func SavedTokens(n int) Metric {
 	return mean(func(f *Figures) float64 { return f.SavedTokens(n) })
 }

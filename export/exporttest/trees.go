@@ -33,9 +33,8 @@ func Star() *sparkd.Tree {
 	return t
 }
 
-// Inside is a tree that forks inside a step: f1 has five tokens, f2 shares the first
-// three of them and f3 the first four, drawn once for all. f1 and f3 reach the goal, f3
-// after a second step; f2 does not.
+// Inside is a tree that forks inside a step: f1 has five tokens, f2 shares the first three of them and f3 the
+// first four, drawn once for all. f1 and f3 reach the goal, f3 after a second step; f2 does not.
 func Inside() *sparkd.Tree {
 	t := opened("01K0TREE000000000000000001", 18)
 	first := end(long(step(t, 0, "f1"), 101, 102, 103, 104, 105), sparkd.OutcomeSuccess)

@@ -1,6 +1,5 @@
-// Package reward scores finished trees again by a user's rule: a program that reads a
-// line of JSON for every trajectory that ended and answers each with a line of JSON, in
-// the same order.
+// Package reward scores finished trees again by a user's rule: a program that reads a line of JSON for every
+// trajectory that ended and answers each with a line of JSON, in the same order.
 //
 //	→ {"id":"01K0…:7","rollout":"…","tree":"01K0…","task":"household/train/17","leaf":7,
 //	   "goal":"…","opening":"…","steps":[{"node":1,"output":"…","action":"…","observation":"…",

@@ -32,8 +32,7 @@ type Scorer struct {
 	closed bool
 }
 
-// Start starts the rule; when ctx ends so does it. An error is of code invalid, about
-// the field "reward_cmd".
+// Start starts the rule; when ctx ends so does it. An error is of code invalid, about the field "reward_cmd".
 func Start(ctx context.Context, o Options) (*Scorer, error) {
 	switch {
 	case len(o.Command) == 0 || o.Command[0] == "":
@@ -58,14 +57,12 @@ func Start(ctx context.Context, o Options) (*Scorer, error) {
 	return s, nil
 }
 
-// Rescore returns a copy of t with the rule's rewards. Every trajectory that ended gets
-// its own; steps that none of them takes, and failed branches, get 0, and outcomes stay.
-// Tokens and texts are shared with t.
+// Rescore returns a copy of t with the rule's rewards. Every trajectory that ended gets its own; steps that none
+// of them takes, and failed branches, get 0, and outcomes stay. Tokens and texts are shared with t.
 //
-// A rule that ends, is late or answers anything but what it was asked is started again
-// and gets all trajectories of the tree anew. The error that remains is of code invalid,
-// or deadline, about "reward_cmd". The next tree can do better; but after as many trees in
-// a row as the rule is started for one, it is not started any more.
+// A rule that ends, is late or answers anything but what it was asked is started again and gets all trajectories
+// of the tree anew. The error that remains is of code invalid, or deadline, about "reward_cmd". The next tree can
+// do better; but after as many trees in a row as the rule is started for one, it is not started any more.
 func (s *Scorer) Rescore(ctx context.Context, t *sparkd.Tree) (*sparkd.Tree, error) {
 	if s.closed {
 		return nil, sparkd.Errorf(sparkd.CodeUnavailable, "the rule is closed")
@@ -125,9 +122,8 @@ func (s *Scorer) start() (err error) {
 	return err
 }
 
-// Close ends the rule's input and waits for it. A rule that then ends with a failure, does
-// not end, or has written lines that nobody asked for is an error: what it answered
-// before may be wrong too.
+// Close ends the rule's input and waits for it. A rule that then ends with a failure, does not end, or has written
+// lines that nobody asked for is an error: what it answered before may be wrong too.
 func (s *Scorer) Close() error {
 	p := s.p
 	s.p, s.closed = nil, true
