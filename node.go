@@ -94,6 +94,24 @@ func (n *Node) Model() *Span {
 	return nil
 }
 
+// KnownLogprobs returns those of the tokens that the step sampled, see Span; nil for a failed node.
+func (n *Node) KnownLogprobs() []float32 {
+	if s := n.Model(); s != nil && !n.Failed() {
+		return s.KnownLogprobs()
+	}
+	return nil
+}
+
+// Surprise returns the mean of −log p over the tokens that the step sampled, in nats: an estimate of its entropy
+// from one sample. It is not known where the logprobs are not.
+func (n *Node) Surprise() (mean float64, known bool) {
+	logprobs := n.KnownLogprobs()
+	for _, l := range logprobs {
+		mean -= float64(l)
+	}
+	return mean / float64(max(len(logprobs), 1)), len(logprobs) > 0
+}
+
 // Has reports whether tag is among the tags; fold ignores case.
 func (s *Signals) Has(tag string, fold bool) bool {
 	for _, t := range s.Tags {

@@ -1,6 +1,7 @@
 package sparkd
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"time"
@@ -67,16 +68,12 @@ const (
 
 // List returns the selected tasks in order.
 func (t *Tasks) List() []Task {
-	if len(t.Indices) > 0 {
-		out := make([]Task, len(t.Indices))
-		for i, x := range t.Indices {
-			out[i] = Task{t.Env, t.Split, x}
-		}
-		return out
-	}
-	out := make([]Task, t.Count)
+	out := make([]Task, cmp.Or(len(t.Indices), t.Count))
 	for i := range out {
 		out[i] = Task{t.Env, t.Split, t.From + i}
+		if len(t.Indices) > 0 {
+			out[i].Index = t.Indices[i]
+		}
 	}
 	return out
 }
@@ -117,22 +114,16 @@ func (s *Spec) Validate() error {
 		return Invalid("id", "use 1 to 128 letters, digits, dots, colons, dashes and underscores",
 			"%q cannot be an id", s.ID)
 	}
-	if err := s.Tasks.validate(); err != nil {
-		return err
+	return cmp.Or(s.Tasks.validate(), within("max_steps", s.MaxSteps, 1, MaxDepth), s.Context.validate(),
+		validateRequire(s.Require), s.Sampling.Validate("sampling"), s.Budget.validate())
+}
+
+// within refuses a number that is not between least and most.
+func within(field string, x, least, most int) error {
+	if x < least || x > most {
+		return Invalid(field, fmt.Sprintf("use %d to %d", least, most), "%d is out of range", x)
 	}
-	if s.MaxSteps < 1 || s.MaxSteps > MaxDepth {
-		return Invalid("max_steps", fmt.Sprintf("use 1 to %d", MaxDepth), "%d is out of range", s.MaxSteps)
-	}
-	if err := s.Context.validate(); err != nil {
-		return err
-	}
-	if err := validateRequire(s.Require); err != nil {
-		return err
-	}
-	if err := s.Sampling.Validate("sampling"); err != nil {
-		return err
-	}
-	return s.Budget.validate()
+	return nil
 }
 
 func (t *Tasks) validate() error {
@@ -147,10 +138,10 @@ func (t *Tasks) validate() error {
 		return Invalid("tasks.names", "list tasks by index or by name", "both indices and names are given")
 	case len(t.Names) > MaxTasks:
 		return Invalid("tasks.names", fmt.Sprintf("use at most %d", MaxTasks), "%d tasks", len(t.Names))
-	case len(t.Indices) == 0 && len(t.Names) == 0 && (t.Count < 1 || t.Count > MaxTasks):
-		return Invalid("tasks.count", fmt.Sprintf("use 1 to %d", MaxTasks), "%d is out of range", t.Count)
 	case len(t.Indices) > MaxTasks:
 		return Invalid("tasks.indices", fmt.Sprintf("use at most %d", MaxTasks), "%d tasks", len(t.Indices))
+	case len(t.Indices) == 0 && len(t.Names) == 0:
+		return within("tasks.count", t.Count, 1, MaxTasks)
 	}
 	seen := make(map[int]bool, len(t.Indices))
 	for i, x := range t.Indices {
@@ -185,7 +176,7 @@ func (b *Budget) validate() error {
 		return Invalid("budget.generated_tokens", "use 0 for no bound", "%d is negative", b.GeneratedTokens)
 	case b.EnvSteps < 0:
 		return Invalid("budget.env_steps", "use 0 for no bound", "%d is negative", b.EnvSteps)
-	case !finite(b.Seconds) || b.Seconds < 0:
+	case !Finite(b.Seconds) || b.Seconds < 0:
 		return Invalid("budget.seconds", "use 0 for no bound", "%v is not a duration", b.Seconds)
 	}
 	return nil

@@ -32,16 +32,16 @@ const (
 func (s *Sampling) Validate(prefix string) error {
 	field := func(n string) string { return prefix + "." + n }
 	switch {
-	case !finite(s.Temperature) || s.Temperature < 0:
+	case !Finite(s.Temperature) || s.Temperature < 0:
 		return Invalid(field("temperature"), "use 0 (greedy) or a finite number above it; 1 is the usual",
 			"%v is not a temperature", s.Temperature)
 	case s.Temperature > 100:
 		return Invalid(field("temperature"), "use at most 100", "%v is too high", s.Temperature)
 	case s.TopK < 0:
 		return Invalid(field("top_k"), "use 0 to switch it off", "%d is negative", s.TopK)
-	case !finite(s.TopP) || s.TopP < 0 || s.TopP > 1:
+	case !Finite(s.TopP) || s.TopP < 0 || s.TopP > 1:
 		return Invalid(field("top_p"), "use a number from 0 to 1; 0 and 1 switch it off", "%v is out of range", s.TopP)
-	case !finite(s.MinP) || s.MinP < 0 || s.MinP > 1:
+	case !Finite(s.MinP) || s.MinP < 0 || s.MinP > 1:
 		return Invalid(field("min_p"), "use a number from 0 to 1; 0 switches it off", "%v is out of range", s.MinP)
 	case s.MaxTokens < 1 || s.MaxTokens > MaxMaxTokens:
 		return Invalid(field("max_tokens"), fmt.Sprintf("use 1 to %d", MaxMaxTokens), "%d is out of range", s.MaxTokens)
@@ -65,4 +65,7 @@ func (s *Sampling) Validate(prefix string) error {
 	return nil
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+// Finite reports whether x is a number, neither NaN nor infinite.
+func Finite[F float32 | float64](x F) bool {
+	return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0)
+}

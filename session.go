@@ -1,6 +1,7 @@
 package sparkd
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -31,7 +32,7 @@ func DefaultSessionSpec() SessionSpec {
 // Validate names the first field at fault; the rollout is branching.Resolve's.
 func (s *SessionSpec) Validate() error {
 	seconds := func(field string, x float64) error {
-		if finite(x) && x > 0 && x <= MaxSessionTimeout.Seconds() {
+		if Finite(x) && x > 0 && x <= MaxSessionTimeout.Seconds() {
 			return nil
 		}
 		return Invalid(field, "use seconds, up to a day", "%v is no time limit", x)
@@ -43,10 +44,7 @@ func (s *SessionSpec) Validate() error {
 	if s.Fork != ForkNative && s.Fork != ForkReplay {
 		return Invalid("fork", "one of native, replay", "unknown way to fork %q", s.Fork)
 	}
-	if err := seconds("step_timeout", s.StepTimeout); err != nil {
-		return err
-	}
-	return seconds("idle_timeout", s.IdleTimeout)
+	return cmp.Or(seconds("step_timeout", s.StepTimeout), seconds("idle_timeout", s.IdleTimeout))
 }
 
 // EnvCall is one call that a session's caller is to make on a copy of its environment.

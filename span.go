@@ -1,9 +1,6 @@
 package sparkd
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Token is a vocabulary id of the model that produced or reads it.
 type Token = int32
@@ -65,7 +62,7 @@ func (s *Span) Validate() error {
 			return Invalid(f.name, "one value per token", "%d values for %d tokens", len(f.values), len(s.Tokens))
 		}
 		for i, v := range f.values {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			if !Finite(v) {
 				return Invalid(fmt.Sprintf("%s[%d]", f.name, i), "numbers must be finite", "value %v", v)
 			}
 		}
@@ -79,6 +76,15 @@ func (s *Span) Validate() error {
 		end = t.To
 	}
 	return nil
+}
+
+// KnownLogprobs returns the raw logprobs or, from an engine that reports no others, those of the distribution that
+// was sampled from; nil where there are none.
+func (s *Span) KnownLogprobs() []float32 {
+	if s.Logprobs != nil {
+		return s.Logprobs
+	}
+	return s.SampledLogprobs
 }
 
 // Trained reports whether the span's tokens carry a loss.

@@ -1,6 +1,7 @@
 package sparkd
 
 import (
+	"reflect"
 	"slices"
 	"time"
 )
@@ -58,19 +59,10 @@ type Stats struct {
 
 // Add adds o to s.
 func (s *Stats) Add(o Stats) {
-	s.Leaves += o.Leaves
-	s.Forks += o.Forks
-	s.Nodes += o.Nodes
-	s.Failed += o.Failed
-	s.Diverged += o.Diverged
-	s.Successes += o.Successes
-	s.GeneratedTokens += o.GeneratedTokens
-	s.PromptTokens += o.PromptTokens
-	s.ComputedTokens += o.ComputedTokens
-	s.CachedTokens += o.CachedTokens
-	s.UniqueTokens += o.UniqueTokens
-	s.EnvSteps += o.EnvSteps
-	s.ReplaySteps += o.ReplaySteps
+	sum, more := reflect.ValueOf(s).Elem(), reflect.ValueOf(o)
+	for i := range sum.NumField() {
+		sum.Field(i).SetInt(sum.Field(i).Int() + more.Field(i).Int())
+	}
 }
 
 // Children returns, for every node, the ids of its children in order of creation.
@@ -103,6 +95,17 @@ func (t *Tree) Leaves() []int {
 	return ids
 }
 
+// Ended returns the leaves whose trajectories ended, with an outcome, by id.
+func (t *Tree) Ended() []*Node {
+	var ended []*Node
+	for _, id := range t.Leaves() {
+		if n := t.Nodes[id]; n.Outcome != OutcomeNone {
+			ended = append(ended, n)
+		}
+	}
+	return ended
+}
+
 // Path returns the nodes from node 0 to id.
 func (t *Tree) Path(id int) []*Node {
 	path := make([]*Node, t.Nodes[id].Depth+1)
@@ -118,14 +121,13 @@ func (t *Tree) Path(id int) []*Node {
 // append context there is one, in node 0, and the sequence holds the whole path; with the window context every
 // node that can grow on ends with the prompt of its children.
 func (t *Tree) Tokens(id int) []Token {
-	path := t.Context(id)
-	n := 0
-	for i := range path {
-		n += len(path[i].Tokens)
+	spans, n := t.Context(id), 0
+	for _, s := range spans {
+		n += len(s.Tokens)
 	}
 	out := make([]Token, 0, n)
-	for i := range path {
-		out = append(out, path[i].Tokens...)
+	for _, s := range spans {
+		out = append(out, s.Tokens...)
 	}
 	return out
 }
@@ -133,14 +135,11 @@ func (t *Tree) Tokens(id int) []Token {
 // Context returns the spans whose tokens are Tokens(id): those of the path from its last prompt span on.
 func (t *Tree) Context(id int) []*Span {
 	var spans []*Span
-	for ; id >= 0; id = t.Nodes[id].Parent {
+	for begun := false; id >= 0 && !begun; id = t.Nodes[id].Parent {
 		of := t.Nodes[id].Spans
-		for i := len(of) - 1; i >= 0; i-- {
+		for i := len(of) - 1; i >= 0 && !begun; i-- {
 			spans = append(spans, &of[i])
-			if of[i].Source == SourcePrompt {
-				slices.Reverse(spans)
-				return spans
-			}
+			begun = of[i].Source == SourcePrompt
 		}
 	}
 	slices.Reverse(spans)

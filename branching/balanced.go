@@ -3,6 +3,7 @@ package branching
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"sparkd"
 )
@@ -29,12 +30,9 @@ func balanced(p *sparkd.Policy) rule {
 
 // begun reports whether the roots that follow a probe are there.
 func (v *view) begun() bool {
-	for _, n := range v.tree.Nodes {
-		if n.Parent == 0 && n.Decision.Reason == "root" && !n.Failed() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.tree.Nodes, func(n *sparkd.Node) bool {
+		return n.Parent == 0 && n.Decision.Reason == "root" && !n.Failed()
+	})
 }
 
 // probed returns H_root − mean H_tool of the probe: the entropy of its first step over

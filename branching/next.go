@@ -64,16 +64,18 @@ func (p Policy) Next(t *sparkd.Tree, b sparkd.Budget, rng *rand.Rand) []Expansio
 	if len(v.live) > steps {
 		return nil
 	}
-	v.rng, v.limits, v.most, v.places = rng, p.limits, b.Leaves, min(b.Leaves-v.used, steps-len(v.live))
+	q := &p.given
+	v.limits = limits{depth: *q.MaxDepth, node: *q.MaxForksNode, path: *q.MaxForksPath, coolDown: *q.CoolDown}
+	v.rng, v.most, v.places = rng, b.Leaves, min(b.Leaves-v.used, steps-len(v.live))
 	r := newRound(v)
-	if p.stopEqual > 0 && v.allEqual(p.stopEqual) {
+	if *q.StopEqual > 0 && v.allEqual(*q.StopEqual) {
 		return r.out
 	}
 	granted := r.grant(p.rule(v))
-	if !granted && len(v.live) == 0 && p.fallback {
+	if !granted && len(v.live) == 0 && *q.Fallback {
 		granted = r.grant(cutFinished(v))
 	}
-	if !granted && len(v.live) == 0 && p.topUp {
+	if !granted && len(v.live) == 0 && *q.TopUp {
 		r.grant([]proposal{{more: 1, reason: "top-up"}})
 	}
 	slices.SortFunc(r.out, func(a, b Expansion) int { return cmp.Compare(a.Node, b.Node) })
@@ -82,9 +84,9 @@ func (p Policy) Next(t *sparkd.Tree, b sparkd.Budget, rng *rand.Rand) []Expansio
 
 // begin asks for the roots.
 func (p Policy) begin(v *view, leaves, steps int, rng *rand.Rand) []Expansion {
-	k, reason := p.roots, "root"
+	k, reason := *p.given.Roots, "root"
 	switch {
-	case p.first != nil:
+	case k == 0 && p.first != nil:
 		k, reason = p.first(rng)
 	case k == 0:
 		k = leaves

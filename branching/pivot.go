@@ -84,11 +84,7 @@ const minPivots = 10
 func (v *view) recovery(used []bool, chains []*sparkd.Node) func(float64) float64 {
 	better := make([]bool, len(used)) // a continuation of the pivot won
 	for _, leaf := range v.ended {
-		n := leaf
-		for n.ID > 0 && n.Decision.Reason != "pivot" {
-			n = v.parent(n)
-		}
-		if n.ID > 0 && won(leaf) {
+		if n := v.grownFor(leaf, "pivot"); n != nil && won(leaf) {
 			better[n.Parent] = true
 		}
 	}

@@ -1,7 +1,6 @@
 package branching
 
 import (
-	"math"
 	"math/rand/v2"
 
 	"sparkd"
@@ -9,15 +8,10 @@ import (
 
 // Policy is a branching policy with its parameters, as [NewPolicy] makes it.
 type Policy struct {
-	roots    int    // M; 0: as first says
-	first    opener // nil: M roots
+	*description
+	given    sparkd.Policy // with all parameters
 	rule     rule
-	limits   limits
 	maxSteps int // steps of a trajectory
-
-	topUp, fallback bool
-	stopEqual       int
-	widest          int // most continuations of one expansion, the roots aside
 }
 
 // A rule is what tells one policy from another: the continuations that it proposes for the
@@ -46,31 +40,16 @@ func NewPolicy(p sparkd.Policy, maxSteps int) (Policy, error) {
 		return Policy{}, err
 	}
 	p = d.complete(&p)
-	q := Policy{
-		roots:     *p.Roots,
-		rule:      d.rule(&p),
-		limits:    limits{depth: *p.MaxDepth, node: *p.MaxForksNode, path: *p.MaxForksPath, coolDown: *p.CoolDown},
-		maxSteps:  maxSteps,
-		topUp:     *p.TopUp,
-		fallback:  *p.Fallback,
-		stopEqual: *p.StopEqual,
-		widest:    math.MaxInt,
-	}
-	if q.roots == 0 {
-		q.first = d.first
-	}
-	if d.widest != nil {
-		q.widest = d.widest(&p)
-	}
-	return q, nil
+	return Policy{d, p, d.rule(&p), maxSteps}, nil
 }
 
 // Widest returns the most continuations that one expansion can ask for in a tree of at most n leaves.
 func (p Policy) Widest(n int) int {
-	if p.roots == 0 || p.fallback {
+	roots := *p.given.Roots
+	if roots == 0 || *p.given.Fallback || p.widest == nil {
 		return n
 	}
-	return min(max(p.roots, p.widest), n)
+	return min(max(roots, p.widest(&p.given)), n)
 }
 
 // CheckEngine reports a policy that needs more than the engine can do. A policy that could only ever see missing

@@ -82,17 +82,13 @@ func (v *view) contrasted(reason string, chains []*sparkd.Node) []bool {
 	}
 	done := make([]bool, len(chains))
 	for _, leaf := range v.ended {
-		n := leaf
-		for n.ID > 0 && n.Decision.Reason != reason {
-			n = v.parent(n)
-		}
-		i, ok := of[n.Parent]
-		if n.ID == 0 || !ok {
+		n := v.grownFor(leaf, reason)
+		if n == nil {
 			continue
 		}
-		base := chains[i]
-		if won(leaf) != won(base) || won(leaf) && leaf.Depth < base.Depth {
-			done[i] = true
+		if i, ok := of[n.Parent]; ok {
+			base := chains[i]
+			done[i] = done[i] || won(leaf) != won(base) || won(leaf) && leaf.Depth < base.Depth
 		}
 	}
 	return done

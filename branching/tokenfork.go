@@ -94,7 +94,7 @@ func (v *view) surprising(before, n int) []scored {
 		if x.Round >= before || x.Finish == sparkd.FinishLength {
 			continue
 		}
-		logprobs := sampledLogprobs(x)
+		logprobs := x.KnownLogprobs()
 		for i := x.Decision.SharedTokens + 1; i < len(logprobs)-1; i++ {
 			best[of[x.ID]] = insert(best[of[x.ID]], scored{place{x.ID, i}, -float64(logprobs[i])}, n)
 		}

@@ -23,7 +23,7 @@ func topK(p *sparkd.Policy) rule {
 		}
 		var steps []step
 		for _, n := range v.tree.Nodes[1:] {
-			if h, ok := surprise(n); ok && v.capacity(n.Parent) > 0 {
+			if h, ok := n.Surprise(); ok && v.capacity(n.Parent) > 0 {
 				steps = append(steps, step{n.Parent, crowded(h, v.children[n.Parent], *p.Penalty)})
 			}
 		}
@@ -43,30 +43,4 @@ func topK(p *sparkd.Policy) rule {
 // crowded is H less the penalty for siblings; a step counts itself among them.
 func crowded(h float64, siblings int, penalty float64) float64 {
 	return h - penalty*float64(siblings-1)
-}
-
-// surprise returns the mean of −logprob over a step's sampled tokens; false where it has none.
-func surprise(n *sparkd.Node) (float64, bool) {
-	logprobs := sampledLogprobs(n)
-	if len(logprobs) == 0 {
-		return 0, false
-	}
-	sum := 0.0
-	for _, l := range logprobs {
-		sum -= float64(l)
-	}
-	return sum / float64(len(logprobs)), true
-}
-
-// sampledLogprobs returns the logprobs of a step's tokens: raw ones, or those of the
-// distribution drawn from where the engine reports no others; nil where it has none.
-func sampledLogprobs(n *sparkd.Node) []float32 {
-	s := n.Model()
-	switch {
-	case n.Failed() || s == nil:
-		return nil
-	case s.Logprobs != nil:
-		return s.Logprobs
-	}
-	return s.SampledLogprobs
 }

@@ -2,6 +2,7 @@ package branching
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"sparkd"
 )
@@ -71,16 +72,22 @@ func (v *view) iterations(reason string) int {
 	return count
 }
 
+// grownFor returns the last node on the path to a leaf that was grown for one of the reasons, nil where none was.
+func (v *view) grownFor(leaf *sparkd.Node, reasons ...string) *sparkd.Node {
+	for n := leaf; n.ID > 0; n = v.parent(n) {
+		if slices.Contains(reasons, n.Decision.Reason) {
+			return n
+		}
+	}
+	return nil
+}
+
 // chains returns the finished leaves on whose path nothing was grown for one of the
 // reasons: the trajectories that were there before the policy came back to them.
 func (v *view) chains(reason string) []*sparkd.Node {
 	var out []*sparkd.Node
 	for _, leaf := range v.ended {
-		n := leaf
-		for n.ID > 0 && n.Decision.Reason != reason && n.Decision.Reason != "fallback" {
-			n = v.parent(n)
-		}
-		if n.ID == 0 {
+		if v.grownFor(leaf, reason, "fallback") == nil {
 			out = append(out, leaf)
 		}
 	}
@@ -123,10 +130,5 @@ func (v *view) allEqual(least int) bool {
 		return false
 	}
 	first := v.tree.Return(v.ended[0].ID)
-	for _, n := range v.ended[1:] {
-		if v.tree.Return(n.ID) != first {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(v.ended, func(n *sparkd.Node) bool { return v.tree.Return(n.ID) != first })
 }

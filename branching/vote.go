@@ -115,7 +115,7 @@ func better(c float64, n *sparkd.Node, than float64, m *sparkd.Node) bool {
 func confidence(t *sparkd.Tree, leaf *sparkd.Node) float64 {
 	sum, n := 0.0, 0
 	for _, step := range t.Path(leaf.ID)[1:] {
-		for _, l := range sampledLogprobs(step) {
+		for _, l := range step.KnownLogprobs() {
 			sum += float64(l)
 			n++
 		}

@@ -33,15 +33,13 @@ func once(t *sparkd.Tree, merged []step) []step {
 	var out []step
 	first := map[drawn]int{} // index in out of the step that trains the tokens
 	for _, whole := range merged {
-		whole.sum()
 		for _, part := range f.parts(whole) {
 			key := f.drawn(part.Node, part.From)
-			if i, seen := first[key]; seen {
-				out[i].add(&part)
-			} else {
+			if _, seen := first[key]; !seen {
 				first[key] = len(out)
-				out = append(out, part)
+				out = append(out, step{})
 			}
+			out[first[key]].add(&part)
 		}
 	}
 	for i := range out {

@@ -73,14 +73,8 @@ func output(n *sparkd.Node) *sparkd.Span {
 // trajectories becomes their mean, the advantage as their weights have it.
 func merge(copies []step, nodes int) []step {
 	byNode := make([]step, nodes)
-	for _, c := range copies {
-		c.sum()
-		m := &byNode[c.Node]
-		if m.Copies == 0 {
-			*m = c
-		} else {
-			m.add(&c)
-		}
+	for i := range copies {
+		byNode[copies[i].Node].add(&copies[i])
 	}
 	merged := byNode[:0]
 	for _, m := range byNode {
@@ -92,33 +86,21 @@ func merge(copies []step, nodes int) []step {
 	return merged
 }
 
-// sum turns means into sums.
-func (s *step) sum() {
-	n := float64(s.Copies)
-	s.Return *= n
-	s.Length *= n
-	s.Won *= n
-	s.Score *= n
-}
-
-// add adds sums.
+// add adds another step's numbers, as sums, to those of s, which is the first one's where it has none yet.
 func (s *step) add(o *step) {
+	if s.Copies == 0 {
+		*s = *o
+		s.Copies, s.Means, s.Weight = 0, advantage.Means{}, 0
+	}
 	s.Copies += o.Copies
-	s.Return += o.Return
-	s.Length += o.Length
-	s.Won += o.Won
-	s.Score += o.Score
+	s.Means.Add(o.Copies, o.Means)
 	s.Weight += o.Weight
 	s.drift += o.Weight * (o.Advantage - s.Advantage)
 }
 
 // mean turns sums into means. The mean of equal advantages is exactly their value.
 func (s *step) mean() {
-	n := float64(s.Copies)
-	s.Return /= n
-	s.Length /= n
-	s.Won /= n
-	s.Score /= n
+	s.Divide(s.Copies)
 	if s.Weight != 0 {
 		s.Advantage += s.drift / s.Weight
 	}

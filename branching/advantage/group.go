@@ -45,19 +45,16 @@ func join(trees []*sparkd.Tree, o Options) *group {
 	}
 	g.count = make([]int, len(g.nodes))
 	for i, t := range trees {
-		for _, leaf := range t.Leaves() {
-			if t.Nodes[leaf].Outcome != sparkd.OutcomeNone {
-				g.add(i, t, leaf)
-			}
+		for _, end := range t.Ended() {
+			g.add(i, t, end)
 		}
 	}
 	return g
 }
 
-// add appends the rows of the trajectory of tree i that ends at leaf.
-func (g *group) add(i int, t *sparkd.Tree, leaf int) {
-	end := t.Nodes[leaf]
-	r := Row{Leaf: leaf, Copies: 1, Return: t.Return(leaf), Length: float64(end.Depth)}
+// add appends the rows of the trajectory of tree i that ends with a node.
+func (g *group) add(i int, t *sparkd.Tree, end *sparkd.Node) {
+	r := Row{Leaf: end.ID, Copies: 1, Means: Means{Return: t.Return(end.ID), Length: float64(end.Depth)}}
 	r.Score = r.Return * g.RewardScale
 	if end.Outcome == sparkd.OutcomeSuccess {
 		r.Won = 1
@@ -65,7 +62,7 @@ func (g *group) add(i int, t *sparkd.Tree, leaf int) {
 	from := len(g.rows)
 	g.rows = append(g.rows, make([]Row, end.Depth)...)
 	g.place = append(g.place, make([]int, end.Depth)...)
-	for k, at := len(g.rows)-1, g.base[i]+leaf; at > 0; k, at = k-1, g.parent[at] {
+	for k, at := len(g.rows)-1, g.base[i]+end.ID; at > 0; k, at = k-1, g.parent[at] {
 		r.Node = at - g.base[i]
 		g.rows[k], g.place[k] = r, at
 		g.count[at]++
@@ -158,21 +155,14 @@ func (g *group) merge() []Row {
 			continue
 		}
 		m.Copies++
-		m.Return += r.Return
-		m.Length += r.Length
-		m.Won += r.Won
-		m.Score += r.Score
+		m.Add(1, r.Means)
 		m.Advantage += r.Advantage
 		m.Weight += r.Weight
 	}
 	for i := range merged {
-		m := &merged[i]
-		if n := float64(m.Copies); n > 1 {
-			m.Return /= n
-			m.Length /= n
-			m.Won /= n
-			m.Score /= n
-			m.Advantage /= n
+		if m := &merged[i]; m.Copies > 1 {
+			m.Divide(m.Copies)
+			m.Advantage /= float64(m.Copies)
 		}
 	}
 	return merged

@@ -1,10 +1,6 @@
 package advantage
 
-import (
-	"math"
-
-	"sparkd"
-)
+import "math"
 
 // Estimators that value nodes by the trajectories through them. All copies of a step have one advantage.
 
@@ -108,7 +104,7 @@ func (g *group) backUp(value, leaves []float64) error {
 		}
 		p, w := g.parent[at], 1.0
 		if g.ValueMode == "child_softmax" && g.count[at] != g.count[p] { // an only child has weight 1
-			h, known := entropy(g.nodes[at])
+			h, known := g.nodes[at].Surprise()
 			if !known {
 				return refuse(g.tree(at), ReasonNoEntropy,
 					"use value_mode child_mean or leaf_mean, or an engine that reports logprobs",
@@ -120,21 +116,4 @@ func (g *group) backUp(value, leaves []float64) error {
 		value[p] += (value[at] - value[p]) * (w / weights[p])
 	}
 	return nil
-}
-
-// entropy is AT²PO's estimate of a step's entropy from its one sample: the mean of −log p over the sampled tokens,
-// in nats: of the raw distribution, or of that sampled from where the engine reports no other.
-func entropy(n *sparkd.Node) (h float64, known bool) {
-	s := n.Model()
-	if s == nil {
-		return 0, false
-	}
-	logprobs := s.Logprobs
-	if logprobs == nil {
-		logprobs = s.SampledLogprobs
-	}
-	for _, l := range logprobs {
-		h -= float64(l)
-	}
-	return h / float64(max(len(logprobs), 1)), len(logprobs) > 0
 }

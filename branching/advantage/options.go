@@ -2,7 +2,6 @@ package advantage
 
 import (
 	"cmp"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -39,10 +38,14 @@ type Options struct {
 // DefaultOptions ask for every estimator as published. The penalty is that of SPARK's and GiGPO's released code.
 func DefaultOptions() Options { return Options{InvalidPenalty: 0.1, Epsilon: 1e-6} }
 
-// OptionNames lists the options that Set knows.
+// OptionNames lists the options that Set knows, as JSON has them.
 func OptionNames() []string {
-	return []string{"reward_scale", "invalid_penalty", "epsilon", "std", "process_rewards", "discount", "norm",
-		"step_weight", "value_mode", "advantage_mode", "leaf_value", "weighting"}
+	var names []string
+	for f := range reflect.TypeFor[Options]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }
 
 // Set sets the option called name from text, as a command line or a query has it. What it means is checked by New.
@@ -71,33 +74,11 @@ func (o *Options) Set(name, value string) error {
 
 // field returns a pointer to the option called name, or nil.
 func (o *Options) field(name string) any {
-	switch name {
-	case "reward_scale":
-		return &o.RewardScale
-	case "invalid_penalty":
-		return &o.InvalidPenalty
-	case "epsilon":
-		return &o.Epsilon
-	case "std":
-		return &o.Std
-	case "process_rewards":
-		return &o.ProcessRewards
-	case "discount":
-		return &o.Discount
-	case "norm":
-		return &o.Norm
-	case "step_weight":
-		return &o.StepWeight
-	case "value_mode":
-		return &o.ValueMode
-	case "advantage_mode":
-		return &o.AdvantageMode
-	case "leaf_value":
-		return &o.LeafValue
-	case "weighting":
-		return &o.Weighting
+	i := slices.Index(OptionNames(), name)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return reflect.ValueOf(o).Elem().Field(i).Addr().Interface()
 }
 
 // positive are the options whose zero value asks for the estimator's own.
@@ -153,21 +134,20 @@ func (o *Options) complete(m *method) {
 
 // validate names the first option at fault, after complete.
 func (o *Options) validate() error {
-	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 	switch {
-	case !finite(o.RewardScale) || o.RewardScale <= 0:
+	case !sparkd.Finite(o.RewardScale) || o.RewardScale <= 0:
 		return sparkd.Invalid("reward_scale", "use a number above 0; 1 keeps the environment's rewards",
 			"%v cannot scale rewards", o.RewardScale)
-	case !finite(o.InvalidPenalty) || o.InvalidPenalty < 0:
+	case !sparkd.Finite(o.InvalidPenalty) || o.InvalidPenalty < 0:
 		return sparkd.Invalid("invalid_penalty", "use 0 (none) or the amount to take off, for example 0.1",
 			"%v is not a penalty", o.InvalidPenalty)
-	case !finite(o.Epsilon) || o.Epsilon < 0:
+	case !sparkd.Finite(o.Epsilon) || o.Epsilon < 0:
 		return sparkd.Invalid("epsilon", "use 0 or a small positive number, for example 1e-6",
 			"%v is out of range", o.Epsilon)
 	case !(o.Discount >= 0 && o.Discount <= 1):
 		return sparkd.Invalid("discount", "use a number above 0 and up to 1, for example 0.95",
 			"%v is not a discount", o.Discount)
-	case !finite(o.StepWeight) || o.StepWeight < 0:
+	case !sparkd.Finite(o.StepWeight) || o.StepWeight < 0:
 		return sparkd.Invalid("step_weight", "use a positive number, for example 1", "%v is out of range", o.StepWeight)
 	}
 	for _, w := range words {

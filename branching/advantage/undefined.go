@@ -2,7 +2,6 @@ package advantage
 
 import (
 	"errors"
-	"math"
 
 	"sparkd"
 )
@@ -53,13 +52,12 @@ func (g *group) tooFew(estimator string, n int) error {
 // finite refuses rewards that are numbers, and whose sums or products are none. A reward
 // that is no number itself is damage, and for others to find.
 func (g *group) finite() error {
-	number := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 	worst := -1
 	for k := range g.rows {
-		if !number(g.rows[k].Return) {
+		if !sparkd.Finite(g.rows[k].Return) {
 			return nil
 		}
-		if worst < 0 && !number(g.rows[k].Advantage) {
+		if worst < 0 && !sparkd.Finite(g.rows[k].Advantage) {
 			worst = k
 		}
 	}

@@ -213,7 +213,7 @@ func TestContrast(t *testing.T) {
 
 func TestMergedRows(t *testing.T) {
 	c := estimate(t, "spark-rows", DefaultOptions(), toy())[0]
-	want := Row{Leaf: 6, Node: 1, Copies: 2, Return: .5, Length: 3.5, Won: .5, Score: 5, Weight: 2}
+	want := Row{Leaf: 6, Node: 1, Copies: 2, Means: Means{Return: .5, Length: 3.5, Won: .5, Score: 5}, Weight: 2}
 	got := c.Unique[0]
 	got.Advantage = 0
 	if got != want {
