@@ -10,7 +10,7 @@ var arealFormat = format{
 		{"input_ids", ids((*sample).all), "up to the last trained token"},
 		{"loss_mask", mask((*sample).all), "1 where the token is trained"},
 		{"logprobs", logprobs((*sample).all, "0.0"), "nats, 0.0 where the mask is 0"},
-		{"versions", items[int]((*sample).appendVersions),
+		{"versions", perToken[int]((*sample).all, "-1,", (*buffer).version),
 			"policy version of the token, -1 where the mask is 0; 0 where it is no decimal number"},
 		{"attention_mask", ones(func(s *sample) int { return tokens(s.pieces) }), "1 everywhere"},
 		{"rewards", number((*sample).ret), aboutReturn},
@@ -18,17 +18,6 @@ var arealFormat = format{
 	}),
 }
 
-func (s *sample) appendVersions(b []byte) []byte {
-	for i := range s.pieces {
-		p, version := &s.pieces[i], -1
-		if p.trained {
-			version = versionNumber(p.version)
-		}
-		if n := len(p.tokens); n > 0 {
-			begin := len(b)
-			b = append(strconv.AppendInt(b, int64(version), 10), ',')
-			b = repeatTail(b, begin, n-1)
-		}
-	}
-	return b
+func (out *buffer) version(p *piece) {
+	out.b = repeat(out.b, strconv.Itoa(versionNumber(p.version))+",", len(p.tokens))
 }

@@ -8,7 +8,7 @@ var atroposFormat = format{
 		{"tokens", each(ids((*sample).all)), "of each sequence, up to its last trained token"},
 		{"masks", each(labels((*sample).all)), "the id where the token is trained, -100 where it is not"},
 		{"scores", each(number((*sample).ret)), "return of the sequence's trajectory, in the environment's unit"},
-		{"advantages", each(perToken((*sample).all, (*piece).coefficient)),
+		{"advantages", each(pieceNumbers((*sample).all, (*piece).coefficient)),
 			"of each token, times its weight; 0 where it is not trained"},
 		{"inference_logprobs", each(logprobs((*sample).all, "1.0")), "nats, 1.0 where the token is not trained"},
 		{"messages", only(withText, each(messages((*sample).all))), "of each sequence; option Text"},

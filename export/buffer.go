@@ -1,10 +1,9 @@
 package export
 
 import (
-	"math"
+	"bytes"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/segmentio/encoding/json"
 
@@ -40,15 +39,11 @@ func (out *buffer) fail(format string, args ...any) {
 // number appends a number that has a fraction or an exponent, so that readers which guess
 // a column's type from its first values take it for a float.
 func (out *buffer) number(x float64) {
-	out.infinite = out.infinite || math.IsNaN(x) || math.IsInf(x, 0)
+	out.infinite = out.infinite || !sparkd.Finite(x)
 	n := len(out.b)
-	out.b = strconv.AppendFloat(out.b, x, 'g', -1, 64)
-	for _, c := range out.b[n:] {
-		if c == '.' || c == 'e' {
-			return
-		}
+	if out.b = strconv.AppendFloat(out.b, x, 'g', -1, 64); !bytes.ContainsAny(out.b[n:], ".e") {
+		out.b = append(out.b, ".0"...)
 	}
-	out.b = append(out.b, ".0"...)
 }
 
 // appendString appends a JSON string, as encoding/json writes it without HTML's escapes.
@@ -62,35 +57,15 @@ func appendString(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// filler is what stands for tokens that have no value of their own.
-type filler struct {
-	size int    // of an item with its comma
-	run  string // of fillerRun items
-}
-
-const fillerRun = 256
-
-func newFiller(item string) filler {
-	return filler{len(item) + 1, strings.Repeat(item+",", fillerRun)}
-}
-
-var zeros, allOnes = newFiller("0"), newFiller("1")
-
-// append appends n items.
-func (f filler) append(b []byte, n int) []byte {
-	for ; n > fillerRun; n -= fillerRun {
-		b = append(b, f.run...)
+// repeat appends an item n times, of what is there already twice as much each time.
+func repeat(b []byte, item string, n int) []byte {
+	if n == 0 {
+		return b
 	}
-	return append(b, f.run[:n*f.size]...)
-}
-
-// repeatTail appends n times more what stands in b behind from.
-func repeatTail(b []byte, from, n int) []byte {
-	size := len(b) - from
-	end := len(b) + n*size
-	b = slices.Grow(b, n*size)[:end]
-	for done := from + size; done < end; {
-		done += copy(b[done:end], b[from:done])
+	begin, size := len(b), n*len(item)
+	b = append(slices.Grow(b, size), item...)
+	for done := len(item); done < size; done = len(b) - begin {
+		b = append(b, b[begin:begin+min(done, size-done)]...)
 	}
 	return b
 }

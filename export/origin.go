@@ -15,8 +15,8 @@ func origin(masked func(*sample) []piece) value[*sample] {
 		{"policy_version", text((*sample).lastVersion), "the weights that sampled the last step"},
 		{"token_exact", boolean(func(s *sample) bool { return s.exact }),
 			"false: some sampled ids were made from text"},
-		{"advantages", perToken(masked, (*piece).advantageOf), "one a token of the mask, 0 where that is 0"},
-		{"weights", perToken(masked, (*piece).weightOf), "of the token's loss, 0 where the mask is 0; see dedupe"},
+		{"advantages", pieceNumbers(masked, (*piece).advantageOf), "one a token of the mask, 0 where that is 0"},
+		{"weights", pieceNumbers(masked, (*piece).weightOf), "of the token's loss, 0 where the mask is 0; see dedupe"},
 	})
 }
 

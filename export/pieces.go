@@ -69,73 +69,45 @@ func ids[T any](of func(T) []piece) value[T] {
 	})
 }
 
-var unlabelled = newFiller("-100")
-
-// labels are the ids of trained tokens and -100 for every other, what a loss of PyTorch leaves out.
-func labels[T any](of func(T) []piece) value[T] {
-	return items[int32](func(from T, b []byte) []byte {
-		for _, p := range of(from) {
-			if p.trained {
-				b = appendTokens(b, p.tokens)
-			} else {
-				b = unlabelled.append(b, len(p.tokens))
-			}
-		}
-		return b
-	})
-}
-
-// mask is 1 for every trained token of pieces and 0 for every other.
-func mask[T any](of func(T) []piece) value[T] {
-	return items[int](func(from T, b []byte) []byte {
-		for _, p := range of(from) {
-			b = digits(p.trained).append(b, len(p.tokens))
-		}
-		return b
-	})
-}
-
-// digits are items of a mask.
-func digits(trained bool) filler {
-	if trained {
-		return allOnes
-	}
-	return zeros
-}
-
-// logprobs are those of trained tokens and one number for every other.
-func logprobs[T any](of func(T) []piece, other string) value[T] {
-	filler := newFiller(other)
-	return items[float32](func(from T, b []byte) []byte {
-		for _, p := range of(from) {
-			if p.trained {
-				b = appendFloats(b, p.logprobs)
-			} else {
-				b = filler.append(b, len(p.tokens))
-			}
-		}
-		return b
-	})
-}
-
-// perToken is what number says of a trained piece, once per token, and 0 for every other token.
-func perToken[T any](of func(T) []piece, number func(*piece) float64) value[T] {
-	return value[T]{typ: reflect.TypeFor[[]float64], write: func(out *buffer, from T) {
+// perToken is one item a token of pieces: those that trained appends of a trained piece, and other for every other
+// token. Items end with a comma.
+func perToken[E, T any](of func(T) []piece, other string, trained func(*buffer, *piece)) value[T] {
+	return value[T]{typ: reflect.TypeFor[[]E], write: func(out *buffer, from T) {
 		out.b = append(out.b, '[')
 		pieces := of(from)
 		for i := range pieces {
-			p, x := &pieces[i], 0.0
-			if p.trained {
-				x = number(p)
-			}
-			if n := len(p.tokens); n > 0 {
-				begin := len(out.b)
-				out.number(x)
-				out.b = repeatTail(append(out.b, ','), begin, n-1)
+			if p := &pieces[i]; p.trained {
+				trained(out, p)
+			} else {
+				out.b = repeat(out.b, other, len(p.tokens))
 			}
 		}
 		out.endList()
 	}}
+}
+
+// labels are the ids of trained tokens and -100 for every other, what a loss of PyTorch leaves out.
+func labels[T any](of func(T) []piece) value[T] {
+	return perToken[int32](of, "-100,", func(out *buffer, p *piece) { out.b = appendTokens(out.b, p.tokens) })
+}
+
+// mask is 1 for every trained token of pieces and 0 for every other.
+func mask[T any](of func(T) []piece) value[T] {
+	return perToken[int](of, "0,", func(out *buffer, p *piece) { out.b = repeat(out.b, "1,", len(p.tokens)) })
+}
+
+// logprobs are those of trained tokens and one number for every other.
+func logprobs[T any](of func(T) []piece, other string) value[T] {
+	return perToken[float32](of, other+",", func(out *buffer, p *piece) { out.b = appendFloats(out.b, p.logprobs) })
+}
+
+// pieceNumbers are what number says of a trained piece, once per token, and 0 for every other token.
+func pieceNumbers[T any](of func(T) []piece, number func(*piece) float64) value[T] {
+	return perToken[float64](of, "0.0,", func(out *buffer, p *piece) {
+		begin := len(out.b)
+		out.number(number(p))
+		out.b = repeat(out.b[:begin], string(out.b[begin:])+",", len(p.tokens))
+	})
 }
 
 // rendered is the text of pieces as far as it is stored, that of the observations without the template's tokens.

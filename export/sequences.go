@@ -155,7 +155,7 @@ func (w *walk) output(n *sparkd.Node, span *sparkd.Span, steps []step) {
 		context(step.From)
 		p := piece{tokens: span.Tokens[step.From:step.To], trained: true,
 			advantage: step.Advantage, weight: step.Weight, version: n.PolicyVersion, span: first}
-		if v := known(span); v != nil {
+		if v := span.KnownLogprobs(); v != nil {
 			p.logprobs = v[step.From:step.To]
 		} else {
 			s.known = false
@@ -168,15 +168,6 @@ func (w *walk) output(n *sparkd.Node, span *sparkd.Span, steps []step) {
 		first, at = nil, step.To
 	}
 	context(len(span.Tokens))
-}
-
-// known returns the logprobs of a span that trainers get: raw, or, from an engine that
-// reports no others, those of the distribution sampled from. nil: none.
-func known(s *sparkd.Span) []float32 {
-	if s.Logprobs != nil {
-		return s.Logprobs
-	}
-	return s.SampledLogprobs
 }
 
 // flush emits the sequence so far, without what stands behind its last trained token, and

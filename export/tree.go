@@ -55,14 +55,21 @@ func wholeTrees(line fields[*creditedTree]) lines {
 // that the environment answered. Per-token lists have the length of tokens.
 type treeNode struct {
 	*sparkd.Node
-	step *step
+	step   *step
+	pieces []piece
 }
 
 // nodes returns the nodes with their steps.
 func (t *creditedTree) nodes() []treeNode {
 	nodes, merged := make([]treeNode, len(t.Nodes)), t.merged
+	pieces := make([]piece, 0, 2*len(t.Nodes))
 	for i, n := range t.Nodes {
 		nodes[i].Node = n
+		first := len(pieces)
+		for j := range n.Spans {
+			pieces = append(pieces, piece{tokens: n.Spans[j].Tokens, trained: n.Spans[j].Trained()})
+		}
+		nodes[i].pieces = pieces[first:]
 		if len(merged) > 0 && merged[0].Node == n.ID {
 			nodes[i].step, merged = &merged[0], merged[1:]
 		}
@@ -81,8 +88,8 @@ var nodeFields = slices.Concat(
 		{"of", integer(func(n treeNode) int { return n.Decision.Of }),
 			"the sibling whose first sampled tokens are also the node's; 0: none"},
 		{"shared_tokens", integer(func(n treeNode) int { return n.Decision.SharedTokens }), "so many of them"},
-		{"tokens", items[int32](treeNode.appendTokens), "vocabulary ids"},
-		{"mask", items[int](treeNode.appendMask), "1 where the model sampled the token, 0 where it read it"},
+		{"tokens", ids(treeNode.all), "vocabulary ids"},
+		{"mask", mask(treeNode.all), "1 where the model sampled the token, 0 where it read it"},
 		{"logprobs", spanNumbers(func(s *sparkd.Span) []float32 { return s.Logprobs }),
 			"nats, raw distribution, 0 where mask is 0; null: none known"},
 		{"sampled_logprobs", spanNumbers(func(s *sparkd.Span) []float32 { return s.SampledLogprobs }),
@@ -115,43 +122,26 @@ var nodeFields = slices.Concat(
 
 func (n treeNode) node() *sparkd.Node { return n.Node }
 
-func (n treeNode) appendTokens(b []byte) []byte {
-	for i := range n.Spans {
-		b = appendTokens(b, n.Spans[i].Tokens)
-	}
-	return b
-}
+func (n treeNode) all() []piece { return n.pieces }
 
-func (n treeNode) appendMask(b []byte) []byte {
-	for i := range n.Spans {
-		s := &n.Spans[i]
-		b = digits(s.Trained()).append(b, len(s.Tokens))
-	}
-	return b
-}
-
-// spanNumbers are one number per token, 0 for tokens that were not sampled, or null where
-// no sampled token has one.
+// spanNumbers are one number per token, 0 for tokens that were not sampled, or null where no sampled token has one.
 func spanNumbers(of func(*sparkd.Span) []float32) value[treeNode] {
 	return value[treeNode]{typ: reflect.TypeFor[[]float32], write: func(out *buffer, n treeNode) {
-		known := false
-		for i := range n.Spans {
-			known = known || of(&n.Spans[i]) != nil
-		}
-		if !known {
-			out.null()
-			return
-		}
+		begin, known := len(out.b), false
 		out.b = append(out.b, '[')
 		for i := range n.Spans {
 			s := &n.Spans[i]
 			if v := of(s); v != nil {
 				out.b = appendFloats(out.b, v)
+				known = true
 			} else {
-				out.b = zeros.append(out.b, len(s.Tokens))
+				out.b = repeat(out.b, "0,", len(s.Tokens))
 			}
 		}
 		out.endList()
+		if !known {
+			out.b = append(out.b[:begin], "null"...)
+		}
 	}}
 }
 

@@ -117,5 +117,5 @@ func items[E, T any](appendTo func(T, []byte) []byte) value[T] {
 
 // ones is n times 1.
 func ones[T any](n func(T) int) value[T] {
-	return items[int](func(from T, b []byte) []byte { return allOnes.append(b, n(from)) })
+	return items[int](func(from T, b []byte) []byte { return repeat(b, "1,", n(from)) })
 }

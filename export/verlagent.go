@@ -10,7 +10,7 @@ var verlAgentFormat = format{
 		{"prompts", items[int32]((*row).appendPrompt), "all tokens before the response"},
 		{"responses", items[int32]((*row).appendResponse), "what the model sampled in this step"},
 		{"response_mask", ones((*row).length), "1 for every response token"},
-		{"rollout_log_probs", floats(func(r *row) []float32 { return r.part(known(r.output)) }),
+		{"rollout_log_probs", floats(func(r *row) []float32 { return r.part(r.output.KnownLogprobs()) }),
 			"nats, one a response token; null: none known"},
 		{"uid", text((*row).uidOf), aboutUID},
 		{"traj_uid", uid((*row).trajectory), `the trajectory, "tree:leaf"`},
