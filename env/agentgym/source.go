@@ -18,8 +18,8 @@ import (
 // Options say where the server is and how it names things.
 type Options struct {
 	URL     string // http or https, with the prefix that all routes share, if any
-	Workers int    // environments at most; 0 is remote.DefaultPlaces
-	// Options holds, all as text:
+	Workers int    // environments at most; 0 is [connector.DefaultPlaces]
+	// Options holds those of package connector and, all as text:
 	//
 	//	id               field that names the environment in requests (id)
 	//	index            field of a reset that takes the task's number (data_idx)
@@ -28,14 +28,6 @@ type Options struct {
 	//	                 whichever is there first, else all as JSON)
 	//	reward           field of the reward of a step (reward)
 	//	splits           which numbers are tasks, "train=1000-, test=0-999" (train: all)
-	//	goal, goal_field the task in words, or the field of a reset's answer that has it
-	//	admissible       field that lists the actions that are accepted now
-	//	success          least reward at the end that is a success (any above 0)
-	//	success_field    field that is compared instead of the reward
-	//	max_steps        steps of an episode, as its description says (100)
-	//	timeout          longest time an answer takes (60s)
-	//	max_message      largest answer, in MiB (16)
-	//	token_env        environment variable that holds a bearer token
 	Options map[string]string
 }
 

@@ -40,7 +40,7 @@ type predicate struct {
 	holds func(f *facts, a, b int16) bool
 }
 
-// predicates are those beside abilities and conditions.
+// predicates are all of them: these, and those of abilities and conditions.
 var predicates = map[string]predicate{
 	"objecttype": {[]kind{objectKind, objectType}, true,
 		func(f *facts, o, t int16) bool { return f.objects[o].kind == t }},
@@ -77,18 +77,17 @@ var (
 	conditions = map[string]Change{
 		"isclean": Clean, "ishot": Hot, "iscool": Cool, "istoggled": Toggled, "issliced": Sliced, "ison": On,
 	}
-	oneObject = []kind{objectKind}
 )
 
-func findPredicate(name string) (predicate, bool) {
-	if can, ok := abilities[name]; ok {
-		return predicate{oneObject, true, func(f *facts, o, _ int16) bool { return f.objects[o].can&can != 0 }}, true
+func init() {
+	for name, can := range abilities {
+		predicates[name] = predicate{[]kind{objectKind}, true,
+			func(f *facts, o, _ int16) bool { return f.objects[o].can&can != 0 }}
 	}
-	if is, ok := conditions[name]; ok {
-		return predicate{oneObject, false, func(f *facts, o, _ int16) bool { return f.made(f.s, is).has(o) }}, true
+	for name, is := range conditions {
+		predicates[name] = predicate{[]kind{objectKind}, false,
+			func(f *facts, o, _ int16) bool { return f.made(f.s, is).has(o) }}
 	}
-	p, ok := predicates[name]
-	return p, ok
 }
 
 // builder makes tests of the conditions of a world.
@@ -234,7 +233,7 @@ func (b *builder) all(k kind) []int16 {
 func (b *builder) narrow(among []int16, s slot, body *expr) ([]int16, error) {
 	f := facts{world: b.world, s: b.first}
 	for _, e := range demanded(body, nil) {
-		p, _ := findPredicate(e.head())
+		p := predicates[e.head()]
 		if args, ok := e.words(1); !ok || !p.fixed || len(args) == 0 || b.scope[args[0]] != s ||
 			len(args) == 2 && strings.HasPrefix(args[1], "?") {
 			continue
@@ -271,7 +270,7 @@ func demanded(e *expr, to []*expr) []*expr {
 // fact makes the test of a fact, "(inReceptacle ?o ?r)" or "(= ?a ?b)".
 func (b *builder) fact(e *expr, negated bool) (test, error) {
 	args, ok := e.words(1)
-	p, known := findPredicate(e.head())
+	p, known := predicates[e.head()]
 	if e.head() == "=" && ok && len(args) == 2 {
 		var s slot
 		s, known = b.scope[args[0]]

@@ -21,27 +21,34 @@ type domain struct {
 	verbs map[string]bool
 }
 
-var ownDomain = sync.OnceValues(func() (map[string]expr, error) { return sections(domainText) })
+var ownDomain = sync.OnceValues(func() (map[string]expr, error) { return domainSections(domainText) })
 
-// sections reads a domain: its types, its actions by their names, and its name.
-func sections(text string) (map[string]expr, error) {
-	e, err := parseLisp(domainField, text)
+// domainSections reads a domain: its types, its actions by their names, and its name.
+func domainSections(text string) (map[string]expr, error) {
+	return sections(domainField, text, "domain", anotherDomain, func(s *expr) string {
+		if s.head() == ":action" && len(s.list) > 1 {
+			return "action " + s.list[1].word
+		}
+		return s.head()
+	})
+}
+
+// sections reads a definition and names its sections.
+func sections(field, text, what string, bad func(string, ...any) error, name func(*expr) string) (map[string]expr,
+	error) {
+	e, err := parseLisp(field, text)
 	if err != nil {
 		return nil, err
 	}
 	if e.head() != "define" {
-		return nil, anotherDomain("it does not start with (define (domain …")
+		return nil, bad("it does not start with (define (%s …", what)
 	}
 	parts := map[string]expr{}
 	for _, s := range e.list[1:] {
-		name := s.head()
-		if name == ":action" && len(s.list) > 1 {
-			name = "action " + s.list[1].word
+		if _, twice := parts[name(&s)]; twice {
+			return nil, bad("two sections %s", name(&s))
 		}
-		if _, twice := parts[name]; twice {
-			return nil, anotherDomain("two sections %s", name)
-		}
-		parts[name] = s
+		parts[name(&s)] = s
 	}
 	return parts, nil
 }
@@ -60,7 +67,7 @@ func readDomain(text string) (domain, error) {
 	if err != nil {
 		return domain{}, err
 	}
-	parts, err := sections(text)
+	parts, err := domainSections(text)
 	if err != nil {
 		return domain{}, err
 	}
@@ -74,7 +81,7 @@ func readDomain(text string) (domain, error) {
 		case name == ":requirements" || name == ":predicates" || name == ":functions":
 		case !known:
 			return domain{}, anotherDomain("another domain: it has %s, ALFWorld's has not", name)
-		case !part.equal(&reference):
+		case !part.equal(reference):
 			return domain{}, anotherDomain("another domain: %s is not as in ALFWorld's", name)
 		case isAction:
 			d.verbs[verb] = true

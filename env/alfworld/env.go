@@ -46,7 +46,7 @@ func (e *Env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, err
 
 func (e *Env) start(w *world) sparkd.Observation {
 	e.world = w
-	e.state = w.first.clone()
+	e.state = slices.Clone(w.first)
 	e.menu = w.applicable(e.state)
 	e.done = w.won(e.state)
 	o := e.observe(w.intro)
@@ -111,7 +111,7 @@ func (e *Env) Fork(ctx context.Context) (sparkd.Env, error) {
 
 func (e *Env) fork() *Env {
 	c := *e
-	c.state, c.table = e.state.clone(), table{}
+	c.state, c.table = slices.Clone(e.state), table{}
 	return &c
 }
 

@@ -42,22 +42,12 @@ func badProblem(format string, args ...any) error {
 // readProblem reads an initial_state.pddl of the domain. It leaves out entities that no
 // fact names: ALFWorld gives them no number, and nothing can be done with them.
 func readProblem(text, domain string) (*Problem, error) {
-	e, err := parseLisp(problemField, text)
+	seen, err := sections(problemField, text, "problem", badProblem, (*expr).head)
 	if err != nil {
 		return nil, err
 	}
 	r := reader{Problem: &Problem{Fits: map[string]map[string]bool{}}, declared: map[string]kind{},
 		index: map[string]int{}}
-	if e.head() != "define" {
-		return nil, badProblem("it does not start with (define (problem …")
-	}
-	seen := map[string]expr{}
-	for _, section := range e.list[1:] {
-		if _, twice := seen[section.head()]; twice {
-			return nil, badProblem("two sections %s", section.head())
-		}
-		seen[section.head()] = section
-	}
 	for _, name := range []string{"problem", ":domain", ":objects", ":init", ":goal"} {
 		if s, ok := seen[name]; !ok || len(s.list) < 2 {
 			return nil, badProblem("it has no section (%s …)", name)
@@ -166,7 +156,7 @@ func (r *reader) name(name string, fact *expr) error {
 func (r *reader) enterAll() error {
 	for i := range r.facts {
 		fact := &r.facts[i]
-		p, ok := findPredicate(fact.head())
+		p, ok := predicates[fact.head()]
 		if !ok {
 			continue
 		}

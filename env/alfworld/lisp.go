@@ -57,9 +57,9 @@ func typedNames(words []string) iter.Seq2[kind, []string] {
 }
 
 // equal compares two expressions.
-func (e *expr) equal(o *expr) bool {
+func (e expr) equal(o expr) bool {
 	return e.word == o.word && (e.list == nil) == (o.list == nil) &&
-		slices.EqualFunc(e.list, o.list, func(a, b expr) bool { return a.equal(&b) })
+		slices.EqualFunc(e.list, o.list, expr.equal)
 }
 
 // String writes e as PDDL.

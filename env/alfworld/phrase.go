@@ -2,6 +2,7 @@ package alfworld
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +14,7 @@ func (p *prose) say(text string) { *p = append(*p, text...) }
 // scene is what a phrase can speak about. What a phrase names is bound by the action that
 // it belongs to; compile sees to that.
 type scene struct {
-	*world
-	s        state
+	facts
 	agent    int16
 	location int16 // of the agent; unbound is any
 	object   int16
@@ -312,29 +312,29 @@ func (c compiler) condition(text string) (func(*scene) bool, error) {
 	}, nil
 }
 
+// subjects are what conditions can be about.
+var subjects = map[string]struct {
+	needs variable
+	kind  kind
+	of    func(c *scene) int16
+}{
+	"a:agent":      {varA, agentKind, func(c *scene) int16 { return c.agent }},
+	"o:object":     {varO, objectKind, func(c *scene) int16 { return c.object }},
+	"r:receptacle": {varR, receptacleKind, func(c *scene) int16 { return c.recept }},
+}
+
 // fact returns the test of a predicate of one thing, nil if there is none here.
-func (c compiler) fact(predicate, of string) func(*scene) bool {
-	switch {
-	case of == "r:receptacle" && c.bound&varR != 0:
-		switch predicate {
-		case "openable":
-			return func(c *scene) bool { return c.receptacles[c.recept].openable }
-		case "opened":
-			return func(c *scene) bool { return c.opened(c.s).has(c.recept) }
-		}
-	case of == "a:agent" && c.bound&varA != 0 && predicate == "holdsany":
-		return func(c *scene) bool { return c.busy(c.s, c.agent) }
-	case of == "o:object" && c.bound&varO != 0:
-		if can := abilities[predicate]; can != 0 {
-			return func(c *scene) bool { return c.objects[c.object].can&can != 0 }
-		}
-		if is := conditions[predicate]; is != 0 {
-			return func(c *scene) bool { return c.made(c.s, is).has(c.object) }
-		}
-		if predicate == "not_istoggled" {
-			// True only where an action has taken the fact back, which none does.
-			return func(*scene) bool { return false }
-		}
+func (c compiler) fact(name, of string) func(*scene) bool {
+	subject := subjects[of]
+	if subject.needs&c.bound == 0 {
+		return nil
+	}
+	if name == "not_istoggled" && subject.kind == objectKind {
+		// True only where an action has taken the fact back, which none does.
+		return func(*scene) bool { return false }
+	}
+	if p, ok := predicates[name]; ok && slices.Equal(p.of, []kind{subject.kind}) {
+		return func(c *scene) bool { return p.holds(&c.facts, subject.of(c), -1) }
 	}
 	return nil
 }

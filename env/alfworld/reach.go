@@ -6,9 +6,9 @@ import "slices"
 // actions only ever add facts, as in a planner's relaxed problem. A goal that does not hold
 // even there can never hold. Agents stay where they are; canGo says where they could be.
 func (w *world) reach() state {
-	s := w.first.clone()
+	s := slices.Clone(w.first)
 	for {
-		before := s.clone()
+		before := slices.Clone(s)
 		for a := range int16(len(w.agents)) {
 			for r := range int16(len(w.receptacles)) {
 				if at := w.receptacles[r].location; at >= 0 && w.canGo(s, a, at) {

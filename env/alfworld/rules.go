@@ -248,25 +248,24 @@ func (w *world) listUse(m *menu, s state, a int16) {
 // treatments are what appliances do to an object that can bear it.
 var treatments = [verbs]struct {
 	word          string
+	appliance     string // a type of receptacle
 	able          Affordance
 	makes, undoes Change
 }{
-	doClean: {"clean", Cleanable, Clean, 0},
-	doHeat:  {"heat", Heatable, Hot, Cool},
-	doCool:  {"cool", Coolable, Cool, Hot},
+	doClean: {"clean", "SinkBasin", Cleanable, Clean, 0},
+	doHeat:  {"heat", "Microwave", Heatable, Hot, Cool},
+	doCool:  {"cool", "Fridge", Coolable, Cool, Hot},
 }
 
-// appliances are the receptacles that treat what is in hand, by their types in lower case; wanted are the
-// treatments that tasks ask for.
-var (
-	appliances = map[string]verb{"sinkbasin": doClean, "microwave": doHeat, "fridge": doCool}
-	wanted     = map[TaskType]verb{PickClean: doClean, PickHeat: doHeat, PickCool: doCool}
-)
+// wanted are the treatments that tasks ask for.
+var wanted = map[TaskType]verb{PickClean: doClean, PickHeat: doHeat, PickCool: doCool}
 
 // appliance returns what a type of receptacle does, verbs for nothing.
 func appliance(kind string) verb {
-	if v, ok := appliances[strings.ToLower(kind)]; ok {
-		return v
+	for _, v := range wanted {
+		if strings.EqualFold(treatments[v].appliance, kind) {
+			return v
+		}
 	}
 	return verbs
 }

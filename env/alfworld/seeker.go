@@ -61,15 +61,16 @@ func (s *Seeker) Next() string {
 		return p.plan[0]
 	}
 	if r := s.here(); r >= 0 {
+		look := doOpen
 		if s.env.world.reachable(s.env.state, r) {
-			return s.command(action{doExamineReceptacle, 0, -1, r, -1})
+			look = doExamineReceptacle
 		}
-		return s.command(action{doOpen, 0, -1, r, -1})
+		return s.env.world.command(action{look, 0, -1, r, -1})
 	}
 	if r := s.choose(); r >= 0 {
-		return s.command(action{doGoTo, 0, -1, r, -1})
+		return s.env.world.command(action{doGoTo, 0, -1, r, -1})
 	}
-	return s.command(action{doLook, 0, -1, -1, -1})
+	return s.env.world.command(action{doLook, 0, -1, -1, -1})
 }
 
 // here returns a receptacle at hand that is worth looking into, -1 if there is none.
@@ -253,6 +254,3 @@ func (s *Seeker) reasonToSearch(r int16, what string) Reason {
 	}
 	return Reason{Open: len(places) > 1, Text: fmt.Sprintf("%s: %s?", what, strings.Join(names, ", "))}
 }
-
-// command returns an action's text, as the menu has it.
-func (s *Seeker) command(a action) string { return s.env.world.command(a) }

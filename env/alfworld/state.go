@@ -2,7 +2,6 @@ package alfworld
 
 import (
 	"math/bits"
-	"slices"
 )
 
 // state is what changes while playing: the dynamic facts of alfred.pddl, as bits. Where
@@ -84,6 +83,3 @@ func (l *layout) near(s state, location int16) bitset { return l.row(s, l.nearRo
 func (l *layout) made(s state, c Change) bitset {
 	return l.row(s, l.madeRow, int16(bits.TrailingZeros8(uint8(c))))
 }
-
-// clone returns an independent copy.
-func (s state) clone() state { return slices.Clone(s) }

@@ -99,8 +99,8 @@ func findTaken(c *scene, found []int16) []int16 {
 
 // describe returns the answer to action a, which led to state s.
 func (w *world) describe(s state, a action, t *table) string {
-	c := scene{world: w, s: s, agent: a.agent, location: w.at(s, a.agent), object: a.object, tool: a.tool,
-		recept: a.receptacle, items: t.items}
+	c := scene{facts: facts{world: w, s: s}, agent: a.agent, location: w.at(s, a.agent), object: a.object,
+		tool: a.tool, recept: a.receptacle, items: t.items}
 	p := t.text[:0]
 	w.wording.answers[a.verb](&p, &c)
 	t.text, t.items = p, c.items
@@ -109,7 +109,8 @@ func (w *world) describe(s state, a action, t *table) string {
 
 // describeIntro is the first observation.
 func (w *world) describeIntro() string {
-	c := scene{world: w, s: w.first, agent: unbound, location: unbound, object: unbound, tool: unbound, recept: unbound}
+	c := scene{facts: facts{world: w, s: w.first}, agent: unbound, location: unbound, object: unbound, tool: unbound,
+		recept: unbound}
 	var p prose
 	w.wording.intro(&p, &c)
 	return string(p)
@@ -117,7 +118,7 @@ func (w *world) describeIntro() string {
 
 // command writes the command of an action.
 func (w *world) command(a action) string {
-	c := scene{world: w, agent: a.agent, object: a.object, tool: a.tool, recept: a.receptacle}
+	c := scene{facts: facts{world: w}, agent: a.agent, object: a.object, tool: a.tool, recept: a.receptacle}
 	if a.verb == doGoTo {
 		c.location = w.receptacles[a.receptacle].location
 	}

@@ -30,13 +30,6 @@ var ownWording = sync.OnceValues(func() (*Wording, error) {
 	return readWording(grammarText, d)
 })
 
-// withSentence returns w with another task.
-func (w *Wording) withSentence(sentence string) *Wording {
-	c := *w
-	c.sentence = sentence
-	return &c
-}
-
 // readWording compiles a grammar for the actions of a domain.
 func readWording(text string, d domain) (*Wording, error) {
 	g, err := readGrammar(text)

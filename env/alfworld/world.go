@@ -62,7 +62,9 @@ func newWorld(p *Problem) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.wording = own.withSentence(p.Goal.Sentence)
+		another := *own
+		another.sentence = p.Goal.Sentence
+		w.wording = &another
 	}
 	w.layout = newLayout(len(p.Agents), len(p.Locations), len(p.Receptacles), len(p.Objects))
 	w.first = make(state, w.size)

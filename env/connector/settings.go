@@ -1,6 +1,19 @@
 // Package connector holds what environments behind a server have in common: the options
 // of their section in the configuration, which index of a split is which task, a bound
 // on open sessions, and how fields of a JSON answer become an observation.
+//
+// # Options
+//
+// All kinds of servers have these options:
+//
+//	goal, goal_field the task in words, or the field of a reset's answer that has it
+//	admissible       field that lists the actions that are accepted now
+//	success          least reward at the end that is a success (any above 0)
+//	success_field    field that is compared instead of the reward
+//	max_steps        steps of an episode, as its description says (100)
+//	timeout          longest time an answer takes (60s)
+//	max_message      largest message, in MiB (16); not of mcp
+//	token_env        environment variable that holds a bearer token for the URL
 package connector
 
 import (

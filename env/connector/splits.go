@@ -1,8 +1,10 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,27 +62,24 @@ func (s *Settings) Splits(otherwise Splits) Splits {
 	return out
 }
 
+var splitForm = regexp.MustCompile(`^([^=/ \t]+)\s*(?:=\s*(\d+)-(\d*))?$`)
+
 // parseSplit reads name, name=first- or name=first-last.
-func parseSplit(word string) (string, Range, error) {
-	name, numbers, some := strings.Cut(word, "=")
-	name = strings.TrimSpace(name)
-	if name == "" || strings.ContainsAny(name, "/ \t") {
-		return "", Range{}, fmt.Errorf("%q is no name of a split", name)
+func parseSplit(word string) (name string, r Range, err error) {
+	m := splitForm.FindStringSubmatch(word)
+	if m == nil {
+		return "", r, errors.New("not NAME=FIRST-LAST")
 	}
-	if !some {
-		return name, Range{0, sparkd.Unbounded}, nil
+	if m[2] != "" {
+		r.First, err = strconv.Atoi(m[2])
 	}
-	from, to, some := strings.Cut(strings.TrimSpace(numbers), "-")
-	first, err := strconv.Atoi(from)
-	if err != nil || first < 0 || !some {
-		return "", Range{}, fmt.Errorf("%q is no range", numbers)
+	if m[3] == "" {
+		r.Count = sparkd.Unbounded
+		return m[1], r, err
 	}
-	if to == "" {
-		return name, Range{first, sparkd.Unbounded}, nil
+	last, lastErr := strconv.Atoi(m[3])
+	if r.Count = last - r.First + 1; r.Count < 1 {
+		return "", r, errors.New("it ends before it begins")
 	}
-	last, err := strconv.Atoi(to)
-	if err != nil || last < first || last-first+1 < 1 {
-		return "", Range{}, fmt.Errorf("%q is no range", numbers)
-	}
-	return name, Range{first, last - first + 1}, nil
+	return m[1], r, errors.Join(err, lastErr)
 }

@@ -32,8 +32,8 @@ type Options struct {
 	// becomes the number of the task.
 	Command []string
 	URL     string // of a server on streamable HTTP, instead of Command
-	Workers int    // sessions at most; 0 is remote.DefaultPlaces
-	// Options holds, all as text:
+	Workers int    // sessions at most; 0 is [connector.DefaultPlaces]
+	// Options holds those of package connector and, all as text:
 	//
 	//	tools            names of the tools that the agent may call (all)
 	//	reset_tool       tool that a reset calls in the new session, hidden from the agent
@@ -44,16 +44,9 @@ type Options struct {
 	//	done_tool        tool whose call ends the episode
 	//	done, reward     fields of a result's structured content (done, reward)
 	//	text             fields of it that make the text, where a result has them
-	//	goal, goal_field the task in words, or the field of reset_tool's result that has it
-	//	admissible       field of it that lists the actions that are accepted now
-	//	success          least reward at the end that is a success (any above 0)
-	//	success_field    field that is compared instead of the reward
 	//	replay           annotations: copy a state only if no tool on its path may have
 	//	                 effects outside the session; allow: always
-	//	max_steps        steps of an episode, as its description says (100)
 	//	connect_timeout  longest time the start of a session takes (30s)
-	//	timeout          longest time a call takes (60s)
-	//	token_env        environment variable that holds a bearer token for URL
 	Options map[string]string
 	// Log gets what a program writes to stderr, line by line. It is called by several goroutines. nil drops it.
 	Log func(line string)

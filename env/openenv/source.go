@@ -17,8 +17,8 @@ import (
 // Options say where the server is and how its messages are to be read.
 type Options struct {
 	URL     string // http, https, ws or wss; the path /ws is added where it is missing
-	Workers int    // sessions at most; 0 is remote.DefaultPlaces
-	// Options holds, all as text:
+	Workers int    // sessions at most; 0 is [connector.DefaultPlaces]
+	// Options holds those of package connector and, all as text:
 	//
 	//	action           field of the step data that takes the agent's action (message)
 	//	action_json      true: the action itself is the step data, as a JSON object
@@ -27,17 +27,9 @@ type Options struct {
 	//	episode_id       true: a reset names the episode after the task
 	//	text             fields of the observation that make the text (text, message or
 	//	                 observation, whichever is there first, else all as JSON)
-	//	goal, goal_field the task in words, or the field of the first observation that has it
-	//	admissible       field that lists the actions that are accepted now
-	//	success          least reward at the end that is a success (any above 0)
-	//	success_field    field that is compared instead of the reward
 	//	execution_error  fail: an exception of the environment ends the branch; observe: the
 	//	                 agent reads it, for environments that raise on a wrong move
-	//	max_steps        steps of an episode, as its description says (100)
 	//	connect_timeout  longest time a connection takes (10s)
-	//	timeout          longest time an answer takes (60s)
-	//	max_message      largest message, in MiB (16)
-	//	token_env        environment variable that holds a bearer token
 	Options map[string]string
 }
 
