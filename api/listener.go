@@ -3,7 +3,9 @@ package api
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,10 +67,7 @@ func (l *listener) add(c *conn) bool {
 // drop closes every open connection, whatever it is doing.
 func (l *listener) drop() {
 	l.mu.Lock()
-	open := make([]*conn, 0, len(l.conns))
-	for c := range l.conns {
-		open = append(open, c)
-	}
+	open := slices.Collect(maps.Keys(l.conns))
 	l.mu.Unlock()
 	for _, c := range open {
 		c.refused.Store(false)

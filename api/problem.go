@@ -1,7 +1,7 @@
 package api
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"strings"
 
@@ -37,14 +37,6 @@ var statuses = map[sparkd.Code]int{
 // try: a tree's round takes about that long.
 const retryAfter = "5"
 
-// notRouted is the error of a request that matches no route, with the methods that its path knows.
-type notRouted struct {
-	error
-	allow []string
-}
-
-func (e notRouted) Unwrap() error { return e.error }
-
 // visible is what a client may see of err: everything of an Error but its cause, and
 // nothing of an internal one but where to look.
 func visible(err error, id string) *sparkd.Error {
@@ -59,11 +51,10 @@ func visible(err error, id string) *sparkd.Error {
 // fail answers with err and logs it, causes included, where the daemon is at fault.
 func (s *Server) fail(r *request, err error) {
 	e := visible(err, r.id)
-	status := statusOf(e.Code)
-	var routing notRouted
-	if errors.As(err, &routing) && routing.allow != nil {
+	status := cmp.Or(statuses[e.Code], fasthttp.StatusInternalServerError)
+	if r.allow != nil {
 		status = fasthttp.StatusMethodNotAllowed
-		r.Response.Header.Set("Allow", strings.Join(routing.allow, ", "))
+		r.Response.Header.Set("Allow", strings.Join(r.allow, ", "))
 	}
 	if status >= 500 {
 		s.logFailure(r.id, err)
@@ -77,23 +68,11 @@ func (s *Server) logFailure(id string, err error) {
 
 // problem writes e. It keeps the headers that are set.
 func (r *request) problem(status int, e *sparkd.Error) {
-	body, err := json.Marshal(e)
-	if err != nil { // four strings: it cannot
-		body = []byte(`{"code":"internal","message":"internal error"}`)
-	}
 	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
 		r.Response.Header.Set("Retry-After", retryAfter)
 	}
 	r.SetStatusCode(status)
-	r.SetContentType("application/json")
-	r.SetBody(append(body, '\n'))
-}
-
-func statusOf(c sparkd.Code) int {
-	if status, ok := statuses[c]; ok {
-		return status
-	}
-	return fasthttp.StatusInternalServerError
+	_ = r.reply(e) // four strings: they can be written
 }
 
 // refuse answers what fasthttp could not read as a request: too large, too slow or not HTTP.

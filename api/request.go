@@ -16,9 +16,10 @@ import (
 // request is one request on its way through the server. It is valid until its handler returns.
 type request struct {
 	*fasthttp.RequestCtx
-	route *route // nil when none matched
-	arg   string // value of the route's {id}
-	id    string // X-Request-Id of the request, or a new one
+	route *route   // nil when none matched
+	arg   string   // value of the route's {id}
+	allow []string // the methods that its path knows; set when its own is none of them
+	id    string   // X-Request-Id of the request, or a new one
 	start time.Time
 	body  *stream // set when the answer is a stream, which then logs its own end
 }
@@ -61,7 +62,8 @@ func (s *Server) dispatch(r *request) error {
 		}
 	}
 	if err != nil {
-		return notRouted{err, allow}
+		r.allow = allow
+		return err
 	}
 	if err := knownParameters(r); err != nil {
 		return err

@@ -47,13 +47,12 @@ func decode[T any](body []byte, v T) (T, error) {
 
 // syntaxError says where the body stops being JSON.
 func syntaxError(body []byte, err error) error {
-	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) {
-		return sparkd.Invalid("", "send a JSON object", "cannot read the body: %v", err)
+	at := len(body)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		at = max(0, min(int(syntax.Offset)-1, at))
 	}
-	before := body[:max(0, min(int(syntax.Offset)-1, len(body)))]
-	line := 1 + bytes.Count(before, []byte("\n"))
-	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	line := 1 + bytes.Count(body[:at], []byte("\n"))
+	column := 1 + utf8.RuneCount(body[bytes.LastIndexByte(body[:at], '\n')+1:at])
 	return sparkd.Invalid("", "send a JSON object", "line %d, column %d: %v", line, column, err)
 }
 
@@ -76,13 +75,10 @@ func kindName(t reflect.Type) string {
 	return fmt.Sprintf("a whole number of %d bits", t.Bits())
 }
 
-// checkFields walks the next JSON value of d beside the Go type it is meant for and refuses what encoding/json
-// would let pass. Depth is bounded by that of t, because an unknown field ends the walk.
+// checkFields walks the next JSON value of d, whose syntax has been checked, beside the Go type it is meant for and
+// refuses what encoding/json would let pass. Depth is bounded by that of t, because an unknown field ends the walk.
 func checkFields(d *json.Decoder, t reflect.Type, path string) error {
-	token, err := d.Token()
-	if err != nil {
-		return sparkd.Invalid(path, "send a JSON object", "cannot read the body: %v", err)
-	}
+	token, _ := d.Token()
 	open, _ := token.(json.Delim)
 	if t.Kind() == reflect.Pointer {
 		if token == nil {
@@ -104,28 +100,25 @@ func checkFields(d *json.Decoder, t reflect.Type, path string) error {
 }
 
 func checkObject(d *json.Decoder, t reflect.Type, path string) error {
-	var seen []string
+	names, types := fieldsOf(t)
+	seen := map[string]bool{}
 	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return sparkd.Invalid(path, "send a JSON object", "cannot read the body: %v", err)
-		}
+		token, _ := d.Token()
 		name, _ := token.(string)
 		field := strings.TrimPrefix(path+"."+clip(name), ".")
-		known := fieldsOf(t)
-		i := slices.IndexFunc(known, func(f jsonField) bool { return f.name == name })
-		if i < 0 {
-			return sparkd.Invalid(field, "known fields here: "+fieldNames(known), "unknown field")
-		}
-		if slices.Contains(seen, name) {
+		i := slices.Index(names, name)
+		switch {
+		case i < 0:
+			return sparkd.Invalid(field, "known fields here: "+strings.Join(names, ", "), "unknown field")
+		case seen[name]:
 			return sparkd.Invalid(field, "give it once", "field given twice")
 		}
-		seen = append(seen, name)
-		if err := checkFields(d, known[i].typ, field); err != nil {
+		seen[name] = true
+		if err := checkFields(d, types[i], field); err != nil {
 			return err
 		}
 	}
-	_, err := d.Token() // the closing brace; the syntax has been checked
+	_, err := d.Token() // the closing brace
 	return err
 }
 
@@ -174,27 +167,12 @@ func clip(s string) string {
 	return s
 }
 
-type jsonField struct {
-	name string
-	typ  reflect.Type
-}
-
 // fieldsOf returns the JSON fields of a struct of the domain, none of which are embedded or nameless.
-func fieldsOf(t reflect.Type) []jsonField {
-	var fields []jsonField
+func fieldsOf(t reflect.Type) (names []string, types []reflect.Type) {
 	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name != "-" {
-			fields = append(fields, jsonField{name, f.Type})
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			names, types = append(names, name), append(types, f.Type)
 		}
 	}
-	return fields
-}
-
-func fieldNames(fields []jsonField) string {
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = f.name
-	}
-	return strings.Join(names, ", ")
+	return names, types
 }

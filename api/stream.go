@@ -19,6 +19,7 @@ type stream struct {
 	entry   entry
 	release func()
 	once    sync.Once
+	out     io.Writer // while write runs
 	sent    int64
 	err     error
 }
@@ -47,15 +48,22 @@ func (s *Server) stream(r *request, contentType string, write func(io.Writer) er
 
 // WriteTo implements io.WriterTo.
 func (b *stream) WriteTo(w io.Writer) (n int64, err error) {
-	count := &counter{w: w}
+	b.out = w
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(p)
 			b.server.log.Error().Str("request", b.entry.id).Err(err).Msg("stream failed")
 		}
-		b.sent, b.err, n = count.n, err, count.n
+		b.err, n = err, b.sent
 	}()
-	return 0, b.write(count)
+	return 0, b.write(b)
+}
+
+// Write sends a part of the answer.
+func (b *stream) Write(p []byte) (int, error) {
+	n, err := b.out.Write(p)
+	b.sent += int64(n)
+	return n, err
 }
 
 // SupportsBodyWriteTo implements fasthttp.BodyWriterTo.
@@ -75,16 +83,4 @@ func (b *stream) Close() error {
 		b.release()
 	})
 	return nil
-}
-
-// counter counts what passes through it.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
 }
