@@ -19,27 +19,25 @@ import (
 
 // about is the part of the API that describes the daemon. Nothing in it changes.
 type about struct {
-	version, commit string // of the build
-	started         time.Time
-	limits          *DaemonConfig
-	prompt          sampler.Prompt
-	engine          sparkd.Engine // nil when offline
-	envs            *env.Catalog
-	store           *store.Store
-	queue           *queue
-	metrics         *metrics
+	parts   *Parts
+	started time.Time
+	limits  *DaemonConfig
+	prompt  sampler.Prompt
+	engine  sparkd.Engine // nil when offline
+	envs    *env.Catalog
+	store   *store.Store
+	queue   *queue
+	metrics *metrics
 }
 
 // Info describes the daemon.
 func (p *about) Info() api.Info {
+	s := p.queue.status()
 	info := api.Info{
-		Version: p.version, Commit: p.commit, Go: runtime.Version(), Started: p.started,
-		Environments: p.envs.Infos(),
-		Policies:     branching.PolicyNames(),
-		Advantages:   advantage.Names(),
-		Formats:      export.Formats(),
-		Queue:        p.limits.Queue,
-		Trees:        p.limits.Trees,
+		Version: p.parts.Version, Commit: p.parts.Commit, Go: runtime.Version(), Started: p.started,
+		Environments: p.envs.Infos(), Policies: branching.PolicyNames(), Advantages: advantage.Names(),
+		Formats: export.Formats(),
+		Queued:  s.queued, Running: s.running, Queue: p.limits.Queue, Trees: p.limits.Trees,
 	}
 	if p.engine != nil {
 		info.Engine, info.Prompt = p.engine.Describe(), string(p.prompt.Style)
@@ -47,8 +45,6 @@ func (p *about) Info() api.Info {
 	if s, err := p.store.Stats(context.Background()); err == nil {
 		info.LastEvent = s.LastEvent
 	}
-	s := p.queue.status()
-	info.Queued, info.Running = s.queued, s.running
 	return info
 }
 

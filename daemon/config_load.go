@@ -72,8 +72,7 @@ func (l *loader) declare(flags map[string]string) {
 		}
 	}
 	for flag := range flags {
-		parts := strings.Split(flag, ".")
-		if len(parts) == 3 && parts[0] == envSection && l.Config.Env[parts[1]] == nil {
+		if parts := strings.Split(flag, "."); len(parts) == 3 && parts[0] == envSection {
 			l.Config.Env[parts[1]] = &env.Config{}
 		}
 	}
@@ -133,15 +132,21 @@ func (l *loader) readSection(section string, table map[string]any, known []setti
 		s, ok := l.setting(settings.Setting.Key, key)
 		switch {
 		case ok:
-			if err := s.Assign(table[name]); err != nil {
-				l.faults.Add(key, "the default is "+name+" = "+s.Default(), "%s%v", l.file.where(key), err)
-				continue
-			}
-			l.Sources[key] = "file " + l.file.path
+			l.took(key, "file "+l.file.path, s.Assign(table[name]),
+				l.file.where(key), "the default is "+name+" = "+s.Default())
 		case !l.warn(key, l.file.where(key)):
 			l.unknown(key, name, namesOf(known, func(s settings.Setting) string { return s.Name }))
 		}
 	}
+}
+
+// took notes that the value of a setting comes from source, or why it cannot.
+func (l *loader) took(key, source string, err error, where, remedy string) {
+	if err != nil {
+		l.faults.Add(key, remedy, "%s%v", where, err)
+		return
+	}
+	l.Sources[key] = source
 }
 
 // sections lists the names of the sections but those of environments.
@@ -158,11 +163,16 @@ func (l *loader) sections() []string {
 
 // unknown reports a key of the file that is no setting; name was meant to be one of known.
 func (l *loader) unknown(key, name string, known []string) {
-	remedy := "known here: " + strings.Join(known, ", ")
+	l.faults.Add(key, meant(name, known, "known here: "+strings.Join(known, ", ")),
+		"%sthere is no such setting", l.file.where(key))
+}
+
+// meant is the remedy for an unknown name: the known one that is like it, else otherwise.
+func meant(name string, known []string, otherwise string) string {
 	if n := suggest.Name(name, known); n != "" {
-		remedy = fmt.Sprintf("did you mean %q?", n)
+		return fmt.Sprintf("did you mean %q?", n)
 	}
-	l.faults.Add(key, remedy, "%sthere is no such setting", l.file.where(key))
+	return otherwise
 }
 
 // warn reports whether the key is that of a setting that is gone, and notes that it is.
@@ -205,11 +215,7 @@ func (l *loader) readEnv(environ []string) {
 			l.refuseVariable(name)
 			continue
 		}
-		if err := s.Set(value); err != nil {
-			l.faults.Add(s.Key(), "correct the environment variable "+name, "%v", err)
-			continue
-		}
-		l.Sources[s.Key()] = "env " + name
+		l.took(s.Key(), "env "+name, s.Set(value), "", "correct the environment variable "+name)
 	}
 }
 
@@ -250,17 +256,10 @@ func (l *loader) readFlags(flags map[string]string) {
 		s, ok := l.setting(settings.Setting.Key, name)
 		switch {
 		case ok:
-			if err := s.Set(flags[name]); err != nil {
-				l.faults.Add(name, "correct the flag", "%v", err)
-				continue
-			}
-			l.Sources[name] = "flag"
+			l.took(name, "flag", s.Set(flags[name]), "", "correct the flag")
 		case !l.warn(name, ""):
-			remedy := "settings are section.key, for example daemon.trees"
-			if n := suggest.Name(name, namesOf(l.settings, settings.Setting.Key)); n != "" {
-				remedy = fmt.Sprintf("did you mean %q?", n)
-			}
-			l.faults.Add(name, remedy, "unknown setting")
+			l.faults.Add(name, meant(name, namesOf(l.settings, settings.Setting.Key),
+				"settings are section.key, for example daemon.trees"), "unknown setting")
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if d.envs, err = d.openEnvs(ctx); err != nil {
 		return err
 	}
-	if d.engine, err = d.openEngine(ctx); err != nil {
+	if d.engine, err = openEngine(ctx, &d.config, &d.parts, d.log); err != nil {
 		return err
 	}
 	if err := d.connect(ctx); err != nil {
@@ -119,17 +119,6 @@ func (d *Daemon) openEnvs(ctx context.Context) (*env.Catalog, error) {
 		func(name, line string) { d.log.Info().Str("env", name).Msg(line) })
 }
 
-// openEngine returns the caller's engine or opens the configured one.
-func (d *Daemon) openEngine(ctx context.Context) (sparkd.Engine, error) {
-	switch {
-	case d.parts.Offline:
-		return nil, nil
-	case d.parts.Engine != nil:
-		return d.parts.Engine, nil
-	}
-	return openEngine(ctx, &d.config, d.log)
-}
-
 // connect makes what works with the store, the environments and the engine.
 func (d *Daemon) connect(ctx context.Context) error {
 	c, m := &d.config, newMetrics(&d.parts, d.envs, d.engine)
@@ -152,8 +141,8 @@ func (d *Daemon) connect(ctx context.Context) error {
 	d.records = &records{store: d.store, rollouts: d.rollouts}
 	d.fleet = &fleet{log: d.log, engine: d.engine, started: d.started}
 	d.about = &about{
-		version: d.parts.Version, commit: d.parts.Commit, started: d.started, limits: &c.Daemon,
-		prompt: g.prompt, engine: d.engine, envs: d.envs, store: d.store, queue: d.queue, metrics: m,
+		parts: &d.parts, started: d.started, limits: &c.Daemon, prompt: g.prompt,
+		engine: d.engine, envs: d.envs, store: d.store, queue: d.queue, metrics: m,
 	}
 	return nil
 }

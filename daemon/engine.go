@@ -12,9 +12,14 @@ import (
 	"sparkd/sampler"
 )
 
-// openEngine loads the configured model, or connects to the servers that hold it.
-func openEngine(ctx context.Context, c *Config, log zerolog.Logger) (sparkd.Engine, error) {
-	if c.Engine.Kind == "remote" {
+// openEngine returns the caller's engine, loads the configured model, or connects to the servers that hold it.
+func openEngine(ctx context.Context, c *Config, p *Parts, log zerolog.Logger) (sparkd.Engine, error) {
+	switch {
+	case p.Offline:
+		return nil, nil
+	case p.Engine != nil:
+		return p.Engine, nil
+	case c.Engine.Kind == "remote":
 		return connectReplicas(ctx, c, log)
 	}
 	return loadModel(ctx, c, log)

@@ -48,25 +48,19 @@ func (j *job) snapshot() sparkd.Rollout {
 
 // book adds a tree to the counters of its rollout; nil is one that did not end.
 func (j *job) book(i int, tree *sparkd.Tree) {
-	if tree != nil {
-		j.growing[i] = tree.Stats
-	}
-	j.rollout.Stats.Add(j.growing[i])
+	stats := j.growing[i]
 	delete(j.growing, i)
 	if tree != nil {
-		j.count(tree)
+		stats = tree.Stats
+		switch tree.State {
+		case sparkd.TreeDone:
+			j.rollout.Done++
+		case sparkd.TreeFailed:
+			j.rollout.Failed++
+			j.failure = tree.Error
+		}
 	}
-}
-
-// count counts how a tree ended.
-func (j *job) count(tree *sparkd.Tree) {
-	switch tree.State {
-	case sparkd.TreeDone:
-		j.rollout.Done++
-	case sparkd.TreeFailed:
-		j.rollout.Failed++
-		j.failure = tree.Error
-	}
+	j.rollout.Stats.Add(stats)
 }
 
 // finish gives the rollout its last state.

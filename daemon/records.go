@@ -29,8 +29,7 @@ func (p *records) Completed(ctx context.Context, f api.Filter) iter.Seq2[api.Ent
 				return
 			}
 		}
-		stored := store.Filter{Rollout: f.Rollout, After: f.After, Limit: f.Limit}
-		for e, err := range p.store.Completed(ctx, stored) {
+		for e, err := range p.store.Completed(ctx, store.Filter(f)) {
 			if err != nil {
 				yield(api.Entry{}, behind(err, e.Cursor))
 				return

@@ -43,15 +43,13 @@ func adopt(ctx context.Context, s *store.Store, log zerolog.Logger, r sparkd.Rol
 	j := newJob(r)
 	for i, id := range r.Trees {
 		tree, err := s.Head(ctx, id)
-		switch {
-		case sparkd.CodeOf(err) == sparkd.CodeNotFound, err == nil && tree.State == sparkd.TreeGrowing:
+		switch code := sparkd.CodeOf(err); {
+		case code == sparkd.CodeNotFound, err == nil && tree.State == sparkd.TreeGrowing:
 			j.waiting = append(j.waiting, i)
 			continue
-		case sparkd.CodeOf(err) == sparkd.CodeDamaged:
+		case code == sparkd.CodeDamaged:
 			log.Error().Err(err).Str("tree", id).Msg("a damaged tree is left out")
-			j.rollout.Failed++
-			j.failure = sparkd.AsError(err)
-			continue
+			tree = &sparkd.Tree{Error: sparkd.AsError(err)}
 		case err != nil:
 			return nil, err
 		}

@@ -130,10 +130,9 @@ func (q *queue) refused() error {
 }
 
 func (q *queue) ready() error {
-	if err := q.refused(); err != nil {
+	switch err := q.refused(); {
+	case err != nil:
 		return err
-	}
-	switch {
 	case !q.open:
 		return sparkd.NewError(sparkd.CodeUnavailable, "", "try again in a moment", "sparkd is starting")
 	case q.storeErr != nil:

@@ -51,9 +51,9 @@ func (p *rollouts) Cancel(ctx context.Context, id string) (sparkd.Rollout, error
 
 // Submit checks a request, stores it and queues it. A request whose id is known is
 // answered with what is stored, or refused when it differs.
-func (p *rollouts) Submit(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, bool, error) {
+func (p *rollouts) Submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error) {
 	if spec.Tasks.Env == sparkd.EnvClient {
-		return sparkd.Rollout{}, false, sparkd.Invalid("tasks.env", "POST /v1/sessions with it",
+		return r, false, sparkd.Invalid("tasks.env", "POST /v1/sessions with it",
 			"the environment %q needs a session", spec.Tasks.Env)
 	}
 	return p.submit(ctx, spec)
@@ -134,7 +134,11 @@ func (p *rollouts) create(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout
 	if err := p.queue.reserve(); err != nil {
 		return sparkd.Rollout{}, err
 	}
-	r := newRollout(spec)
+	now := time.Now()
+	r := sparkd.Rollout{ID: spec.ID, Spec: spec, State: sparkd.RolloutQueued, Created: now}
+	for range spec.Tasks.List() {
+		r.Trees = append(r.Trees, sparkd.NewID(now))
+	}
 	r, _, err := p.store.CreateRollout(ctx, r)
 	if err != nil {
 		p.queue.created(nil, err)
@@ -146,13 +150,4 @@ func (p *rollouts) create(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout
 	}
 	p.queue.created(j, nil)
 	return r, nil
-}
-
-func newRollout(spec sparkd.Spec) sparkd.Rollout {
-	now := time.Now()
-	r := sparkd.Rollout{ID: spec.ID, Spec: spec, State: sparkd.RolloutQueued, Created: now}
-	for range spec.Tasks.List() {
-		r.Trees = append(r.Trees, sparkd.NewID(now))
-	}
-	return r
 }

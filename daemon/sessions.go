@@ -25,9 +25,6 @@ func (s *sessions) open(id string, spec *sparkd.SessionSpec) (_ *session.Session
 	if c, ok := s.byID[id]; ok {
 		return c, false
 	}
-	if s.byID == nil {
-		s.byID = map[string]*session.Session{}
-	}
 	c := session.New(spec)
 	s.byID[id] = c
 	return c, true
