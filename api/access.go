@@ -30,7 +30,11 @@ func (s *Server) authorize(r *request) error {
 
 func (s *Server) checkOrigin(r *request) error {
 	host := string(r.Host())
-	if name := hostname(host); host != "" && !loopback.Is(name) {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host // without a port
+	}
+	if host != "" && !loopback.Is(name) {
 		return sparkd.NewError(sparkd.CodeForbidden, "Host", "call http://"+s.options.Listen+", or set api.token",
 			"without a token only loopback names are served")
 	}
@@ -43,12 +47,4 @@ func (s *Server) checkOrigin(r *request) error {
 			"a web page of another origin may not do this")
 	}
 	return nil
-}
-
-// hostname is host without its port.
-func hostname(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
-	}
-	return host
 }

@@ -16,18 +16,20 @@ import (
 // request is one request on its way through the server. It is valid until its handler returns.
 type request struct {
 	*fasthttp.RequestCtx
+	entry
 	route *route   // nil when none matched
 	arg   string   // value of the route's {id}
 	allow []string // the methods that its path knows; set when its own is none of them
-	id    string   // X-Request-Id of the request, or a new one
-	start time.Time
-	body  *stream // set when the answer is a stream, which then logs its own end
+	body  *stream  // set when the answer is a stream, which then logs its own end
 }
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func newRequest(ctx *fasthttp.RequestCtx) *request {
-	r := &request{RequestCtx: ctx, start: time.Now(), id: string(ctx.Request.Header.Peek("X-Request-Id"))}
+	r := &request{RequestCtx: ctx, entry: entry{
+		id: string(ctx.Request.Header.Peek("X-Request-Id")), method: string(ctx.Method()), path: string(ctx.Path()),
+		pattern: "none", remote: ctx.RemoteAddr().String(), start: time.Now(),
+	}}
 	if !requestIDForm.MatchString(r.id) {
 		r.id = sparkd.NewID(r.start)
 	}
@@ -55,7 +57,10 @@ func (s *Server) dispatch(r *request) error {
 		allow []string
 		err   error
 	)
-	r.route, r.arg, allow, err = match(string(r.Method()), string(r.Path()))
+	r.route, r.arg, allow, err = match(r.method, r.path)
+	if r.route != nil {
+		r.pattern, r.quiet = r.route.pattern, r.route.quiet
+	}
 	if r.route == nil || !r.route.open {
 		if denied := s.authorize(r); denied != nil {
 			return denied
@@ -87,28 +92,20 @@ func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()
 func (s *Server) finish(r *request) {
 	r.Response.Header.Set("X-Request-Id", r.id)
 	if r.body == nil {
-		s.record(r.entry(), len(r.Response.Body()), nil)
+		r.status = r.Response.StatusCode()
+		s.record(r.entry, len(r.Response.Body()), nil)
 	}
 }
 
 // entry is what the access log and the metrics say of a request. It holds nothing of the RequestCtx.
 type entry struct {
-	id, method, path, pattern string
-	remote                    string
-	status                    int
-	start                     time.Time
-	quiet                     bool
-}
-
-func (r *request) entry() entry {
-	e := entry{
-		id: r.id, method: string(r.Method()), path: string(r.Path()), pattern: "none",
-		remote: r.RemoteAddr().String(), status: r.Response.StatusCode(), start: r.start,
-	}
-	if r.route != nil {
-		e.pattern, e.quiet = r.route.pattern, r.route.quiet
-	}
-	return e
+	id           string // X-Request-Id of the request, or a new one
+	method, path string
+	pattern      string // of the route; "none" where none matched
+	remote       string
+	status       int
+	start        time.Time
+	quiet        bool
 }
 
 func (s *Server) record(e entry, bytes int, err error) {

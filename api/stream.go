@@ -35,11 +35,11 @@ func (s *Server) stream(r *request, contentType string, write func(io.Writer) er
 	default:
 		return sparkd.NewError(sparkd.CodeUnavailable, "", "close one and try again", "too many open streams")
 	}
-	r.SetStatusCode(fasthttp.StatusOK)
+	r.status = fasthttp.StatusOK
 	r.SetContentType(contentType)
 	r.Response.Header.Set("Cache-Control", "no-cache")
 	r.Response.Header.Set("X-Accel-Buffering", "no")
-	r.body = &stream{write: write, server: s, entry: r.entry(), release: release, err: errUnsent}
+	r.body = &stream{write: write, server: s, entry: r.entry, release: release, err: errUnsent}
 	s.metrics.streams.Inc()
 	r.Response.ImmediateHeaderFlush = true
 	r.SetBodyStream(r.body, -1)

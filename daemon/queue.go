@@ -24,7 +24,7 @@ type queue struct {
 	grow func(*growth) *sparkd.Tree
 
 	// Set by start, never changed.
-	events chan event
+	events chan func()   // what run does for other goroutines
 	quit   chan struct{} // closed to end run
 	ended  chan struct{} // closed by run at its end
 
@@ -32,29 +32,18 @@ type queue struct {
 
 	// Owned by run.
 	scheduler *schedule.Scheduler
-	jobs      map[string]*job          // those of the scheduler, and those whose last state is not stored
-	claims    map[string]chan struct{} // ids that are being submitted; closed when they are not any more
-	open      bool                     // trees may begin, or might until the shutdown
-	storeErr  error                    // of the newest commit; nil when it succeeded
-	writes    int                      // states of rollouts on their way to the store
-	waiters   []waiter
-}
-
-// event is something that run does for another goroutine.
-type event struct {
-	run  func()
-	done chan struct{} // closed behind it
-}
-
-// waiter waits for a condition on what run owns.
-type waiter struct {
-	holds   func() bool
-	reached chan struct{}
+	jobs      map[string]*job               // those of the scheduler, and those whose last state is not stored
+	claims    map[string]chan struct{}      // ids that are being submitted; closed when they are not any more
+	open      bool                          // trees may begin, or might until the shutdown
+	storeErr  error                         // of the newest commit; nil when it succeeded
+	writes    int                           // states of rollouts on their way to the store
+	waiters   map[chan struct{}]func() bool // closed when the condition holds, on what run owns
 }
 
 func (q *queue) start(limits schedule.Limits) {
-	q.events, q.quit, q.ended = make(chan event), make(chan struct{}), make(chan struct{})
+	q.events, q.quit, q.ended = make(chan func()), make(chan struct{}), make(chan struct{})
 	q.jobs, q.claims = map[string]*job{}, map[string]chan struct{}{}
+	q.waiters = map[chan struct{}]func() bool{}
 	q.scheduler = schedule.New(limits, schedule.FewestGrowing, q) // another order is another Pick
 	go q.run()
 }
@@ -63,9 +52,8 @@ func (q *queue) run() {
 	defer close(q.ended)
 	for {
 		select {
-		case e := <-q.events:
-			e.run()
-			close(e.done)
+		case f := <-q.events:
+			f()
 			q.wake()
 		case <-q.quit:
 			return
@@ -75,24 +63,21 @@ func (q *queue) run() {
 
 // wake ends the waits whose condition holds now.
 func (q *queue) wake() {
-	left := q.waiters[:0]
-	for _, w := range q.waiters {
-		if w.holds() {
-			close(w.reached)
-		} else {
-			left = append(left, w)
+	for reached, holds := range q.waiters {
+		if holds() {
+			close(reached)
+			delete(q.waiters, reached)
 		}
 	}
-	q.waiters = left
 }
 
 // do has run call f and returns behind it. It reports whether that happened: when the
 // queue has ended nothing does. f must not wait for anything.
 func (q *queue) do(f func()) bool {
-	e := event{f, make(chan struct{})}
+	done := make(chan struct{})
 	select {
-	case q.events <- e:
-		<-e.done
+	case q.events <- func() { f(); close(done) }:
+		<-done
 		return true
 	case <-q.ended:
 		return false
@@ -102,11 +87,11 @@ func (q *queue) do(f func()) bool {
 // when returns a channel that is closed as soon as holds does, which run calls behind
 // every event, or the queue has ended.
 func (q *queue) when(holds func() bool) <-chan struct{} {
-	w := waiter{holds, make(chan struct{})}
-	if !q.do(func() { q.waiters = append(q.waiters, w) }) {
+	reached := make(chan struct{})
+	if !q.do(func() { q.waiters[reached] = holds }) {
 		return q.ended
 	}
-	return w.reached
+	return reached
 }
 
 // close ends the queue once the states on their way are stored.
