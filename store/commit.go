@@ -24,7 +24,7 @@ type op struct {
 
 // batch is the transaction being built.
 type batch struct {
-	Counters // with it
+	Counters // as they are with it
 	txn      *badger.Txn
 	now      time.Time
 	seq      uint64 // of the last event put
