@@ -76,19 +76,10 @@ func (p Prompt) Examples() []Exchange {
 // Opening returns the first user message: the task, unless the observation tells it, and
 // the observation with what the style adds to it.
 func (p Prompt) Opening(o *sparkd.Observation) string {
-	var b strings.Builder
 	if goal := strings.TrimSpace(o.Goal); goal != "" && !strings.Contains(o.Text, goal) {
-		b.WriteString("Your task: " + goal + "\n\n")
+		return "Your task: " + goal + "\n\n" + p.Step(o)
 	}
-	p.observe(&b, o)
-	return b.String()
-}
-
-// Step returns the user message after an action: the observation with what the style adds to it.
-func (p Prompt) Step(o *sparkd.Observation) string {
-	var b strings.Builder
-	p.observe(&b, o)
-	return b.String()
+	return p.Step(o)
 }
 
 // Window returns the user message of the window context: the task, how many steps lie
@@ -108,31 +99,33 @@ func (p Prompt) Window(goal string, past []Quoted, last int, o *sparkd.Observati
 		fmt.Fprintf(&b, "\n[Observation %d: '%s', Action %d: '%s']", n, step.Observation, n, step.Action)
 	}
 	fmt.Fprintf(&b, "\n\nYou are at step %d and observe: ", taken+1)
-	p.observe(&b, o)
-	return b.String()
+	return b.String() + p.Step(o)
 }
 
-func (p Prompt) observe(b *strings.Builder, o *sparkd.Observation) {
-	b.WriteString(strings.TrimSpace(o.Text))
+// Step returns the user message after an action: the observation with what the style adds to it.
+func (p Prompt) Step(o *sparkd.Observation) string {
+	text := strings.TrimSpace(o.Text)
 	if p.Style == StyleCompact {
-		return
+		return text
 	}
 	if len(o.Admissible) > 0 {
-		p.list(b, o.Admissible)
+		text += p.list(o.Admissible)
 	}
 	if !p.Terse {
-		b.WriteString(p.tagged("\nAnswer with <explore>…</explore> or <think>…</think>, then <action>…</action>."))
+		text += p.tagged("\nAnswer with <explore>…</explore> or <think>…</think>, then <action>…</action>.")
 	}
+	return text
 }
 
-func (p Prompt) list(b *strings.Builder, actions []string) {
-	n, listed := len(actions), len(actions)
-	b.WriteString("\nPossible actions")
-	if p.Admissible > 0 && listed > p.Admissible {
-		listed = p.Admissible
-		fmt.Fprintf(b, " (%d of %d)", listed, n)
+func (p Prompt) list(actions []string) string {
+	head := "\nPossible actions"
+	if most := p.Admissible; most > 0 && len(actions) > most {
+		head += fmt.Sprintf(" (%d of %d)", most, len(actions))
+		some := make([]string, most)
+		for i := range some {
+			some[i] = actions[i*len(actions)/most]
+		}
+		actions = some
 	}
-	for i := range listed {
-		b.WriteString([]string{": ", ", "}[min(i, 1)] + actions[i*n/listed])
-	}
+	return head + ": " + strings.Join(actions, ", ")
 }

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,16 +56,10 @@ func ModelTemplate(ctx context.Context, e sparkd.Engine) (Template, error) {
 		}
 		return e.Detokenize(ctx, []sparkd.Token{id})
 	}
-	bos, err := spell(info.BOS)
-	if err != nil {
-		return Template{}, err
-	}
-	eos, err := spell(info.EOS)
-	if err != nil {
-		return Template{}, err
-	}
+	bos, bosErr := spell(info.BOS)
+	eos, eosErr := spell(info.EOS)
 	mark, err := e.Tokenize(ctx, "<|im_start|>", true)
-	if err != nil {
+	if err := cmp.Or(bosErr, eosErr, err); err != nil {
 		return Template{}, err
 	}
 	return NewTemplate(info.ChatTemplate, bos, eos, len(mark) == 1), nil

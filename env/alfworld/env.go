@@ -23,7 +23,7 @@ type Env struct {
 // New returns an Env of generated houses that waits for Reset.
 func New() *Env { return &Env{open: generated} }
 
-// generated makes the world of a task of the splits in [Info].
+// generated makes the world of a task of the splits in [Household.Info].
 func generated(t sparkd.Task) (*world, error) {
 	p, err := ProblemOf(t)
 	if err != nil {

@@ -9,9 +9,6 @@ import (
 // Household is the source of generated houses. It holds nothing.
 type Household struct{}
 
-// Info describes the environment.
-func (Household) Info() sparkd.EnvInfo { return Info() }
-
 // Open returns a fresh copy.
 func (Household) Open(ctx context.Context) (sparkd.Env, error) { return New(), ctx.Err() }
 

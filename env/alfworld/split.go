@@ -45,7 +45,7 @@ func splits() []split {
 }
 
 // Info describes the environment.
-func Info() sparkd.EnvInfo {
+func (Household) Info() sparkd.EnvInfo {
 	info := sparkd.EnvInfo{
 		Name: Name, Splits: map[string]int{}, MaxSteps: 30, Fork: sparkd.ForkNative,
 		About: "ALFWorld's rules and texts, played natively in generated houses; l0: new games in training " +
@@ -58,7 +58,7 @@ func Info() sparkd.EnvInfo {
 }
 
 func findSplit(t sparkd.Task) (split, error) {
-	info, all := Info(), splits()
+	info, all := Household{}.Info(), splits()
 	if err := hasTask(&info, t); err != nil {
 		return split{}, err
 	}
