@@ -69,19 +69,24 @@ func (p *planner) advance() bool {
 	if o := p.hand(); o >= 0 && w.objects[o].kind != goal.object {
 		return p.drop()
 	}
-	if goal.lamp >= 0 {
-		return p.look()
+	into := int16(-1)
+	if goal.lamp < 0 {
+		if into = p.destination(); into < 0 {
+			return false
+		}
 	}
-	into := p.destination()
 	if p.hand() < 0 {
 		o := p.find(func(o int16) bool {
 			can := Pickupable | goal.able
 			return w.objects[o].kind == goal.object && w.objects[o].can&can == can &&
 				!(p.where(o) == into && p.meets(o))
 		})
-		if into < 0 || o < 0 || !p.fetch(o) {
+		if o < 0 || !p.fetch(o) {
 			return false
 		}
+	}
+	if goal.lamp >= 0 {
+		return p.light()
 	}
 	return p.treat(p.hand()) && p.move(into)
 }
@@ -99,19 +104,11 @@ func (p *planner) placed(o int16) bool {
 	return into >= 0 && p.where(o) == into && p.meets(o)
 }
 
-// look takes the object to a lamp and switches it on.
-func (p *planner) look() bool {
-	w, goal := p.env.world, &p.env.world.target
-	if p.hand() < 0 {
-		o := p.find(func(o int16) bool {
-			return w.objects[o].kind == goal.object && w.objects[o].can&Pickupable != 0
-		})
-		if o < 0 || !p.fetch(o) {
-			return false
-		}
-	}
+// light takes the object in hand to a lamp and switches it on.
+func (p *planner) light() bool {
+	w := p.env.world
 	lamp := p.find(func(o int16) bool {
-		return w.objects[o].kind == goal.lamp && w.objects[o].can&Toggleable != 0
+		return w.objects[o].kind == w.target.lamp && w.objects[o].can&Toggleable != 0
 	})
 	if lamp < 0 || !p.goTo(p.where(lamp)) {
 		return false

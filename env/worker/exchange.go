@@ -2,7 +2,6 @@ package worker
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 			case !ok:
 				return nil, errEnded
 			case l == nil:
-				return nil, breach(fmt.Sprintf("it wrote a line of more than %d MiB", maxLine>>20))
+				return nil, breachf("it wrote a line of more than %d MiB", maxLine>>20)
 			}
 			answer, lines = l, nil // more lines would be unasked for
 		case <-measure:

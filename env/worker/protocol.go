@@ -48,6 +48,8 @@ type breach string
 
 func (b breach) Error() string { return string(b) }
 
+func breachf(format string, args ...any) breach { return breach(fmt.Sprintf(format, args...)) }
+
 // parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure that it reports.
 func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 	var a struct {
@@ -58,12 +60,11 @@ func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 		} `json:"error"`
 	}
 	if err := json.Unmarshal(line, &a); err != nil {
-		return nil, breach(fmt.Sprintf("it wrote a line that is no answer: %s", excerpt.Line(line)))
+		return nil, breachf("it wrote a line that is no answer: %s", excerpt.Line(line))
 	}
 	switch {
 	case a.ID == nil || *a.ID != id:
-		return nil, breach(fmt.Sprintf("it wrote an answer without id %d, that of the request: %s",
-			id, excerpt.Line(line)))
+		return nil, breachf("it wrote an answer without id %d, that of the request: %s", id, excerpt.Line(line))
 	case a.Error != nil && a.OK != nil:
 		return nil, breach("its answer has both ok and error: " + excerpt.Line(line))
 	case a.Error != nil:
@@ -125,7 +126,7 @@ func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
 		}
 	}
 	if len(seen) > n+1 || len(seen) == 0 || len(seen) < n+1 && !seen[len(seen)-1].Done {
-		return nil, breach(fmt.Sprintf("its replay of %d actions has %d observations", n, len(seen)))
+		return nil, breachf("its replay of %d actions has %d observations", n, len(seen))
 	}
 	return seen, nil
 }
@@ -152,28 +153,27 @@ func parseHello(ok json.RawMessage) (hello, error) {
 	}
 	switch {
 	case h.Protocol != version:
-		return h, breach(fmt.Sprintf("it speaks protocol %d, not %d", h.Protocol, version))
+		return h, breachf("it speaks protocol %d, not %d", h.Protocol, version)
 	case len(h.Splits) == 0:
 		return h, breach("its hello has no splits")
 	case h.MaxSteps < 1:
-		return h, breach(fmt.Sprintf("its hello has max_steps = %d, which must be at least 1", h.MaxSteps))
+		return h, breachf("its hello has max_steps = %d, which must be at least 1", h.MaxSteps)
 	case h.Sessions < 1 || h.Sessions > maxSessions:
-		return h, breach(fmt.Sprintf("its hello has sessions = %d, which must be from 1 to %d",
-			h.Sessions, maxSessions))
+		return h, breachf("its hello has sessions = %d, which must be from 1 to %d", h.Sessions, maxSessions)
 	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
-		return h, breach(fmt.Sprintf("its hello has fork = %q, which must be native, snapshot or replay",
-			excerpt.Text(h.Fork, maxWords)))
+		return h, breachf("its hello has fork = %q, which must be native, snapshot or replay",
+			excerpt.Text(h.Fork, maxWords))
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
 		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {
-			return h, breach(fmt.Sprintf("its hello has %d tasks in split %q; a split has a name without a slash "+
-				"and at least one task, or -1 for any number", n, excerpt.Text(split, maxWords)))
+			return h, breachf("its hello has %d tasks in split %q; a split has a name without a slash "+
+				"and at least one task, or -1 for any number", n, excerpt.Text(split, maxWords))
 		}
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Names)) {
 		if n := len(h.Names[split]); n != h.Splits[split] {
-			return h, breach(fmt.Sprintf("its hello names %d tasks of split %q, which has %d", n,
-				excerpt.Text(split, maxWords), h.Splits[split]))
+			return h, breachf("its hello names %d tasks of split %q, which has %d", n,
+				excerpt.Text(split, maxWords), h.Splits[split])
 		}
 	}
 	return h, nil

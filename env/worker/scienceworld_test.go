@@ -175,8 +175,7 @@ func TestScienceWorldForks(t *testing.T) {
 		const seed = 7
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		before := c.diverged
-		c.walk(t, s, scienceTask(i), func(o sparkd.Observation, step int) (string,
-			bool) {
+		c.walk(t, s, scienceTask(i), func(o sparkd.Observation, step int) (string, bool) {
 			return harmless(rng, o), step < 20
 		})
 		if c.diverged > before {

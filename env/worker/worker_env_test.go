@@ -108,8 +108,7 @@ func TestConformance(t *testing.T) {
 							return s
 						},
 						Tasks: []sparkd.Task{task0(0), task0(9)},
-						Finish: func(_ *testing.T,
-							task sparkd.Task) []string {
+						Finish: func(_ *testing.T, task sparkd.Task) []string {
 							return []string{"1", fmt.Sprint(14 - task.Index)}
 						},
 						Steps: 23,
