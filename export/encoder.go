@@ -14,6 +14,7 @@ type encoder struct {
 	out       buffer // all lines of the group
 	m         Manifest
 	err       error
+	done      chan struct{} // receives once a group is encoded
 
 	trajectories int         // of the group that were written before
 	path         path        // of steps
@@ -35,7 +36,7 @@ type creditedTree struct {
 // encode leaves the group's lines in e.out.b and their counts in e.m, or an error in e.err.
 func (e *encoder) encode(group []*sparkd.Tree) {
 	e.out = buffer{b: e.out.b[:0], o: &e.o}
-	e.m.reset()
+	e.m = Manifest{}
 	e.err, e.trajectories, e.candidates, e.gathered = nil, 0, e.candidates[:0], e.gathered[:0]
 	for _, t := range group {
 		if e.err = intact(t); e.err != nil {
@@ -97,20 +98,13 @@ func (e *encoder) selected(group []*sparkd.Tree) []*sparkd.Tree {
 
 // mixed reports whether two trajectories of a group differ in their return.
 func mixed(group []*sparkd.Tree) bool {
-	first, any := 0.0, false
+	returns := map[float64]bool{}
 	for _, t := range group {
-		for _, id := range t.Leaves() {
-			if t.Nodes[id].Outcome == sparkd.OutcomeNone {
-				continue
-			}
-			r := t.Return(id)
-			if any && r != first {
-				return true
-			}
-			first, any = r, true
+		for _, n := range t.Ended() {
+			returns[t.Return(n.ID)] = true
 		}
 	}
-	return false
+	return len(returns) > 1
 }
 
 // credited returns a tree with its credit, and counts what is in the export of it.
@@ -157,15 +151,14 @@ func (e *encoder) count(t *sparkd.Tree, steps []step) {
 	seen := make([]bool, len(t.Nodes))
 	for i := range steps {
 		n := t.Nodes[steps[i].Node]
-		if seen[n.ID] {
-			continue
+		if !seen[n.ID] {
+			e.m.Steps++
+			e.m.sampled(n.PolicyVersion, 1)
+			if !output(n).TokenExact {
+				e.m.Inexact++
+			}
 		}
 		seen[n.ID] = true
-		e.m.Steps++
-		e.m.sampled(n.PolicyVersion, 1)
-		if !output(n).TokenExact {
-			e.m.Inexact++
-		}
 	}
 }
 

@@ -1,9 +1,9 @@
 package export
 
 import (
-	"iter"
+	"fmt"
 	"reflect"
-	"strconv"
+	"slices"
 	"strings"
 
 	"sparkd"
@@ -23,23 +23,16 @@ type Filter struct {
 	MinReward     *float64       `filter:"min_reward"`     // of trajectories: least return, in the environment's unit
 }
 
-// conditions ranges over the keys and where their values are: *string, *sparkd.Outcome,
-// **bool or **float64.
-func (f *Filter) conditions() iter.Seq2[string, any] {
-	return func(yield func(string, any) bool) {
-		for field, at := range reflect.ValueOf(f).Elem().Fields() {
-			if !yield(field.Tag.Get("filter"), at.Addr().Interface()) {
-				return
-			}
-		}
+// conditions returns the keys and, in the same order, where their values are.
+func (f *Filter) conditions() (keys []string, values []reflect.Value) {
+	for field, at := range reflect.ValueOf(f).Elem().Fields() {
+		keys, values = append(keys, field.Tag.Get("filter")), append(values, at)
 	}
+	return keys, values
 }
 
 func filterKeys() []string {
-	var keys []string
-	for key := range new(Filter).conditions() {
-		keys = append(keys, key)
-	}
+	keys, _ := new(Filter).conditions()
 	return keys
 }
 
@@ -73,29 +66,28 @@ func ParseFilter(text string) (Filter, error) {
 
 func (f *Filter) set(key, value string) (err error) {
 	field := "filter." + key
-	for name, at := range f.conditions() {
-		if name != key {
-			continue
-		}
-		switch at := at.(type) {
-		case *string:
-			*at = value
-			if key == "task" {
-				err = checkTask(field, value)
-			}
-		case *sparkd.Outcome:
-			*at = sparkd.Outcome(value)
-			err = oneOf(field, value, outcomes)
-		case **bool:
-			*at = new(bool)
-			**at, err = readBool(field, value)
-		case **float64:
-			*at = new(float64)
-			**at, err = readFloat(field, value)
-		}
-		return err
+	keys, values := f.conditions()
+	i := slices.Index(keys, key)
+	if i < 0 {
+		return sparkd.Invalid(field, "filters are "+strings.Join(keys, ", "), "unknown filter")
 	}
-	return sparkd.Invalid(field, "filters are "+strings.Join(filterKeys(), ", "), "unknown filter")
+	switch at := values[i].Addr().Interface().(type) {
+	case *string:
+		*at = value
+		if key == "task" {
+			err = checkTask(field, value)
+		}
+	case *sparkd.Outcome:
+		*at = sparkd.Outcome(value)
+		err = oneOf(field, value, outcomes)
+	case **bool:
+		*at = new(bool)
+		**at, err = readBool(field, value)
+	case **float64:
+		*at = new(float64)
+		**at, err = readFloat(field, value)
+	}
+	return err
 }
 
 func checkTask(field, value string) error {
@@ -111,24 +103,10 @@ func checkTask(field, value string) error {
 // String is what ParseFilter reads.
 func (f *Filter) String() string {
 	var conditions []string
-	for key, at := range f.conditions() {
-		value := ""
-		switch at := at.(type) {
-		case *string:
-			value = *at
-		case *sparkd.Outcome:
-			value = string(*at)
-		case **bool:
-			if *at != nil {
-				value = strconv.FormatBool(**at)
-			}
-		case **float64:
-			if *at != nil {
-				value = strconv.FormatFloat(**at, 'g', -1, 64)
-			}
-		}
-		if value != "" {
-			conditions = append(conditions, key+"="+value)
+	keys, values := f.conditions()
+	for i, key := range keys {
+		if !values[i].IsZero() {
+			conditions = append(conditions, fmt.Sprintf("%s=%v", key, reflect.Indirect(values[i])))
 		}
 	}
 	return strings.Join(conditions, ",")

@@ -1,10 +1,6 @@
 package export
 
-import (
-	"math"
-
-	"sparkd"
-)
+import "sparkd"
 
 // intact checks what all walks over a tree rely on: its shape, and that per-token numbers are as many as tokens
 // and finite. A tree that failed before its opening context has no nodes at all.
@@ -21,7 +17,7 @@ func intact(t *sparkd.Tree) error {
 		if !ok || !forked(t, n) {
 			return damaged(t, sparkd.Errorf(sparkd.CodeDamaged, "node %d is out of place", i))
 		}
-		if math.IsNaN(n.Reward) || math.IsInf(n.Reward, 0) {
+		if !sparkd.Finite(n.Reward) {
 			return damaged(t, sparkd.Errorf(sparkd.CodeDamaged, "node %d has reward %v", i, n.Reward))
 		}
 		for j := range n.Spans {

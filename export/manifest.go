@@ -107,13 +107,6 @@ func (m *Manifest) sampled(version string, n int) {
 	m.PolicyVersions[version] += n
 }
 
-// reset empties the counts and keeps the room for them.
-func (m *Manifest) reset() {
-	versions, left := m.PolicyVersions, m.LeftOut[:0]
-	clear(versions)
-	*m = Manifest{PolicyVersions: versions, LeftOut: left}
-}
-
 // clone returns a copy that shares nothing that changes.
 func (m *Manifest) clone() Manifest {
 	c := *m

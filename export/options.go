@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -40,24 +41,17 @@ func PairSources() []string { return []string{"sibling", "group"} }
 
 // Validate names the first option at fault.
 func (o *Options) Validate() error {
-	if _, err := formatNamed(o.Format); err != nil {
-		return err
-	}
-	if err := oneOf("dedupe", o.Dedupe, Dedupes()); err != nil {
-		return err
-	}
-	if _, err := advantage.New(o.Advantage, o.Estimator); err != nil {
-		return err
-	}
-	if err := oneOf("pairs", o.Pairs.By, PairSources()); err != nil {
-		return err
-	}
+	_, err := advantage.New(o.Advantage, o.Estimator)
+	return cmp.Or(oneOf("format", o.Format, Formats()), oneOf("dedupe", o.Dedupe, Dedupes()), err,
+		oneOf("pairs", o.Pairs.By, PairSources()), o.Pairs.validate())
+}
+
+func (p *Pairs) validate() error {
 	switch {
-	case !(o.Pairs.Margin >= 0 && o.Pairs.Margin <= 1e300):
-		return sparkd.Invalid("pairs_margin", "use 0 or the least difference of returns",
-			"%v is no margin", o.Pairs.Margin)
-	case o.Pairs.Most < 0:
-		return sparkd.Invalid("pairs_most", "use 0 for all", "%d is negative", o.Pairs.Most)
+	case !(p.Margin >= 0 && p.Margin <= 1e300):
+		return sparkd.Invalid("pairs_margin", "use 0 or the least difference of returns", "%v is no margin", p.Margin)
+	case p.Most < 0:
+		return sparkd.Invalid("pairs_most", "use 0 for all", "%d is negative", p.Most)
 	}
 	return nil
 }

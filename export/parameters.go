@@ -1,7 +1,6 @@
 package export
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
@@ -85,7 +84,7 @@ var estimatorOptions = map[string]string{
 
 func readFloat(field, value string) (float64, error) {
 	x, err := strconv.ParseFloat(value, 64)
-	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+	if err != nil || !sparkd.Finite(x) {
 		return 0, sparkd.Invalid(field, "use a finite number", "%q is none", value)
 	}
 	return x, nil

@@ -49,9 +49,8 @@ func continuation(nodes ...*sparkd.Node) []piece {
 	end := 0
 	for _, n := range nodes {
 		for i := range n.Spans {
-			s := &n.Spans[i]
-			pieces = append(pieces, piece{tokens: s.Tokens, span: s})
-			if s.Trained() {
+			pieces = append(pieces, piece{tokens: n.Spans[i].Tokens, span: &n.Spans[i]})
+			if n.Spans[i].Trained() {
 				end = len(pieces)
 			}
 		}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"sparkd"
@@ -20,30 +22,18 @@ import (
 type Writer struct {
 	w        io.Writer
 	rescore  func(*sparkd.Tree) (*sparkd.Tree, error)
-	pending  []*job // oldest first
-	spare    []*job
+	pending  []*encoder // oldest first
+	spare    []*encoder
 	manifest Manifest
 	sum      hash.Hash // nil: not wanted
 	err      error
 }
 
-// job is one group on its way through an encoder.
-type job struct {
-	encoder
-	done chan struct{} // receives once encoded
-}
-
 // NewWriter returns a Writer, or an error of code invalid that names the option at fault. Flush ends an export.
 func NewWriter(w io.Writer, o Options) (*Writer, error) {
+	format, _ := formatNamed(o.Format)
+	estimator, _ := advantage.New(o.Advantage, o.Estimator)
 	if err := o.Validate(); err != nil {
-		return nil, err
-	}
-	format, err := formatNamed(o.Format)
-	if err != nil {
-		return nil, err
-	}
-	estimator, err := advantage.New(o.Advantage, o.Estimator)
-	if err != nil {
 		return nil, err
 	}
 	out := &Writer{w: w, rescore: o.Rescore, manifest: Manifest{PolicyVersions: map[string]int{}, Recipe: Recipe{
@@ -53,7 +43,7 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 		out.sum = sha256.New()
 	}
 	for range 2 * runtime.GOMAXPROCS(0) { // twice, so that a slow group at the head leaves none idle
-		out.spare = append(out.spare, &job{encoder{o: o, format: format, estimator: estimator}, make(chan struct{}, 1)})
+		out.spare = append(out.spare, &encoder{o: o, format: format, estimator: estimator, done: make(chan struct{}, 1)})
 	}
 	return out, nil
 }
@@ -70,17 +60,17 @@ func (w *Writer) Write(group []*sparkd.Tree) error {
 	if w.err != nil || len(group) == 0 {
 		return w.err
 	}
-	j := w.spare[len(w.spare)-1]
-	w.spare = w.spare[:len(w.spare)-1]
-	w.pending = append(w.pending, j)
+	last := len(w.spare) - 1
+	e := w.spare[last]
+	w.spare, w.pending = w.spare[:last], append(w.pending, e)
 	go func() {
 		defer func() {
 			if r := recover(); r != nil { // a defect costs this export, not the daemon
-				j.err = sparkd.Errorf(sparkd.CodeInternal, "encoding a tree panicked: %v", r)
+				e.err = sparkd.Errorf(sparkd.CodeInternal, "encoding a tree panicked: %v", r)
 			}
-			j.done <- struct{}{}
+			e.done <- struct{}{}
 		}()
-		j.encode(group)
+		e.encode(group)
 	}()
 	return nil
 }
@@ -111,37 +101,34 @@ func (w *Writer) rescored(group []*sparkd.Tree) ([]*sparkd.Tree, error) {
 	var out []*sparkd.Tree
 	for _, t := range group {
 		again, err := w.rescore(t)
-		canceled := sparkd.CodeOf(err) == sparkd.CodeCanceled || errors.Is(err, context.DeadlineExceeded)
-		switch {
-		case err == nil:
+		if err == nil {
 			out = append(out, again)
-		case canceled: // the export, not the rule
-			return nil, err
-		default:
-			e := sparkd.AsError(err)
-			reason := strings.TrimPrefix(e.Message, "tree "+t.ID+": ") // which is a field of its own
-			w.manifest.omit("tree", "it was not re-scored: "+reason, e.Remedy, t.ID)
+			continue
 		}
+		e := sparkd.AsError(err)
+		if e.Code == sparkd.CodeCanceled || errors.Is(err, context.DeadlineExceeded) { // the export, not the rule
+			return nil, err
+		}
+		reason := strings.TrimPrefix(e.Message, "tree "+t.ID+": ") // which is a field of its own
+		w.manifest.omit("tree", "it was not re-scored: "+reason, e.Remedy, t.ID)
 	}
 	return out, nil
 }
 
 // drain waits for the oldest group and writes it, unless an earlier one failed.
 func (w *Writer) drain() {
-	j := w.pending[0]
-	w.pending = append(w.pending[:0], w.pending[1:]...)
-	<-j.done
-	w.spare = append(w.spare, j)
-	if w.err == nil {
-		w.err = j.err
+	e := w.pending[0]
+	w.pending = slices.Delete(w.pending, 0, 1)
+	<-e.done
+	w.spare = append(w.spare, e)
+	if w.err = cmp.Or(w.err, e.err); w.err != nil {
+		return
 	}
-	if w.err == nil {
-		var n int
-		n, w.err = w.w.Write(j.out.b)
-		if w.sum != nil {
-			w.sum.Write(j.out.b[:n])
-		}
-		j.m.Bytes = int64(n)
-		w.manifest.Add(&j.m)
+	var n int
+	n, w.err = w.w.Write(e.out.b)
+	if w.sum != nil {
+		w.sum.Write(e.out.b[:n])
 	}
+	e.m.Bytes = int64(n)
+	w.manifest.Add(&e.m)
 }

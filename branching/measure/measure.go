@@ -5,9 +5,7 @@
 // differ far more than the trajectories of one task, so the task is what is drawn again.
 package measure
 
-import (
-	"sparkd"
-)
+import "sparkd"
 
 // Figures are those of one tree. Failed branches count nowhere; leaves that did not end
 // count as cost, but not as trajectories.
@@ -58,13 +56,11 @@ func Tree(t *sparkd.Tree) Figures {
 		}
 	}
 	for _, id := range t.Leaves() {
-		leaf := t.Nodes[id]
 		f.Leaves++
-		f.PathSteps += leaf.Depth
+		f.PathSteps += t.Nodes[id].Depth
 		f.PathTokens += tokens[id]
-		if leaf.Outcome == sparkd.OutcomeNone {
-			continue
-		}
+	}
+	for _, leaf := range t.Ended() {
 		f.Trajectories++
 		if leaf.Outcome == sparkd.OutcomeSuccess {
 			f.Successes++
@@ -74,25 +70,23 @@ func Tree(t *sparkd.Tree) Figures {
 	return f
 }
 
-// SavedSteps is how much less the tree cost than n chains of its own mean length, as a
-// share of what those cost: 1 − Steps/(n·T).
-func (f *Figures) SavedSteps(n int) float64 {
-	if f.PathSteps == 0 {
-		return 0
-	}
-	return 1 - float64(f.Steps)/(float64(n)*float64(f.PathSteps)/float64(f.Leaves))
-}
+// SavedSteps is how much less the tree cost than n chains of its own mean length, as a share of what those cost:
+// 1 − Steps/(n·T).
+func (f *Figures) SavedSteps(n int) float64 { return f.saved(f.Steps, f.PathSteps, n) }
 
 // SavedTokens is the same in generated tokens, those of broken branches counted as spent.
-func (f *Figures) SavedTokens(n int) float64 {
-	if f.PathTokens == 0 {
+func (f *Figures) SavedTokens(n int) float64 { return f.saved(f.Generated, f.PathTokens, n) }
+
+// saved compares a cost with that of n chains, given that of all paths.
+func (f *Figures) saved(cost, paths, n int) float64 {
+	if paths == 0 {
 		return 0
 	}
-	return 1 - float64(f.Generated)/(float64(n)*float64(f.PathTokens)/float64(f.Leaves))
+	return 1 - float64(cost)/(float64(n)*float64(paths)/float64(f.Leaves))
 }
 
-// SavedByFormula is SavedSteps by the cost model of trees: every fork at depth t_i saves
-// t_i of n·T steps, and every leaf of the budget that was not used saves 1/n:
+// SavedByFormula is SavedSteps by the cost model of trees: every fork at depth t_i saves t_i of n·T steps, and every
+// leaf of the budget that was not used saves 1/n:
 //
 //	Σ t_i / (n·T) + (n − leaves)/n
 func (f *Figures) SavedByFormula(n int) float64 {

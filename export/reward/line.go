@@ -44,27 +44,15 @@ type answer struct {
 	Rewards []*float64 `json:"rewards"`
 }
 
-func uid(t *sparkd.Tree, leaf int) string { return t.ID + ":" + strconv.Itoa(leaf) }
+func uid(t *sparkd.Tree, leaf *sparkd.Node) string { return t.ID + ":" + strconv.Itoa(leaf.ID) }
 
-// ended lists the leaves of the trajectories that ended.
-func ended(t *sparkd.Tree) []int {
-	var leaves []int
-	for _, id := range t.Leaves() {
-		if t.Nodes[id].Outcome != sparkd.OutcomeNone {
-			leaves = append(leaves, id)
-		}
-	}
-	return leaves
-}
-
-func trajectoryOf(t *sparkd.Tree, leaf int) trajectory {
-	end := t.Nodes[leaf]
+func trajectoryOf(t *sparkd.Tree, end *sparkd.Node) trajectory {
 	line := trajectory{
-		ID: uid(t, leaf), Rollout: t.Rollout, Tree: t.ID, Task: t.Task.String(), Leaf: leaf,
-		Goal: t.Goal, Opening: text(t.Nodes[0], sparkd.SourcePrompt), Return: t.Return(leaf), Length: end.Depth,
+		ID: uid(t, end), Rollout: t.Rollout, Tree: t.ID, Task: t.Task.String(), Leaf: end.ID,
+		Goal: t.Goal, Opening: text(t.Nodes[0], sparkd.SourcePrompt), Return: t.Return(end.ID), Length: end.Depth,
 		Outcome: end.Outcome, Success: end.Outcome == sparkd.OutcomeSuccess,
 	}
-	for _, n := range t.Path(leaf)[1:] {
+	for _, n := range t.Path(end.ID)[1:] {
 		line.Steps = append(line.Steps, step{
 			Node: n.ID, Output: text(n, sparkd.SourceModel), Action: n.Action,
 			Observation: text(n, sparkd.SourceEnv), Reward: n.Reward,
@@ -87,7 +75,7 @@ func text(n *sparkd.Node, source sparkd.Source) string {
 
 // parse reads the answer for the trajectory that ends at leaf; nil is a line that was too
 // long. JSON has no NaN and no infinity, and numbers beyond a float64 are refused.
-func parse(line []byte, t *sparkd.Tree, leaf int) (answer, error) {
+func parse(line []byte, t *sparkd.Tree, leaf *sparkd.Node) (answer, error) {
 	var a answer
 	if line == nil {
 		return a, invalid(protocol, "the rule wrote a line of more than %d bytes", maxLine)
@@ -104,7 +92,7 @@ func parse(line []byte, t *sparkd.Tree, leaf int) (answer, error) {
 	case a.Reward == nil && a.Rewards == nil:
 		return a, invalid(protocol, "the rule gave %q neither reward nor rewards", id)
 	case a.Rewards != nil:
-		return a, a.checkRewards(id, t.Nodes[leaf].Depth)
+		return a, a.checkRewards(id, leaf.Depth)
 	}
 	return a, nil
 }
@@ -136,7 +124,7 @@ const oneReward = "let the reward of a step depend on the steps up to it alone, 
 
 // apply returns t with the rewards of the answers, one for each of the leaves. A step that
 // trajectories share has one reward, on which they must agree.
-func apply(t *sparkd.Tree, leaves []int, answers []answer) (*sparkd.Tree, error) {
+func apply(t *sparkd.Tree, leaves []*sparkd.Node, answers []answer) (*sparkd.Tree, error) {
 	out := *t
 	out.Nodes = make([]*sparkd.Node, len(t.Nodes))
 	for i, n := range t.Nodes {
@@ -147,7 +135,7 @@ func apply(t *sparkd.Tree, leaves []int, answers []answer) (*sparkd.Tree, error)
 	given := make([]bool, len(t.Nodes))
 	for i, leaf := range leaves {
 		a := answers[i]
-		path := out.Path(leaf)[1:]
+		path := out.Path(leaf.ID)[1:]
 		for k, n := range path {
 			r := 0.0
 			switch {

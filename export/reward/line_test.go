@@ -56,10 +56,10 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		in := tree()
-		a, err := parse(line, in, 2)
+		a, err := parse(line, in, in.Nodes[2])
 		var out *sparkd.Tree
 		if err == nil {
-			out, err = apply(in, []int{2}, []answer{a})
+			out, err = apply(in, in.Nodes[2:3], []answer{a})
 		}
 		if err != nil {
 			e := sparkd.AsError(err)

@@ -40,7 +40,7 @@ func launch(ctx context.Context, o *Options) (*process, error) {
 
 // ask sends the trajectories that end at leaves and returns an answer for each. After an
 // error the process is of no more use.
-func (p *process) ask(ctx context.Context, t *sparkd.Tree, leaves []int) ([]answer, error) {
+func (p *process) ask(ctx context.Context, t *sparkd.Tree, leaves []*sparkd.Node) ([]answer, error) {
 	sent := make(chan error, 1)
 	go func() { sent <- p.send(t, leaves) }() // ends with the process at the latest
 	answers := make([]answer, 0, len(leaves))
@@ -77,7 +77,7 @@ func (p *process) ask(ctx context.Context, t *sparkd.Tree, leaves []int) ([]answ
 }
 
 // send writes one trajectory after the other, so that only one is in memory as text.
-func (p *process) send(t *sparkd.Tree, leaves []int) error {
+func (p *process) send(t *sparkd.Tree, leaves []*sparkd.Node) error {
 	w := bufio.NewWriterSize(p.Process, 64<<10)
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,6 @@ type Options struct {
 	Restarts int               // how often a rule that failed for a tree is started again; default 3, -1: never
 	Log      func(line string) // takes the lines of stderr, from another goroutine; default: nobody
 }
-
-const (
-	defaultTimeout  = 30 * time.Second
-	defaultRestarts = 3
-)
 
 // Scorer is a running rule. It is used by one goroutine at a time.
 type Scorer struct {
@@ -41,12 +37,7 @@ func Start(ctx context.Context, o Options) (*Scorer, error) {
 		return nil, sparkd.Invalid("reward_timeout", "use a positive duration, for example 30s",
 			"%v is negative", o.Timeout)
 	}
-	if o.Timeout == 0 {
-		o.Timeout = defaultTimeout
-	}
-	if o.Restarts == 0 {
-		o.Restarts = defaultRestarts
-	}
+	o.Timeout, o.Restarts = cmp.Or(o.Timeout, 30*time.Second), cmp.Or(o.Restarts, 3)
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
@@ -67,7 +58,7 @@ func (s *Scorer) Rescore(ctx context.Context, t *sparkd.Tree) (*sparkd.Tree, err
 	if s.closed {
 		return nil, sparkd.Errorf(sparkd.CodeUnavailable, "the rule is closed")
 	}
-	asked := ended(t)
+	asked := t.Ended()
 	if len(asked) == 0 {
 		return apply(t, nil, nil)
 	}
@@ -82,10 +73,14 @@ func (s *Scorer) Rescore(ctx context.Context, t *sparkd.Tree) (*sparkd.Tree, err
 	return apply(t, asked, answers)
 }
 
-// insist asks the rule, and starts it again when it fails.
-func (s *Scorer) insist(ctx context.Context, t *sparkd.Tree, leaves []int) ([]answer, error) {
+// insist asks the rule, which is started when it does not run, and again when it fails.
+func (s *Scorer) insist(ctx context.Context, t *sparkd.Tree, leaves []*sparkd.Node) ([]answer, error) {
 	for restarts := 0; ; restarts++ {
-		answers, err := s.ask(ctx, t, leaves)
+		var answers []answer
+		err := s.start()
+		if err == nil {
+			answers, err = s.p.ask(ctx, t, leaves)
+		}
 		if err == nil {
 			s.failed = 0
 			return answers, nil
@@ -107,18 +102,11 @@ func (s *Scorer) insist(ctx context.Context, t *sparkd.Tree, leaves []int) ([]an
 	}
 }
 
-// ask asks the rule, which is started when it does not run.
-func (s *Scorer) ask(ctx context.Context, t *sparkd.Tree, leaves []int) ([]answer, error) {
-	if s.p == nil {
-		if err := s.start(); err != nil {
-			return nil, err
-		}
-	}
-	return s.p.ask(ctx, t, leaves)
-}
-
+// start starts the rule unless it runs.
 func (s *Scorer) start() (err error) {
-	s.p, err = launch(s.ctx, &s.o)
+	if s.p == nil {
+		s.p, err = launch(s.ctx, &s.o)
+	}
 	return err
 }
 
