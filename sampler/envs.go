@@ -3,6 +3,8 @@ package sampler
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"sync"
 	"time"
@@ -37,17 +39,15 @@ func newEnvs(d Deps) *envs {
 		open: map[*env]struct{}{}}
 }
 
-// call runs f, one call of an environment, within the deadline. drop receives what f returns too late.
-func call[T any](ctx context.Context, s *envs, what string, f func(context.Context) (T, error),
-	drop func(T)) (T, error) {
-	var zero T
+// call runs f, one call of an environment, within the deadline.
+func call[T any](ctx context.Context, s *envs, what string, f func(context.Context) (T, error)) (v T, err error) {
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
-		return zero, ctx.Err()
+		return v, ctx.Err()
 	}
 	defer func() { <-s.slots }()
-	v, err := within(ctx, s.timeout, f, drop)
+	v, err = within(ctx, s.timeout, f)
 	if err == context.DeadlineExceeded && ctx.Err() == nil { // ours, not one that f met
 		err = sparkd.NewError(sparkd.CodeDeadline, "", "raise the time limit of environment calls",
 			"the environment gave no answer to %s within %v", what, s.timeout).Because(err)
@@ -56,12 +56,12 @@ func call[T any](ctx context.Context, s *envs, what string, f func(context.Conte
 }
 
 // use is call for a method of the copy.
-func use[T any](ctx context.Context, c *env, what string, f func(context.Context) (T, error), drop func(T)) (T, error) {
+func use[T any](ctx context.Context, c *env, what string, f func(context.Context) (T, error)) (T, error) {
 	return call(ctx, c.of, what, func(ctx context.Context) (T, error) {
 		c.busy <- struct{}{}
 		defer func() { <-c.busy }()
 		return f(ctx)
-	}, drop)
+	})
 }
 
 // own takes charge of an open environment.
@@ -88,7 +88,7 @@ func (c *env) close() {
 		_, _ = within(context.Background(), s.timeout, func(context.Context) (struct{}, error) {
 			c.busy <- struct{}{}
 			return struct{}{}, c.raw.Close()
-		}, nil)
+		})
 	})
 }
 
@@ -103,20 +103,14 @@ func (s *envs) close() {
 	s.closing.Wait()
 }
 
-func closeRaw(e sparkd.Env) {
-	if e != nil {
-		_ = e.Close()
-	}
-}
-
-// fresh opens a copy and has f bring it to a state. If f fails the copy is closed.
-func (s *envs) fresh(ctx context.Context, f func(c *env) error) (*env, error) {
-	raw, err := call(ctx, s, "open", s.opener, closeRaw)
+// fresh opens an environment that begin brings into a state.
+func (s *envs) fresh(ctx context.Context, begin func(*env) error) (*env, error) {
+	raw, err := call(ctx, s, "open", s.opener)
 	if err != nil {
 		return nil, err
 	}
 	c := s.own(raw)
-	if err := f(c); err != nil {
+	if err := begin(c); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -133,26 +127,16 @@ func (s *envs) start(ctx context.Context, t sparkd.Task) (c *env, o sparkd.Obser
 }
 
 func (c *env) reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	return use(ctx, c, "reset", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Reset(ctx, t) },
-		nil)
+	return use(ctx, c, "reset", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Reset(ctx, t) })
 }
 
 func (c *env) step(ctx context.Context, action string) (sparkd.Observation, error) {
-	return use(ctx, c, "step", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Step(ctx, action) },
-		nil)
+	return use(ctx, c, "step", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Step(ctx, action) })
 }
 
-func (c *env) fork(ctx context.Context, f sparkd.Forker) (*env, error) {
-	raw, err := use(ctx, c, "fork", f.Fork, closeRaw)
-	if err != nil {
-		return nil, err
-	}
-	return c.of.own(raw), nil
-}
-
-// replay rebuilds the state at the end of a path, from a reset and the actions of its
-// nodes. Every observation must be the one that the path recorded; the first that is
-// not ends the replay with CodeDiverged. It returns the steps it took in any case.
+// replay rebuilds the state at the end of a path, from a reset and the actions of its nodes. Every observation must
+// be the one that the path recorded; the first that is not ends the replay with CodeDiverged. It returns the steps
+// it took in any case.
 func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (c *env,
 	o sparkd.Observation, steps int, err error) {
 	c, err = s.fresh(ctx, func(c *env) (err error) {
@@ -175,11 +159,11 @@ func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.
 			o, err = c.step(ctx, n.Action)
 			steps++
 		}
+		if err == nil && o.Hash() != n.ObsHash {
+			err = diverged(n.Depth, len(path)-1)
+		}
 		if err != nil {
 			return o, steps, err
-		}
-		if o.Hash() != n.ObsHash {
-			return o, steps, diverged(n.Depth, len(path)-1)
 		}
 	}
 	return o, steps, nil
@@ -193,7 +177,7 @@ func (c *env) replayAtOnce(ctx context.Context, t sparkd.Task, path []*sparkd.No
 	}
 	seen, err := use(ctx, c, "replay", func(ctx context.Context) ([]sparkd.Observation, error) {
 		return c.raw.(sparkd.Replayer).Replay(ctx, t, actions)
-	}, nil)
+	})
 	if err != nil {
 		return o, 0, err
 	}
@@ -227,7 +211,7 @@ func (s *envs) restore(ctx context.Context, t sparkd.Task, state []byte) (*env, 
 		}
 		_, err := use(ctx, c, "restore", func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, into.Restore(ctx, t, state)
-		}, nil)
+		})
 		return err
 	})
 }
@@ -239,7 +223,10 @@ func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c
 	out[0].env = c
 	if f, ok := c.raw.(sparkd.Forker); ok {
 		for i := 1; i < k; i++ {
-			out[i].env, out[i].err = c.fork(ctx, f)
+			raw, err := use(ctx, c, "fork", f.Fork)
+			if out[i].err = err; err == nil {
+				out[i].env = s.own(raw)
+			}
 		}
 		return out
 	}
@@ -247,7 +234,7 @@ func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c
 	var state []byte
 	var err error
 	if snapshots && k > 1 {
-		state, err = use(ctx, c, "snapshot", from.Snapshot, nil)
+		state, err = use(ctx, c, "snapshot", from.Snapshot)
 	}
 	each(k-1, func(i int) {
 		switch p := &out[i+1]; {
@@ -260,6 +247,42 @@ func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c
 		}
 	})
 	return out
+}
+
+// within runs f under a deadline. If the deadline or ctx ends first, within returns its error at once and leaves f
+// behind; what f returns too late is closed, if it can be. A panic of f becomes an error.
+func within[T any](ctx context.Context, timeout time.Duration, f func(context.Context) (T, error)) (v T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("panic: %v", p)
+			}
+			done <- r
+		}()
+		r.value, r.err = f(ctx)
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil && ctx.Err() != nil {
+			r.err = ctx.Err() // however f words it
+		}
+		return r.value, r.err
+	case <-ctx.Done():
+		go func() {
+			if late, ok := any((<-done).value).(io.Closer); ok {
+				_ = late.Close()
+			}
+		}()
+		return v, ctx.Err()
+	}
 }
 
 // each runs f(0) … f(n−1) side by side and waits.

@@ -106,8 +106,8 @@ func (x *expansion) sample(ctx context.Context) error {
 	}
 	var err error
 	for range 2 {
-		x.result, err = within(ctx, g.SampleTimeout,
-			func(ctx context.Context) (sparkd.SampleResult, error) { return g.Engine.Sample(ctx, r) }, nil)
+		draw := func(ctx context.Context) (sparkd.SampleResult, error) { return g.Engine.Sample(ctx, r) }
+		x.result, err = within(ctx, g.SampleTimeout, draw)
 		if code := sparkd.CodeOf(err); ctx.Err() != nil || code != sparkd.CodeEngine && code != sparkd.CodeUnavailable {
 			break
 		}
@@ -115,8 +115,8 @@ func (x *expansion) sample(ctx context.Context) error {
 	switch {
 	case err == context.DeadlineExceeded && ctx.Err() == nil:
 		const remedy = "raise the time limit of a sample, or lower sampling.max_tokens"
-		return sparkd.NewError(sparkd.CodeDeadline, "", remedy, "the engine gave no answer within %v", g.SampleTimeout).
-			Because(err)
+		return sparkd.NewError(sparkd.CodeDeadline, "", remedy,
+			"the engine gave no answer within %v", g.SampleTimeout).Because(err)
 	case err != nil:
 		return err
 	case len(x.result.Samples) != x.K:
