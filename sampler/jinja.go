@@ -49,8 +49,7 @@ func parseJinja(source, bos, eos string) (j *jinja, err error) {
 
 func jinjaEnvironment() *exec.Environment {
 	tags := exec.NewControlStructureSet(map[string]parser.ControlStructureParser{})
-	for _, name := range []string{"for", "if", "set", "macro", "call", "filter", "raw", "with",
-		"do", "break", "continue"} {
+	for _, name := range strings.Fields("for if set macro call filter raw with do break continue") {
 		if p, ok := builtins.ControlStructures.Get(name); ok {
 			// The names are distinct, the only thing Register can object to.
 			_ = tags.Register(name, p)

@@ -2,9 +2,9 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"sparkd"
 )
@@ -19,14 +19,12 @@ type env struct {
 	place *place // guarded by pool.mu; nil: its state is nowhere but in path
 }
 
-// path leads to a state: from the reset to the task, or from a snapshot, by actions.
+// path leads to a state: from the reset to the task, or from a snapshot, by actions. The zero path leads nowhere.
 type path struct {
 	task    sparkd.Task
-	open    bool     // there is a task
 	state   []byte   // snapshot it begins with; nil: a reset
-	first   string   // hash of the reset's observation
 	actions []string // since then
-	hashes  []string // of their observations
+	hashes  []string // of their observations, after that of a reset
 }
 
 // fork returns a path that grows without changing p.
@@ -41,7 +39,7 @@ const attempts = 3
 
 // use runs f, one or more calls, with a place of e. loaded says that f needs the state
 // at the end of the path there.
-func (e *env) use(ctx context.Context, loaded bool, f func(w *worker, pl *place) error) error {
+func (e *env) use(ctx context.Context, loaded bool, f func(*place) error) error {
 	for try := 1; ; try++ {
 		pl, err := e.pool.take(ctx, e)
 		if err != nil {
@@ -60,43 +58,44 @@ func (e *env) use(ctx context.Context, loaded bool, f func(w *worker, pl *place)
 }
 
 // in runs f in a place, after bringing the state there.
-func (e *env) in(ctx context.Context, pl *place, loaded bool, f func(w *worker, pl *place) error) error {
+func (e *env) in(ctx context.Context, pl *place, loaded bool, f func(*place) error) error {
 	w, err := e.pool.ready(ctx, pl.host)
 	if err != nil {
 		return err
 	}
-	if loaded && pl.on != w {
-		if err := e.rebuild(ctx, w, pl); err != nil {
+	lost := pl.on != w
+	pl.on = w
+	if loaded && lost {
+		if err := e.rebuild(ctx, pl); err != nil {
 			return err
 		}
 	}
-	pl.on = w
-	return f(w, pl)
+	return f(pl)
 }
 
-// ask is one call to a worker and the reading of its answer, in which a breach of the protocol ends the worker.
-func ask[T any](ctx context.Context, w *worker, r request, timeout time.Duration,
-	parse func([]byte) (T, error)) (T, error) {
-	var zero T
-	ok, err := w.call(ctx, r, timeout)
+// call calls the worker of a place in its session.
+func (pl *place) call(ctx context.Context, r request) (json.RawMessage, error) {
+	r.Session = pl.session
+	return pl.on.call(ctx, r)
+}
+
+// ask is a call and the reading of its answer, in which a breach of the protocol ends the worker.
+func ask[T any](ctx context.Context, pl *place, r request, parse func([]byte) (T, error)) (v T, err error) {
+	ok, err := pl.call(ctx, r)
 	if err != nil {
-		return zero, err
+		return v, err
 	}
-	v, err := parse(ok)
+	v, err = parse(ok)
 	var b breach
 	if errors.As(err, &b) {
-		w.stop()
-		return zero, w.failure(b)
+		pl.on.stop()
+		err = pl.on.failure(b)
 	}
 	return v, err
 }
 
-func (e *env) observe(ctx context.Context, w *worker, r request) (sparkd.Observation, error) {
-	return ask(ctx, w, r, e.pool.o.CallTimeout, parseObservation)
-}
-
 // anew forgets the state and runs f, which brings e to one of task t.
-func (e *env) anew(ctx context.Context, t sparkd.Task, f func(w *worker, pl *place) error) error {
+func (e *env) anew(ctx context.Context, t sparkd.Task, f func(*place) error) error {
 	e.path = path{}
 	if err := e.pool.hello.has(t); err != nil {
 		return err
@@ -105,21 +104,19 @@ func (e *env) anew(ctx context.Context, t sparkd.Task, f func(w *worker, pl *pla
 }
 
 // Reset starts the task.
-func (e *env) Reset(ctx context.Context, t sparkd.Task) (sparkd.Observation, error) {
-	var o sparkd.Observation
-	err := e.anew(ctx, t, func(w *worker, pl *place) (err error) {
-		o, err = e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
+func (e *env) Reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
+	err = e.anew(ctx, t, func(pl *place) (err error) {
+		o, err = ask(ctx, pl, request{Op: "reset", Task: taskOf(t)}, parseObservation)
 		return err
 	})
-	if err != nil {
-		return sparkd.Observation{}, err
+	if err == nil {
+		e.begin(t, &o)
 	}
-	e.begin(t, &o)
-	return o, nil
+	return o, err
 }
 
 func (e *env) begin(t sparkd.Task, o *sparkd.Observation) {
-	e.path, e.done = path{task: t, open: true, first: o.Hash()}, o.Done
+	e.path, e.done = path{task: t, hashes: []string{o.Hash()}}, o.Done
 }
 
 func (e *env) grow(action string, o *sparkd.Observation) {
@@ -130,7 +127,7 @@ func (e *env) grow(action string, o *sparkd.Observation) {
 // playing says what is wrong with stepping or copying this state, if anything.
 func (e *env) playing(ctx context.Context) error {
 	switch {
-	case !e.path.open:
+	case e.path.state == nil && e.path.hashes == nil:
 		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset first", "no episode has been started")
 	case e.done:
 		return sparkd.NewError(sparkd.CodeEnv, "", "call Reset to start another", "the episode is over")
@@ -139,27 +136,24 @@ func (e *env) playing(ctx context.Context) error {
 }
 
 // Step applies an action.
-func (e *env) Step(ctx context.Context, action string) (sparkd.Observation, error) {
-	var o sparkd.Observation
-	if err := e.playing(ctx); err != nil {
+func (e *env) Step(ctx context.Context, action string) (o sparkd.Observation, err error) {
+	if err = e.playing(ctx); err != nil {
 		return o, err
 	}
-	err := e.use(ctx, true, func(w *worker, pl *place) (err error) {
-		o, err = e.observe(ctx, w, request{Op: "step", Session: pl.session, Action: &action})
+	err = e.use(ctx, true, func(pl *place) (err error) {
+		o, err = ask(ctx, pl, request{Op: "step", Action: &action}, parseObservation)
 		return err
 	})
-	if err != nil {
-		return sparkd.Observation{}, err
+	if err == nil {
+		e.grow(action, &o)
 	}
-	e.grow(action, &o)
-	return o, nil
+	return o, err
 }
 
 // Replay resets to the task and applies the actions, in one call where the worker can.
-func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
-	var seen []sparkd.Observation
-	err := e.anew(ctx, t, func(w *worker, pl *place) (err error) {
-		seen, err = e.replay(ctx, w, pl, t, actions)
+func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) (seen []sparkd.Observation, err error) {
+	err = e.anew(ctx, t, func(pl *place) (err error) {
+		seen, err = replay(ctx, pl, t, actions)
 		return err
 	})
 	if err != nil {
@@ -172,29 +166,26 @@ func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sp
 	return seen, nil
 }
 
-func (e *env) replay(ctx context.Context, w *worker, pl *place, t sparkd.Task,
-	actions []string) ([]sparkd.Observation, error) {
-	if w.hello.Replay {
-		r := request{Op: "replay", Session: pl.session, Task: taskOf(t), Actions: append([]string{}, actions...)}
-		timeout := e.pool.o.CallTimeout * time.Duration(len(actions)+1)
+func replay(ctx context.Context, pl *place, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
+	if pl.on.hello.Replay {
+		r := request{Op: "replay", Task: taskOf(t), Actions: append([]string{}, actions...)}
 		parse := func(ok []byte) ([]sparkd.Observation, error) { return parseReplay(ok, len(actions)) }
-		return ask(ctx, w, r, timeout, parse)
+		return ask(ctx, pl, r, parse)
 	}
-	o, err := e.observe(ctx, w, request{Op: "reset", Session: pl.session, Task: taskOf(t)})
+	o, err := ask(ctx, pl, request{Op: "reset", Task: taskOf(t)}, parseObservation)
 	if err != nil {
 		return nil, err
 	}
-	return e.repeat(ctx, w, pl, []sparkd.Observation{o}, actions)
+	return repeat(ctx, pl, []sparkd.Observation{o}, actions)
 }
 
 // repeat applies actions one by one, as long as the episode goes on.
-func (e *env) repeat(ctx context.Context, w *worker, pl *place, seen []sparkd.Observation,
-	actions []string) ([]sparkd.Observation, error) {
+func repeat(ctx context.Context, pl *place, seen []sparkd.Observation, actions []string) ([]sparkd.Observation, error) {
 	for i := range actions {
 		if len(seen) > 0 && seen[len(seen)-1].Done {
 			break
 		}
-		o, err := e.observe(ctx, w, request{Op: "step", Session: pl.session, Action: &actions[i]})
+		o, err := ask(ctx, pl, request{Op: "step", Action: &actions[i]}, parseObservation)
 		if err != nil {
 			return nil, err
 		}
@@ -204,23 +195,18 @@ func (e *env) repeat(ctx context.Context, w *worker, pl *place, seen []sparkd.Ob
 }
 
 // rebuild brings the state at the end of the path to a place.
-func (e *env) rebuild(ctx context.Context, w *worker, pl *place) error {
+func (e *env) rebuild(ctx context.Context, pl *place) (err error) {
 	p := &e.path
 	var seen []sparkd.Observation
-	var err error
-	want := p.hashes
-	if p.state != nil {
-		if err = restore(ctx, e, w, pl, p.task, p.state); err == nil {
-			seen, err = e.repeat(ctx, w, pl, nil, p.actions)
-		}
-	} else {
-		want = append([]string{p.first}, p.hashes...)
-		seen, err = e.replay(ctx, w, pl, p.task, p.actions)
+	if p.state == nil {
+		seen, err = replay(ctx, pl, p.task, p.actions)
+	} else if err = restore(ctx, pl, p.task, p.state); err == nil {
+		seen, err = repeat(ctx, pl, nil, p.actions)
 	}
 	if err != nil {
 		return err
 	}
-	same := slices.EqualFunc(seen, want, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
+	same := slices.EqualFunc(seen, p.hashes, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
 	e.pool.rebuilt(len(p.actions), same)
 	if !same {
 		return sparkd.NewError(sparkd.CodeDiverged, "", "make the environment repeat itself, or give it a way to fork",
@@ -240,13 +226,12 @@ func (e *env) Close() error {
 		return nil
 	}
 	pl.busy = true // nobody else's before it is closed
-	w := pl.on
 	p.mu.Unlock()
-	var err error = errGone
-	if w != nil && p.ctx.Err() == nil {
+	var err error
+	if pl.on != nil && p.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(p.ctx, p.o.CallTimeout)
 		defer cancel()
-		_, err = w.call(ctx, request{Op: "close", Session: pl.session}, p.o.CallTimeout)
+		_, err = pl.call(ctx, request{Op: "close"})
 	}
 	if err == nil {
 		err = errGone // the place is nobody's in any case

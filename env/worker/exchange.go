@@ -13,7 +13,8 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.After(c.timeout)
+	limit := c.request.limit(w.o)
+	deadline := time.After(limit)
 	measure, rest := w.measuring()
 	defer rest()
 	wrote, lines := w.write(append(line, '\n')), w.process.Lines
@@ -37,7 +38,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 				return nil, huge(size)
 			}
 		case <-deadline:
-			return nil, late{c.request.Op, c.timeout}
+			return nil, late{c.request.Op, limit}
 		case <-w.asked:
 			return nil, errStopped
 		}

@@ -3,7 +3,6 @@ package worker
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 
 	"sparkd"
 )
@@ -21,14 +20,14 @@ func (f forker) Fork(ctx context.Context) (sparkd.Env, error) {
 	if !f.pool.seated(f.env) {
 		return forker{child}, nil
 	}
-	err := f.use(ctx, true, func(w *worker, pl *place) error {
+	err := f.use(ctx, true, func(pl *place) error {
 		to := f.pool.beside(pl, child)
 		if to == nil {
 			return nil
 		}
-		_, err := w.call(ctx, request{Op: "fork", Session: pl.session, To: to.session}, f.pool.o.CallTimeout)
+		_, err := pl.call(ctx, request{Op: "fork", To: to.session})
 		if err == nil {
-			to.on = w
+			to.on = pl.on
 		}
 		return f.pool.giveBack(to, err)
 	})
@@ -50,25 +49,24 @@ func (s snapshotter) Snapshot(ctx context.Context) ([]byte, error) {
 		return bytes.Clone(s.path.state), nil
 	}
 	var state []byte
-	err := s.use(ctx, true, func(w *worker, pl *place) (err error) {
-		state, err = ask(ctx, w, request{Op: "snapshot", Session: pl.session}, s.pool.o.CallTimeout, parseState)
+	err := s.use(ctx, true, func(pl *place) (err error) {
+		state, err = ask(ctx, pl, request{Op: "snapshot"}, parseState)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.path = path{task: s.path.task, state: bytes.Clone(state)}
 	}
-	s.path = path{task: s.path.task, open: true, state: bytes.Clone(state)}
-	return state, nil
+	return state, err
 }
 
 func parseState(ok []byte) ([]byte, error) {
 	var r struct {
 		State []byte `json:"state"`
 	}
-	switch err := json.Unmarshal(ok, &r); {
-	case err != nil:
-		return nil, breach("its snapshot cannot be read: " + err.Error())
-	case len(r.State) == 0:
+	if err := read(ok, "snapshot", &r); err != nil {
+		return nil, err
+	}
+	if len(r.State) == 0 {
 		return nil, breach("its snapshot is empty")
 	}
 	return r.State, nil
@@ -76,16 +74,14 @@ func parseState(ok []byte) ([]byte, error) {
 
 // Restore puts the copy into a state of a task.
 func (s snapshotter) Restore(ctx context.Context, t sparkd.Task, state []byte) error {
-	err := s.anew(ctx, t, func(w *worker, pl *place) error { return restore(ctx, s.env, w, pl, t, state) })
-	if err != nil {
-		return err
+	err := s.anew(ctx, t, func(pl *place) error { return restore(ctx, pl, t, state) })
+	if err == nil {
+		s.path, s.done = path{task: t, state: bytes.Clone(state)}, false
 	}
-	s.path, s.done = path{task: t, open: true, state: bytes.Clone(state)}, false
-	return nil
+	return err
 }
 
-func restore(ctx context.Context, e *env, w *worker, pl *place, t sparkd.Task, state []byte) error {
-	_, err := w.call(ctx, request{Op: "restore", Session: pl.session, Task: taskOf(t), State: state},
-		e.pool.o.CallTimeout)
+func restore(ctx context.Context, pl *place, t sparkd.Task, state []byte) error {
+	_, err := pl.call(ctx, request{Op: "restore", Task: taskOf(t), State: state})
 	return err
 }

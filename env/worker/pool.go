@@ -47,8 +47,7 @@ type place struct {
 // waiter is a call that waits for a place.
 type waiter struct {
 	env   *env
-	place *place
-	ready chan struct{} // closed when place is set
+	place chan *place // that it is given
 }
 
 // newPool makes the places around the worker that said hello.
@@ -83,26 +82,24 @@ func (p *pool) take(ctx context.Context, e *env) (*place, error) {
 		p.mu.Unlock()
 		return pl, nil
 	}
-	w := &waiter{env: e, ready: make(chan struct{})}
+	w := &waiter{env: e, place: make(chan *place, 1)}
 	p.waiting = append(p.waiting, w)
 	p.mu.Unlock()
 	select {
-	case <-w.ready:
-		return w.place, nil
+	case pl := <-w.place:
+		return pl, nil
 	case <-ctx.Done():
 	case <-p.ctx.Done():
 	}
 	p.mu.Lock()
 	p.waiting = slices.DeleteFunc(p.waiting, func(x *waiter) bool { return x == w })
-	pl = w.place
 	p.mu.Unlock()
-	if pl != nil { // it was given in this very moment
+	select {
+	case pl := <-w.place: // it was given in this very moment
 		p.give(pl, false)
+	default:
 	}
-	if ctx.Err() == nil {
-		return nil, errClosed
-	}
-	return nil, ctx.Err()
+	return nil, p.why(ctx)
 }
 
 var errClosed = sparkd.Errorf(sparkd.CodeUnavailable, "the environment is closed")
@@ -160,8 +157,8 @@ func (p *pool) give(pl *place, keep bool) {
 	w := p.waiting[0]
 	p.waiting = p.waiting[1:]
 	p.assign(pl, w.env)
-	pl.busy, w.place = true, pl
-	close(w.ready)
+	pl.busy = true
+	w.place <- pl
 }
 
 // leave parts a place from its env.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"sparkd"
 	"sparkd/internal/excerpt"
@@ -36,6 +37,14 @@ type request struct {
 	State    []byte            `json:"state,omitzero"` // base64
 }
 
+// limit is the time in which a request must be answered.
+func (r *request) limit(o *Options) time.Duration {
+	if r.Op == "hello" {
+		return o.StartTimeout
+	}
+	return o.CallTimeout * time.Duration(len(r.Actions)+1)
+}
+
 type task struct {
 	Split string `json:"split"`
 	Index int    `json:"index"`
@@ -50,14 +59,20 @@ func (b breach) Error() string { return string(b) }
 
 func breachf(format string, args ...any) breach { return breach(fmt.Sprintf(format, args...)) }
 
+// read reads an ok object into v.
+func read(ok []byte, what string, v any) error {
+	if err := json.Unmarshal(ok, v); err != nil {
+		return breachf("its %s cannot be read: %v", what, err)
+	}
+	return nil
+}
+
 // parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure that it reports.
 func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 	var a struct {
 		ID    *uint64         `json:"id"`
 		OK    json.RawMessage `json:"ok"`
-		Error *struct {
-			Code, Message, Field, Remedy string
-		} `json:"error"`
+		Error *struct{ Code, Message, Field, Remedy string }
 	}
 	if err := json.Unmarshal(line, &a); err != nil {
 		return nil, breachf("it wrote a line that is no answer: %s", excerpt.Line(line))
@@ -101,8 +116,8 @@ func (o *observation) domain() (sparkd.Observation, error) {
 
 func parseObservation(ok []byte) (sparkd.Observation, error) {
 	var o observation
-	if err := json.Unmarshal(ok, &o); err != nil {
-		return sparkd.Observation{}, breach("its observation cannot be read: " + err.Error())
+	if err := read(ok, "observation", &o); err != nil {
+		return sparkd.Observation{}, err
 	}
 	return o.domain()
 }
@@ -112,8 +127,8 @@ func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
 	var r struct {
 		Observations []observation `json:"observations"`
 	}
-	if err := json.Unmarshal(ok, &r); err != nil {
-		return nil, breach("its replay cannot be read: " + err.Error())
+	if err := read(ok, "replay", &r); err != nil {
+		return nil, err
 	}
 	seen := make([]sparkd.Observation, len(r.Observations))
 	for i := range seen {
@@ -148,8 +163,8 @@ type hello struct {
 // parseHello reads and checks the answer to hello.
 func parseHello(ok json.RawMessage) (hello, error) {
 	h := hello{Sessions: 1}
-	if err := json.Unmarshal(ok, &h); err != nil {
-		return h, breach("its hello cannot be read: " + err.Error())
+	if err := read(ok, "hello", &h); err != nil {
+		return h, err
 	}
 	switch {
 	case h.Protocol != version:

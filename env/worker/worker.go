@@ -35,7 +35,6 @@ type worker struct {
 // call is one request under way.
 type call struct {
 	request request
-	timeout time.Duration
 	done    chan result // buffered: the caller may have left
 }
 
@@ -75,7 +74,7 @@ func start(ctx context.Context, o *Options) (*worker, error) {
 	w := &worker{o: o, process: p, calls: make(chan *call), asked: make(chan struct{}), gone: make(chan struct{})}
 	w.stop = sync.OnceFunc(func() { close(w.asked) })
 	go w.run()
-	ok, err := w.call(ctx, request{Op: "hello", Protocol: version, Options: o.Options}, o.StartTimeout)
+	ok, err := w.call(ctx, request{Op: "hello", Protocol: version, Options: o.Options})
 	if err == nil {
 		w.hello, err = parseHello(ok)
 	}
@@ -109,11 +108,11 @@ func (w *worker) refusal(err error) error {
 
 // call asks the worker, when it is this call's turn, and waits for the answer. It fails with errGone when the
 // worker had ended before, and with *abandoned when ctx ended with the answer outstanding.
-func (w *worker) call(ctx context.Context, r request, timeout time.Duration) (json.RawMessage, error) {
+func (w *worker) call(ctx context.Context, r request) (json.RawMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &call{request: r, timeout: timeout, done: make(chan result, 1)}
+	c := &call{request: r, done: make(chan result, 1)}
 	select {
 	case w.calls <- c:
 	case <-w.gone:
