@@ -175,8 +175,7 @@ func (g *grower) open(ctx context.Context) error {
 			"the task's opening is longer than the model's context"))
 	}
 	if g.window != nil { // what later prompts will quote
-		n.Spans = []sparkd.Span{{Source: sparkd.SourceEnv, Text: strings.TrimSpace(o.Text),
-			TokenExact: prompt.TokenExact}}
+		n.Spans = []sparkd.Span{g.span(sparkd.SourceEnv, strings.TrimSpace(o.Text))}
 	}
 	n.Spans = append(n.Spans, prompt)
 	if err := g.commit(ctx, []*sparkd.Node{n}, sparkd.Stats{}); err != nil {
@@ -187,33 +186,29 @@ func (g *grower) open(ctx context.Context) error {
 }
 
 // prompt renders a conversation from its start: rules, examples and one user message.
-func (g *grower) prompt(ctx context.Context, user string) (sparkd.Span, error) {
+func (g *grower) prompt(ctx context.Context, user string) (_ sparkd.Span, err error) {
 	parts := g.Template.Opening(g.Prompt.System(), user, g.Prompt.Examples()...)
-	tokens, err := g.chat.opening(ctx, parts)
-	return sparkd.Span{Source: sparkd.SourcePrompt, Tokens: tokens, Text: spell(parts), Turns: turns(parts),
-		TokenExact: g.chat.info.Capabilities.TokenExact}, err
+	text, turns := written(parts)
+	span := g.span(sparkd.SourcePrompt, text)
+	span.Turns = turns
+	span.Tokens, err = g.chat.opening(ctx, parts)
+	return span, err
 }
 
-// spell returns the text of parts, as the model reads it.
-func spell(parts []Part) string {
-	var b strings.Builder
-	for _, p := range parts {
-		b.WriteString(p.Text)
-	}
-	return b.String()
+func (g *grower) span(source sparkd.Source, text string) sparkd.Span {
+	return sparkd.Span{Source: source, Text: text, TokenExact: g.chat.info.Capabilities.TokenExact}
 }
 
-// turns says where in the text of parts the messages stand.
-func turns(parts []Part) []sparkd.Turn {
-	var out []sparkd.Turn
-	at := 0
+// written returns the text of parts, as the model reads it, and says where in it the messages stand.
+func written(parts []Part) (text string, turns []sparkd.Turn) {
 	for _, p := range parts {
+		from := len(text)
+		text += p.Text
 		if p.Role != "" {
-			out = append(out, sparkd.Turn{Role: p.Role, From: at, To: at + len(p.Text)})
+			turns = append(turns, sparkd.Turn{Role: p.Role, From: from, To: len(text)})
 		}
-		at += len(p.Text)
 	}
-	return out
+	return text, turns
 }
 
 // fail ends a tree that has no trajectory.

@@ -56,19 +56,14 @@ func (g *grower) allowance() int {
 
 // adopt takes the leaves of a committed expansion.
 func (g *grower) adopt(x *expansion) {
-	survivors := 0
 	for i := range x.children {
-		c := &x.children[i]
-		if !c.node.Failed() {
-			survivors++
-		}
-		if c.node.Done {
+		if c := &x.children[i]; c.node.Done {
 			c.leaf.shut()
-			continue
+		} else {
+			g.leaves[c.node.ID] = &c.leaf
 		}
-		g.leaves[c.node.ID] = &c.leaf
 	}
-	if survivors > 0 {
+	if x.survivors() > 0 {
 		delete(g.leaves, x.Node)
 	} else {
 		g.leaves[x.Node] = x.parent // the policy may try again
@@ -92,15 +87,21 @@ func (g *grower) prepare(x branching.Expansion, begun int) expansion {
 	return expansion{Expansion: x, g: g, kin: g.kin[x.Node], parent: l, first: g.kin[x.Node].children + begun}
 }
 
+// survivors counts the children that did not fail.
+func (x *expansion) survivors() int {
+	n := x.K
+	for i := range x.children {
+		n -= x.children[i].stats.Failed
+	}
+	return n
+}
+
 // count adds what the expansion made and cost; see sparkd.Stats.
 func (x *expansion) count(s *sparkd.Stats) {
-	survivors := 0
 	for i := range x.children {
 		s.Add(x.children[i].stats)
-		if !x.children[i].node.Failed() {
-			survivors++
-		}
 	}
+	survivors := x.survivors()
 	s.Nodes += survivors
 	leaves := survivors
 	if x.Node > 0 && survivors > 0 && x.kin.surviving == 0 {

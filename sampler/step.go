@@ -30,9 +30,10 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	n.Admissible = slices.Contains(x.parent.admissible, answer.Action)
 	n.Signals = signals(s, g.chat.info.Vocabulary)
 	n.Signals.Tags = answer.Tags
-	n.Spans = []sparkd.Span{{Source: sparkd.SourceModel, Tokens: s.Tokens, Logprobs: s.Logprobs,
-		SampledLogprobs: s.SampledLogprobs,
-		Entropies:       s.Entropies, Text: s.Text, TokenExact: g.chat.info.Capabilities.TokenExact}}
+	said := g.span(sparkd.SourceModel, s.Text)
+	said.Tokens, said.Entropies = s.Tokens, s.Entropies
+	said.Logprobs, said.SampledLogprobs = s.Logprobs, s.SampledLogprobs
+	n.Spans = []sparkd.Span{said}
 	if err := wellFormed(n); err != nil {
 		c.fail(sparkd.Errorf(sparkd.CodeEngine, "the engine returned a malformed sample: %v", err))
 		return
@@ -70,12 +71,11 @@ func (x *expansion) observe(ctx context.Context, i int, o *sparkd.Observation) e
 	g, c := x.g, &x.children[i]
 	n := c.node
 	n.Reward, n.ObsHash = o.Reward, o.Hash()
-	seen := sparkd.Span{Source: sparkd.SourceEnv, Text: g.Prompt.Step(o),
-		TokenExact: g.chat.info.Capabilities.TokenExact}
+	seen := g.Prompt.Step(o)
 	if g.window != nil {
-		seen.Text = strings.TrimSpace(o.Text)
+		seen = strings.TrimSpace(o.Text)
 	}
-	n.Spans = append(n.Spans, seen)
+	n.Spans = append(n.Spans, g.span(sparkd.SourceEnv, seen))
 	switch {
 	case o.Done && o.Success:
 		n.Outcome = sparkd.OutcomeSuccess

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sparkd"
@@ -92,11 +93,10 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 		{true, reasonedAnswer, ""},
 		{false, reasonedAnswer,
 			"the model's chat template takes no system message at the front; the rules open the first user message"},
-		{true, plainAnswer, "the model's chat template rewrites the reasoning of earlier answers; they are kept " +
-			"as they were sampled"},
-		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the " +
-			"reasoning of earlier answers; " +
-			"the rules open the first user message and answers are kept as they were sampled"},
+		{true, plainAnswer,
+			"the model's chat template rewrites the reasoning of earlier answers; they are kept as they were sampled"},
+		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the reasoning " +
+			"of earlier answers; the rules open the first user message and answers are kept as they were sampled"},
 	} {
 		t, err := j.pieces(try.system, try.answer)
 		if err == nil {
@@ -108,8 +108,7 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 			first = err
 		}
 	}
-	fallback.Warning = fmt.Sprintf("the model's chat template cannot be appended to: %v; using %s", first,
-		fallback.Name)
+	fallback.Warning = fmt.Sprintf("the model's chat template cannot be appended to: %v; using %s", first, fallback.Name)
 	return fallback
 }
 
@@ -188,11 +187,8 @@ type Exchange struct{ User, Answer string }
 // Opening returns the parts of the opening: rules, unless system is "", examples as turns
 // that lie behind, the first user message, and what opens the assistant's turn.
 func (t *Template) Opening(system, user string, examples ...Exchange) []Part {
-	users, answers := []string{}, []string{}
-	for _, e := range examples {
-		users, answers = append(users, e.User), append(answers, e.Answer)
-	}
-	users = append(users, user)
+	turns := append(slices.Clip(examples), Exchange{User: user})
+	first := turns[0].User
 	before, after := t.bare[0], t.bare[1]
 	var parts []Part
 	switch {
@@ -201,12 +197,11 @@ func (t *Template) Opening(system, user string, examples ...Exchange) []Part {
 		parts = []Part{control(t.opening[0]), {system, false, "system"}}
 		before, after = t.opening[1], t.opening[2]
 	default:
-		users[0] = system + "\n\n" + users[0]
+		first = system + "\n\n" + first
 	}
-	parts = append(parts, control(before), Part{users[0], false, "user"}, control(after))
-	for i, answer := range answers {
-		parts = append(parts, Part{answer, false, "assistant"})
-		parts = append(parts, t.Turn(users[i+1])...)
+	parts = append(parts, control(before), Part{first, false, "user"}, control(after))
+	for i, e := range examples {
+		parts = append(append(parts, Part{e.Answer, false, "assistant"}), t.Turn(turns[i+1].User)...)
 	}
 	return parts
 }

@@ -113,13 +113,18 @@ func TestPartsFlagControl(t *testing.T) {
 	}
 }
 
+func spell(parts []Part) string {
+	text, _ := written(parts)
+	return text
+}
+
 // TestTurns: the messages can be read back from the rendered text.
 func TestTurns(t *testing.T) {
 	for _, template := range []Template{chatML, plain} {
 		parts := template.Opening("Rules.", "Last.", Exchange{"First.", "Answer."})
-		text := spell(parts)
+		text, turns := written(parts)
 		var got []string
-		for _, turn := range turns(parts) {
+		for _, turn := range turns {
 			got = append(got, turn.Role+": "+text[turn.From:turn.To])
 		}
 		want := []string{"system: Rules.", "user: First.", "assistant: Answer.", "user: Last."}

@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"context"
+	"slices"
 
 	"sparkd"
 	"sparkd/prefixcache"
@@ -18,8 +19,7 @@ type window struct {
 type Quoted struct{ Observation, Action string }
 
 // steps returns the steps on the path that ends at its last node.
-func (w *window) steps(path []*sparkd.Node) []Quoted {
-	var past []Quoted
+func steps(path []*sparkd.Node) (past []Quoted) {
 	for i, n := range path[1:] {
 		past = append(past, Quoted{observed(path[i]), n.Action})
 	}
@@ -27,10 +27,8 @@ func (w *window) steps(path []*sparkd.Node) []Quoted {
 }
 
 func observed(n *sparkd.Node) string {
-	for i := range n.Spans {
-		if n.Spans[i].Source == sparkd.SourceEnv {
-			return n.Spans[i].Text
-		}
+	if i := slices.IndexFunc(n.Spans, func(s sparkd.Span) bool { return s.Source == sparkd.SourceEnv }); i >= 0 {
+		return n.Spans[i].Text
 	}
 	return ""
 }
@@ -38,7 +36,7 @@ func observed(n *sparkd.Node) string {
 // quote gives child i the prompt of its own children.
 func (x *expansion) quote(ctx context.Context, i int, o *sparkd.Observation) error {
 	g, c := x.g, &x.children[i]
-	past := g.window.steps(append(g.tree.Path(x.Node), c.node))
+	past := steps(append(g.tree.Path(x.Node), c.node))
 	prompt, err := g.prompt(ctx, g.Prompt.Window(g.tree.Goal, past, g.window.size, o))
 	if err != nil {
 		return err
