@@ -26,14 +26,11 @@ func (s *suite) info(t *testing.T) {
 			t.Errorf("%v is no task of %s with splits %v", task, info.Name, info.Splits)
 		}
 	}
-	e := s.open(t)
-	_, forks := e.(sparkd.Forker)
-	_, snapshots := e.(sparkd.Snapshotter)
-	want := sparkd.ForkReplay
-	switch {
-	case forks:
+	e, want := s.open(t), sparkd.ForkReplay
+	switch e.(type) {
+	case sparkd.Forker:
 		want = sparkd.ForkNative
-	case snapshots:
+	case sparkd.Snapshotter:
 		want = sparkd.ForkSnapshot
 	}
 	if info.Fork != want {
@@ -118,7 +115,7 @@ func (s *suite) replays(t *testing.T, ref *walk) {
 			t.Fatalf("replay of %d actions gave %d observations", n, len(seen))
 		}
 		for i := range seen {
-			wellFormed(t, &seen[i])
+			wellFormed(t, seen[i])
 			s.same(t, "a replay in one call", ref, i, &seen[i])
 		}
 		s.follow(t, "after a replay", r, ref, n, len(ref.actions))
@@ -141,7 +138,7 @@ func (s *suite) unknown(t *testing.T, task sparkd.Task) {
 		if err != nil {
 			t.Fatalf("step %q: %v; want an observation", text, err)
 		}
-		if wellFormed(t, &o); o.Done {
+		if wellFormed(t, o).Done {
 			return
 		}
 	}
@@ -163,9 +160,8 @@ func (s *suite) ends(t *testing.T, ref *walk) {
 			t.Fatalf("step %d of %d, %q: done is %v", i+1, len(w.actions), action, o.Done)
 		}
 	}
-	if _, err := e.Step(t.Context(), s.Unknown); sparkd.CodeOf(err) != sparkd.CodeEnv {
-		t.Errorf("a step after the end: %v, want an error of code %q", err, sparkd.CodeEnv)
-	}
+	_, err := e.Step(t.Context(), s.Unknown)
+	refused(t, "a step after the end", err, sparkd.CodeEnv)
 	o = reset(t, e, w.task)
 	s.same(t, "a reset after the end", ref, 0, &o)
 }
@@ -173,9 +169,8 @@ func (s *suite) ends(t *testing.T, ref *walk) {
 // misuse checks what a caller can get wrong.
 func (s *suite) misuse(t *testing.T) {
 	e := s.open(t)
-	if _, err := e.Step(t.Context(), s.Unknown); sparkd.CodeOf(err) != sparkd.CodeEnv {
-		t.Errorf("a step before any reset: %v, want an error of code %q", err, sparkd.CodeEnv)
-	}
+	_, err := e.Step(t.Context(), s.Unknown)
+	refused(t, "a step before any reset", err, sparkd.CodeEnv)
 	task := s.Tasks[0]
 	task.Split = "no such split"
 	var typed *sparkd.Error
@@ -186,19 +181,24 @@ func (s *suite) misuse(t *testing.T) {
 	reset(t, e, s.Tasks[0])
 }
 
+func refused(t *testing.T, what string, err error, code sparkd.Code) {
+	t.Helper()
+	if sparkd.CodeOf(err) != code {
+		t.Errorf("%s: %v, want an error of code %q", what, err, code)
+	}
+}
+
 // cancellation checks that a call whose context has ended fails, and hurts nobody.
 func (s *suite) cancellation(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	e, other := s.open(t), s.open(t)
 	first := reset(t, other, s.Tasks[0])
-	if _, err := e.Reset(canceled, s.Tasks[0]); sparkd.CodeOf(err) != sparkd.CodeCanceled {
-		t.Errorf("reset: %v, want an error of code %q", err, sparkd.CodeCanceled)
-	}
+	_, err := e.Reset(canceled, s.Tasks[0])
+	refused(t, "reset", err, sparkd.CodeCanceled)
 	reset(t, e, s.Tasks[0])
-	if _, err := e.Step(canceled, s.Unknown); sparkd.CodeOf(err) != sparkd.CodeCanceled {
-		t.Errorf("step: %v, want an error of code %q", err, sparkd.CodeCanceled)
-	}
+	_, err = e.Step(canceled, s.Unknown)
+	refused(t, "step", err, sparkd.CodeCanceled)
 	if o := reset(t, e, s.Tasks[0]); o.Hash() != first.Hash() {
 		t.Errorf("after a canceled step a reset gives %+v, want %+v", o, first)
 	}

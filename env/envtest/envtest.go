@@ -10,6 +10,7 @@
 package envtest
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"testing"
@@ -68,15 +69,8 @@ func Run(t *testing.T, o Options) {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Steps == 0 {
-		o.Steps = 20
-	}
-	if o.Every == 0 {
-		o.Every = 5
-	}
-	if o.Unknown == "" {
-		o.Unknown = "frobnicate the xyzzy"
-	}
+	o.Steps, o.Every = cmp.Or(o.Steps, 20), cmp.Or(o.Every, 5)
+	o.Unknown = cmp.Or(o.Unknown, "frobnicate the xyzzy")
 	if o.Actions == nil {
 		o.Actions = func(rng *rand.Rand, seen sparkd.Observation) string {
 			if len(seen.Admissible) == 0 {

@@ -64,8 +64,7 @@ func reset(t *testing.T, e sparkd.Env, task sparkd.Task) sparkd.Observation {
 	if err != nil {
 		t.Fatalf("reset to %v: %v", task, err)
 	}
-	wellFormed(t, &o)
-	return o
+	return wellFormed(t, o)
 }
 
 func step(t *testing.T, e sparkd.Env, action string) sparkd.Observation {
@@ -74,11 +73,10 @@ func step(t *testing.T, e sparkd.Env, action string) sparkd.Observation {
 	if err != nil {
 		t.Fatalf("step %q: %v", action, err)
 	}
-	wellFormed(t, &o)
-	return o
+	return wellFormed(t, o)
 }
 
-func wellFormed(t *testing.T, o *sparkd.Observation) {
+func wellFormed(t *testing.T, o sparkd.Observation) sparkd.Observation {
 	t.Helper()
 	switch {
 	case math.IsNaN(o.Reward) || math.IsInf(o.Reward, 0):
@@ -88,4 +86,5 @@ func wellFormed(t *testing.T, o *sparkd.Observation) {
 	case o.Success && !o.Done:
 		t.Fatal("success without the end of the episode")
 	}
+	return o
 }
