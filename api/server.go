@@ -51,12 +51,8 @@ func NewServer(b Backend, o Options) (*Server, error) {
 	}
 	o.Token, o.TokenFile = token, ""
 	s := &Server{
-		backend: b,
-		options: o,
-		token:   sha256.Sum256([]byte(o.Token)),
-		log:     o.Logger,
-		metrics: newMetrics(),
-		slots:   make(chan struct{}, o.Streams),
+		backend: b, options: o, token: sha256.Sum256([]byte(o.Token)), log: o.Logger,
+		metrics: newMetrics(), slots: make(chan struct{}, o.Streams),
 	}
 	s.requests, s.stopRequests = context.WithCancel(context.Background())
 	s.streams, s.stopStreams = context.WithCancel(context.Background())

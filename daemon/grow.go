@@ -78,13 +78,8 @@ func (g *grower) grow(w *growth) (tree *sparkd.Tree, err error) {
 		return tree, err
 	}
 	deps := sampler.Deps{
-		Engine:        g.engine,
-		Template:      g.template,
-		Prompt:        g.prompt,
-		OpenEnv:       open,
-		Commit:        g.commit(w, tree.Stats),
-		SampleTimeout: g.limits.SampleTimeout,
-		EnvTimeout:    limit,
+		Engine: g.engine, Template: g.template, Prompt: g.prompt, OpenEnv: open, Commit: g.commit(w, tree.Stats),
+		SampleTimeout: g.limits.SampleTimeout, EnvTimeout: limit,
 	}
 	return tree, sampler.Grow(w.ctx, deps, w.spec, tree)
 }

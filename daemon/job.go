@@ -27,12 +27,7 @@ type job struct {
 }
 
 func newJob(r sparkd.Rollout) *job {
-	j := &job{
-		rollout: r,
-		tasks:   r.Spec.Tasks.List(),
-		growing: map[int]sparkd.Stats{},
-		ended:   make(chan struct{}),
-	}
+	j := &job{rollout: r, tasks: r.Spec.Tasks.List(), growing: map[int]sparkd.Stats{}, ended: make(chan struct{})}
 	j.ctx, j.stop = context.WithCancelCause(context.Background())
 	return j
 }

@@ -23,7 +23,8 @@ func newEngineMetrics(e sparkd.StatsReporter) prometheus.Collector {
 	type stats = *sparkd.EngineStats
 	m := &partMetrics[sparkd.EngineStats]{prefix: "engine_", parts: onePart(e.Stats)}
 	m.total("requests", "Sampling requests.", func(s stats) int { return int(s.Requests) })
-	m.total("failed_requests", "Sampling requests that ended with an error.", func(s stats) int { return int(s.Failed) })
+	m.total("failed_requests", "Sampling requests that ended with an error.",
+		func(s stats) int { return int(s.Failed) })
 	m.total("forwards", "Forward passes of the model.", func(s stats) int { return int(s.Forwards) })
 	m.total("decoded_tokens", "Tokens sampled.", func(s stats) int { return int(s.GeneratedTokens) })
 	m.total("computed_prompt_tokens", "Prompt tokens run through the model.",

@@ -31,7 +31,8 @@ func modelPath(ctx context.Context, model string) (string, error) {
 	case smolLM2:
 		path := filepath.Join(bundled.CacheDir(), smolLM2File)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return "", badModel(err, "fetch it once with `make model` (93 MB), or take the bundled policy: --model bundled",
+			return "", badModel(err,
+				"fetch it once with `make model` (93 MB), or take the bundled policy: --model bundled",
 				"SmolLM2 is not here: there is no file "+path)
 		}
 		return path, nil

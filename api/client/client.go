@@ -7,12 +7,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -75,9 +75,7 @@ func (c *Client) Rollout(ctx context.Context, id string) (sparkd.Rollout, error)
 func (c *Client) Rollouts(ctx context.Context, after string, limit int) ([]sparkd.Rollout, string, error) {
 	query := url.Values{}
 	set(query, "after", after)
-	if limit != 0 {
-		query.Set("limit", strconv.Itoa(limit))
-	}
+	set(query, "limit", limit)
 	page, err := get[api.Page[sparkd.Rollout]](ctx, c, "/v1/rollouts", query)
 	return page.Items, page.Next, err
 }
@@ -187,8 +185,9 @@ func problem(resp *http.Response) error {
 		"an answer that is not sparkd's: %s", resp.Status)
 }
 
-func set(q url.Values, name, value string) {
-	if value != "" {
-		q.Set(name, value)
+// set sets a parameter, unless it has the zero value, which is the daemon's own.
+func set[T comparable](q url.Values, name string, value T) {
+	if value != *new(T) {
+		q.Set(name, fmt.Sprint(value))
 	}
 }

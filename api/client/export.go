@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"net/url"
-	"strconv"
 
 	"sparkd"
 	"sparkd/api"
@@ -31,9 +30,7 @@ func (o ExportOptions) query() url.Values {
 	for name, value := range o.Options {
 		set(q, name, value)
 	}
-	if o.Limit > 0 {
-		q.Set("limit", strconv.Itoa(o.Limit))
-	}
+	set(q, "limit", max(0, o.Limit))
 	return q
 }
 

@@ -75,7 +75,11 @@ func (s Setting) check(faults *Faults) {
 	low, lowText := s.bound(first)
 	high, highText := s.bound(last)
 	if n < low || n > high {
-		faults.Add(s.Key(), "use "+lowText+" to "+highText+s.orZero(), "%s is out of range", value)
+		remedy := "use " + lowText + " to " + highText
+		if word := s.tag.Get("zero"); word != "" {
+			remedy += ", or " + quote(word)
+		}
+		faults.Add(s.Key(), remedy, "%s is out of range", value)
 	}
 }
 
@@ -86,13 +90,6 @@ func (s Setting) bound(text string) (int64, string) {
 		panic(fmt.Sprintf("settings: range of %s: %v", s.Key(), err))
 	}
 	return reflect.ValueOf(v).Int(), s.write(v)
-}
-
-func (s Setting) orZero() string {
-	if word := s.tag.Get("zero"); word != "" {
-		return ", or " + quote(word)
-	}
-	return ""
 }
 
 // ReadSecret reads a token from the file that the setting field names; "" where it names none.
