@@ -12,7 +12,6 @@ import (
 	"sparkd/api"
 	"sparkd/daemon/schedule"
 	"sparkd/env"
-	"sparkd/env/session"
 	"sparkd/store"
 )
 
@@ -122,7 +121,7 @@ func (d *Daemon) openEnvs(ctx context.Context) (*env.Catalog, error) {
 // connect makes what works with the store, the environments and the engine.
 func (d *Daemon) connect(ctx context.Context) error {
 	c, m := &d.config, newMetrics(&d.parts, d.envs, d.engine)
-	s := &sessions{byID: map[string]*session.Session{}}
+	s := &sessions{}
 	g := &grower{
 		log: d.log, store: d.store, metrics: m, engine: d.engine, limits: &c.Sampler,
 		envs: d.envs, sessions: s, openEnv: d.parts.OpenEnv,

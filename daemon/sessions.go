@@ -13,38 +13,32 @@ import (
 
 // sessions are the clients that drive the environments of their rollouts.
 type sessions struct {
-	mu   sync.Mutex                  // held to look up and change byID, never longer
-	byID map[string]*session.Session // by rollout; guarded by mu
+	byRollout sync.Map // *session.Session by the id of the rollout
 }
 
 // open returns the session of a rollout. One that is new, after a restart for example,
 // waits for its client as long as the timeouts of spec say.
 func (s *sessions) open(id string, spec *sparkd.SessionSpec) (_ *session.Session, begun bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c, ok := s.byID[id]; ok {
-		return c, false
-	}
 	c := session.New(spec)
-	s.byID[id] = c
-	return c, true
+	known, loaded := s.byRollout.LoadOrStore(id, c)
+	if loaded {
+		c.End()
+	}
+	return known.(*session.Session), !loaded
 }
 
 func (s *sessions) find(id string) (*session.Session, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.byID[id]
-	return c, ok
+	c, ok := s.byRollout.Load(id)
+	if !ok {
+		return nil, false
+	}
+	return c.(*session.Session), true
 }
 
 // end ends the session of a rollout, if it has one.
 func (s *sessions) end(id string) {
-	s.mu.Lock()
-	c, ok := s.byID[id]
-	delete(s.byID, id)
-	s.mu.Unlock()
-	if ok {
-		c.End()
+	if c, ok := s.byRollout.LoadAndDelete(id); ok {
+		c.(*session.Session).End()
 	}
 }
 
