@@ -8,7 +8,9 @@ package gguftest
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -35,24 +37,10 @@ var Tiny = Shape{
 }
 
 func (s Shape) withDefaults() Shape {
-	def := func(p *int, v int) {
-		if *p == 0 {
-			*p = v
-		}
-	}
-	def(&s.Width, Tiny.Width)
-	def(&s.Layers, Tiny.Layers)
-	def(&s.Heads, Tiny.Heads)
-	def(&s.KVHeads, Tiny.KVHeads)
-	def(&s.FeedForward, Tiny.FeedForward)
-	def(&s.Context, Tiny.Context)
-	def(&s.Vocabulary, Tiny.Vocabulary)
-	if s.Scale == 0 {
-		s.Scale = Tiny.Scale
-	}
-	if s.Architecture == "" {
-		s.Architecture = Tiny.Architecture
-	}
+	s.Width, s.Layers, s.Heads = cmp.Or(s.Width, Tiny.Width), cmp.Or(s.Layers, Tiny.Layers), cmp.Or(s.Heads, Tiny.Heads)
+	s.KVHeads, s.FeedForward = cmp.Or(s.KVHeads, Tiny.KVHeads), cmp.Or(s.FeedForward, Tiny.FeedForward)
+	s.Context, s.Vocabulary = cmp.Or(s.Context, Tiny.Context), cmp.Or(s.Vocabulary, Tiny.Vocabulary)
+	s.Scale, s.Architecture = cmp.Or(s.Scale, Tiny.Scale), cmp.Or(s.Architecture, Tiny.Architecture)
 	return s
 }
 
@@ -76,7 +64,7 @@ func (s Shape) tensors() []tensor {
 		{"output.weight", []int{w, s.Vocabulary}},
 	}
 	for i := range s.Layers {
-		p := "blk." + itoa(i) + "."
+		p := fmt.Sprintf("blk.%d.", i)
 		ts = append(ts,
 			tensor{p + "attn_norm.weight", []int{w}}, tensor{p + "attn_q.weight", []int{w, w}},
 			tensor{p + "attn_k.weight", []int{w, kv}}, tensor{p + "attn_v.weight", []int{w, kv}},
@@ -102,14 +90,7 @@ func write(path string, meta []entry, ts []tensor, values func(tensor) []float32
 	}
 	e := &encoder{w: bufio.NewWriterSize(f, 1<<20)}
 	e.file(meta, ts, values)
-	err = e.w.Flush()
-	if e.err != nil {
-		err = e.err
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return errors.Join(e.err, e.w.Flush(), f.Close())
 }
 
 type encoder struct {
@@ -118,87 +99,77 @@ type encoder struct {
 	err error
 }
 
-func (e *encoder) put(v any) {
-	if e.err == nil {
-		e.err = binary.Write(e.w, binary.LittleEndian, v)
-		e.n += binary.Size(v)
+// put writes numbers and slices of them, and texts after their lengths.
+func (e *encoder) put(values ...any) {
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			e.put(uint64(len(v)), []byte(v))
+		case []string:
+			for _, text := range v {
+				e.put(text)
+			}
+		default:
+			e.err = cmp.Or(e.err, binary.Write(e.w, binary.LittleEndian, v))
+			e.n += binary.Size(v)
+		}
 	}
 }
 
-func (e *encoder) str(s string) {
-	e.put(uint64(len(s)))
-	e.put([]byte(s))
-}
-
-func (e *encoder) pad() {
-	if r := e.n % 32; r != 0 {
-		e.put(make([]byte, 32-r))
-	}
-}
+// pad fills up to a multiple of 32 bytes.
+func (e *encoder) pad() { e.put(make([]byte, -e.n&31)) }
 
 // Value types of the specification.
 const (
-	typeU32, typeI32, typeF32, typeBool, typeString, typeArray, typeU64 = 4, 5, 6, 7, 8, 9, 10
+	typeU32 uint32 = iota + 4
+	typeI32
+	typeF32
+	typeBool
+	typeString
+	typeArray
+	typeU64
 )
 
-func (e *encoder) kv(key string, value any) {
-	e.str(key)
+// value writes a value of the metadata after its type.
+func (e *encoder) value(value any) {
 	switch v := value.(type) {
 	case int:
-		e.put(uint32(typeU32))
-		e.put(uint32(v))
+		e.put(typeU32, uint32(v))
 	case uint64:
-		e.put(uint32(typeU64))
-		e.put(v)
+		e.put(typeU64, v)
 	case int32:
-		e.put(uint32(typeI32))
-		e.put(v)
+		e.put(typeI32, v)
 	case float32:
-		e.put(uint32(typeF32))
-		e.put(v)
+		e.put(typeF32, v)
 	case bool:
-		e.put(uint32(typeBool))
-		e.put(v)
+		e.put(typeBool, v)
 	case string:
-		e.put(uint32(typeString))
-		e.str(v)
+		e.put(typeString, v)
 	case []string:
-		e.put([]uint32{typeArray, typeString})
-		e.put(uint64(len(v)))
-		for _, s := range v {
-			e.str(s)
-		}
+		e.put(typeArray, typeString, uint64(len(v)), v)
 	case []int32:
-		e.put([]uint32{typeArray, typeI32})
-		e.put(uint64(len(v)))
-		e.put(v)
+		e.put(typeArray, typeI32, uint64(len(v)), v)
 	case []float32:
-		e.put([]uint32{typeArray, typeF32})
-		e.put(uint64(len(v)))
-		e.put(v)
+		e.put(typeArray, typeF32, uint64(len(v)), v)
 	default:
 		e.err = fmt.Errorf("no metadata of type %T", v)
 	}
 }
 
 func (e *encoder) file(meta []entry, ts []tensor, values func(tensor) []float32) {
-	e.put([]byte("GGUF"))
-	e.put(uint32(3))
-	e.put(uint64(len(ts)))
-	e.put(uint64(len(meta)))
+	e.put([]byte("GGUF"), uint32(3), uint64(len(ts)), uint64(len(meta)))
 	for _, m := range meta {
-		e.kv(m.key, m.value)
+		e.put(m.key)
+		e.value(m.value)
 	}
 	offset := 0
 	for _, t := range ts {
-		e.str(t.name)
-		e.put(uint32(len(t.dims)))
+		e.put(t.name, uint32(len(t.dims)))
 		for _, d := range t.dims {
 			e.put(uint64(d))
 		}
-		e.put(uint32(0)) // F32
-		e.put(uint64(offset))
-		offset += (t.size()*4 + 31) / 32 * 32
+		e.put(uint32(0), uint64(offset)) // F32
+		offset += (t.size()*4 + 31) &^ 31
 	}
 	e.pad()
 	for _, t := range ts {

@@ -6,8 +6,6 @@ import (
 	"strconv"
 )
 
-func itoa(i int) string { return strconv.Itoa(i) }
-
 type entry struct {
 	key   string
 	value any
@@ -51,22 +49,17 @@ func (s Shape) metadata() []entry {
 
 // replaced is meta with the values of s.Metadata, new keys last, in the order of their names.
 func (s Shape) replaced(meta []entry) []entry {
-	var out []entry
-	for _, e := range meta {
-		if v, ok := s.Metadata[e.key]; ok {
-			e.value = v
-		}
-		if e.value != nil {
-			out = append(out, e)
+	rest := maps.Clone(s.Metadata)
+	for i, e := range meta {
+		if v, ok := rest[e.key]; ok {
+			meta[i].value = v
+			delete(rest, e.key)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.Metadata)) {
-		known := slices.ContainsFunc(meta, func(e entry) bool { return e.key == key })
-		if v := s.Metadata[key]; !known && v != nil {
-			out = append(out, entry{key, v})
-		}
+	for _, key := range slices.Sorted(maps.Keys(rest)) {
+		meta = append(meta, entry{key, rest[key]})
 	}
-	return out
+	return slices.DeleteFunc(meta, func(e entry) bool { return e.value == nil })
 }
 
 // Types of tokens, and the place of the first filler word.
@@ -90,7 +83,7 @@ func vocabulary(n int) ([]string, []int32) {
 		tokens, types = append(tokens, string(r)), append(types, normal)
 	}
 	for i := len(tokens); i < n; i++ {
-		w := "Ġw" + itoa(i)
+		w := "Ġw" + strconv.Itoa(i)
 		if i == 259 {
 			w = "ĠĠ"
 		}
