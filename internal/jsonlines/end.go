@@ -28,22 +28,19 @@ func (p *Process) end(grace time.Duration) (itself bool) {
 	_ = p.stdin.Close()
 	itself = p.await(exited, grace)
 	close(p.quit)
-	if itself {
-		procgroup.Kill(p.Pid()) // what it left behind
-		killAll(below)
-	} else {
-		killTree(p.Pid())
+	if !itself {
+		below = Descendants(p.Pid())
 	}
+	procgroup.Kill(p.Pid()) // it, or what it left behind
+	_ = p.cmd.Process.Kill()
+	killAll(below)
 	<-exited
 	drained := make(chan struct{})
 	go func() {
 		p.readers.Wait()
 		close(drained)
 	}()
-	select {
-	case <-drained:
-	case <-time.After(drain):
-	}
+	p.await(drained, drain)
 	for _, pipe := range p.pipes {
 		_ = pipe.Close()
 	}
@@ -51,8 +48,8 @@ func (p *Process) end(grace time.Duration) (itself bool) {
 	return itself
 }
 
-// await drops lines until the process ends, for a time at most. It reports whether it ended.
-func (p *Process) await(exited <-chan struct{}, most time.Duration) bool {
+// await drops lines until something is done, for a time at most. It reports whether it is.
+func (p *Process) await(done <-chan struct{}, most time.Duration) bool {
 	late := time.After(most)
 	for lines := p.Lines; ; {
 		select {
@@ -60,7 +57,7 @@ func (p *Process) await(exited <-chan struct{}, most time.Duration) bool {
 			if !ok {
 				lines = nil
 			}
-		case <-exited:
+		case <-done:
 			return true
 		case <-late:
 			return false

@@ -2,6 +2,7 @@ package jsonlines
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -65,17 +66,14 @@ func Start(o Options) (*Process, error) {
 
 // connect makes the three pipes.
 func (p *Process) connect() (stdout, stderr io.ReadCloser, err error) {
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, nil, err
+	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
+		stdout, err = p.cmd.StdoutPipe()
 	}
-	if stdout, err = p.cmd.StdoutPipe(); err != nil {
-		return nil, nil, err
-	}
-	if stderr, err = p.cmd.StderrPipe(); err != nil {
-		return nil, nil, err
+	if err == nil {
+		stderr, err = p.cmd.StderrPipe()
 	}
 	p.pipes = []io.Closer{p.stdin, stdout, stderr}
-	return stdout, stderr, nil
+	return stdout, stderr, err
 }
 
 // read hands on the lines of stdout, up to one that is too long.
@@ -92,7 +90,7 @@ func (p *Process) read(stdout io.Reader, lines chan<- []byte, most int) {
 		}
 	}
 	for s.Scan() {
-		if !send(append([]byte{}, s.Bytes()...)) {
+		if !send(bytes.Clone(s.Bytes())) {
 			return
 		}
 	}

@@ -6,16 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-
-	"sparkd/internal/procgroup"
 )
-
-// killTree kills a process, its group and its descendants, those in groups of their own too.
-func killTree(pid int) {
-	tree := Descendants(pid)
-	procgroup.Kill(pid)
-	killAll(tree)
-}
 
 func killAll(pids []int) {
 	for _, p := range pids {

@@ -2,21 +2,7 @@
 
 package jsonlines
 
-import (
-	"os"
-
-	"sparkd/internal/procgroup"
-)
-
-// killTree kills a process and its group; what else it started ends when its input does.
-func killTree(pid int) {
-	procgroup.Kill(pid)
-	if p, err := os.FindProcess(pid); err == nil {
-		_ = p.Kill()
-	}
-}
-
-// Descendants and killAll do nothing: they are not known here.
+// Descendants are not known here: what a process started outside its group ends when its input does.
 func Descendants(int) []int { return nil }
 func killAll([]int)         {}
 
