@@ -143,24 +143,16 @@ func (e *Engine) start() {
 func (e *Engine) describe(b backend) *sparkd.EngineInfo {
 	info := b.info()
 	info.ContextLength, info.Vocabulary = b.contextLength(), b.vocabulary()
+	info.Cells = b.blocks() * blockTokens
 	info.Capabilities = sparkd.Capabilities{
-		TokenExact:   true,
-		Logprobs:     sparkd.LogprobsBoth,
-		Entropy:      sparkd.EntropyFull,
-		NativeK:      true,
-		TopK:         b.vocabulary(),
-		CachedCounts: true,
-		Abort:        true,
-		Reload:       true,
+		TokenExact: true, Logprobs: sparkd.LogprobsBoth, Entropy: sparkd.EntropyFull,
+		NativeK: true, TopK: b.vocabulary(), CachedCounts: true, Abort: true, Reload: true,
 		Deterministic: "a seed repeats its tokens with Q8_0, Q4_0 and Q4_1 weights; " +
 			"with others, unless the rounding of another batch shape tips a draw",
 	}
-	info.Settings = maps.Clone(info.Settings)
-	if info.Settings == nil {
-		info.Settings = map[string]any{}
-	}
-	info.Cells = b.blocks() * blockTokens
-	info.Settings["prefix_cache"] = e.share
+	given := info.Settings
+	info.Settings = map[string]any{"prefix_cache": e.share}
+	maps.Copy(info.Settings, given)
 	return &info
 }
 
@@ -192,33 +184,42 @@ func (e *Engine) Detokenize(ctx context.Context, ids []sparkd.Token) (string, er
 
 // Sample implements sparkd.Engine. A caller that goes away gets its answer at once, and
 // its blocks are free before the next forward.
-func (e *Engine) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
+func (e *Engine) Sample(ctx context.Context, r sparkd.SampleRequest) (result sparkd.SampleResult, err error) {
 	req, err := e.admit(ctx, r)
+	if err == nil {
+		err = deliver(ctx, e, e.submit, req, req.done, ctx.Done())
+	}
+	if err == nil {
+		err = req.err
+	}
 	if err != nil {
-		return sparkd.SampleResult{}, err
-	}
-	select {
-	case e.submit <- req:
-	case <-ctx.Done():
-		return sparkd.SampleResult{}, sparkd.AsError(ctx.Err())
-	case <-e.stopped:
-		return sparkd.SampleResult{}, e.cause
-	}
-	select {
-	case <-req.done:
-	case <-ctx.Done():
-		return sparkd.SampleResult{}, sparkd.AsError(ctx.Err())
-	case <-e.stopped: // and with that, req.done is closed or never will be
-		select {
-		case <-req.done:
-		default:
-			return sparkd.SampleResult{}, e.cause
-		}
-	}
-	if req.err != nil {
-		return sparkd.SampleResult{}, req.err
+		return result, err
 	}
 	return req.result, nil
+}
+
+// deliver hands x to the loop and returns once it is done with it, or with an error when the caller gives up or the
+// loop has ended. ctx bounds the first alone.
+func deliver[T any](ctx context.Context, e *Engine, to chan<- T, x T, done, giveUp <-chan struct{}) error {
+	select {
+	case to <- x:
+	case <-ctx.Done():
+		return sparkd.AsError(ctx.Err())
+	case <-e.stopped:
+		return e.cause
+	}
+	select {
+	case <-done:
+	case <-giveUp:
+		return sparkd.AsError(ctx.Err())
+	case <-e.stopped: // and with that, done is closed or never will be
+		select {
+		case <-done:
+		default:
+			return e.cause
+		}
+	}
+	return nil
 }
 
 // Close ends the requests and a Reload under way, stops the loop and frees the model.
@@ -248,13 +249,10 @@ func (e *Engine) admit(ctx context.Context, r sparkd.SampleRequest) (*request, e
 	req.result.Samples = make([]sparkd.Sample, r.K)
 	if need, have := e.loop.need(req), e.blocks; need > have {
 		need, have := need*blockTokens, have*blockTokens
-		return nil, &sparkd.Error{
-			Code: sparkd.CodeCapacity, Field: "engine.cells",
-			Message: fmt.Sprintf("%d continuations of up to %d tokens after a prefix of %d "+
-				"need %d KV cells; there are %d", r.K, req.limit, len(r.Prefix), need, have),
-			Remedy: fmt.Sprintf("set engine.cells to %d or more, "+
-				"or lower sampling.max_tokens or the number of continuations", need),
-		}
+		const remedy = "set engine.cells to %d or more, or lower sampling.max_tokens or the number of continuations"
+		return nil, sparkd.NewError(sparkd.CodeCapacity, "engine.cells", fmt.Sprintf(remedy, need),
+			"%d continuations of up to %d tokens after a prefix of %d need %d KV cells; there are %d",
+			r.K, req.limit, len(r.Prefix), need, have)
 	}
 	return req, nil
 }

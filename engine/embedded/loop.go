@@ -52,8 +52,8 @@ func (l *loop) run(submitted <-chan *request, exchanges <-chan *exchange, closin
 	defer func() {
 		cause = errClosed
 		if p := recover(); p != nil {
-			cause = &sparkd.Error{Code: sparkd.CodeInternal, Message: fmt.Sprintf("the engine broke down: %v", p),
-				Remedy: "restart sparkd", Err: fmt.Errorf("%v\n%s", p, debug.Stack())}
+			broke := sparkd.NewError(sparkd.CodeInternal, "", "restart sparkd", "the engine broke down: %v", p)
+			cause = broke.Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
 		}
 		for _, r := range slices.Concat(l.queue, l.running) {
 			r.err = cause

@@ -22,9 +22,7 @@ import (
 	"sparkd"
 )
 
-// model is a loaded GGUF with its KV store: the one implementation of backend that runs
-// a real language model. It is used by one goroutine, except for the vocabulary
-// (tokenize, detokenize, detokenizePiece, isEndOfGeneration), which never changes.
+// model is a loaded GGUF with its KV store: the one implementation of backend that runs a real language model.
 type model struct {
 	c         *C.bridge_model
 	opts      modelOptions
@@ -52,8 +50,7 @@ func (m *model) isEndOfGeneration(id sparkd.Token) bool {
 	return id >= 0 && int(id) < len(m.ends) && m.ends[id]
 }
 
-// detokenizePiece returns the text of one token, which may be a part of a UTF-8
-// sequence; nil for an id outside the vocabulary.
+// detokenizePiece returns the text of one token, maybe a part of a UTF-8 sequence; nil for an id outside the vocabulary.
 func (m *model) detokenizePiece(id sparkd.Token) []byte {
 	if id < 0 || int(id) >= len(m.pieces) {
 		return nil
@@ -128,13 +125,8 @@ func (m *model) summarize(logits []float32, temperature float32) summary {
 	var s C.bridge_summary
 	C.bridge_summarize((*C.float)(unsafe.Pointer(&logits[0])), C.int32_t(len(logits)), C.float(temperature), &s)
 	return summary{
-		logZ:    float64(s.log_z),
-		logZT:   float64(s.log_zt),
-		entropy: float64(s.entropy),
-		best:    float32(s.best),
-		second:  float32(s.second),
-		bestID:  int32(s.best_id),
-		finite:  bool(s.finite),
+		logZ: float64(s.log_z), logZT: float64(s.log_zt), entropy: float64(s.entropy), finite: bool(s.finite),
+		best: float32(s.best), second: float32(s.second), bestID: int32(s.best_id),
 	}
 }
 

@@ -9,13 +9,8 @@ import (
 	"sparkd"
 )
 
-var errNoCgo = &sparkd.Error{
-	Code:    sparkd.CodeModel,
-	Field:   "engine",
-	Message: "this build has no embedded engine: it was compiled without cgo",
-	Remedy: "build with CGO_ENABLED=1 and a C++ compiler (make build), " +
-		"or let servers sample: engine.kind = \"remote\"",
-}
+var errNoCgo = sparkd.NewError(sparkd.CodeModel, "engine", `build with CGO_ENABLED=1 and a C++ compiler (make build), `+
+	`or let servers sample: engine.kind = "remote"`, "this build has no embedded engine: it was compiled without cgo")
 
 func openModel(context.Context, weights, modelOptions) (backend, error) { return nil, errNoCgo }
 

@@ -84,11 +84,7 @@ func text(e *C.bridge_error) string { return strings.TrimSpace(C.GoString(&e.tex
 
 func loadError(w weights, code C.int, why string) error {
 	base, line := filepath.Base(w.model.path), firstLine(why)
-	refuse := func(message, remedy string) error {
-		return &sparkd.Error{
-			Code: sparkd.CodeModel, Field: "engine.model", Message: message, Remedy: remedy, Err: errors.New(why),
-		}
-	}
+	refuse := func(message, remedy string) error { return unusable(remedy, "%s", message).Because(errors.New(why)) }
 	switch {
 	case code == C.BRIDGE_ADAPTER:
 		return refuse(filepath.Base(w.adapter.path)+" is no LoRA adapter for "+base+": "+line,
@@ -144,10 +140,6 @@ func (m *model) readVocabulary() (code C.int) {
 
 func (m *model) describe(ctx context.Context, w weights) (err error) {
 	f := &m.facts
-	eot := f.eot
-	if eot < 0 {
-		eot = f.eos
-	}
 	m.about = sparkd.EngineInfo{
 		Name:          "embedded",
 		Model:         cmp.Or(C.GoString(f.name), filepath.Base(w.model.path)),
@@ -159,7 +151,7 @@ func (m *model) describe(ctx context.Context, w weights) (err error) {
 		ChatTemplate:  C.GoString(f.chat_template),
 		BOS:           int32(f.bos),
 		EOS:           int32(f.eos),
-		EOT:           int32(eot),
+		EOT:           int32(f.eot),
 		AddBOS:        bool(f.add_bos),
 		Threads:       m.opts.threads,
 		Settings: map[string]any{
@@ -170,6 +162,9 @@ func (m *model) describe(ctx context.Context, w weights) (err error) {
 			"attention_check":     float64(m.deviation),
 			"rearranged_matrices": int(f.rearranged_matrices),
 		},
+	}
+	if f.eot < 0 {
+		m.about.EOT = m.about.EOS
 	}
 	tokenize := func(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 		return m.tokenize(text, control)
@@ -183,13 +178,7 @@ func weightType(s string) string {
 	names := map[string]string{
 		"0": "F32", "1": "F16", "2": "Q4_0", "3": "Q4_1", "7": "Q8_0", "8": "Q5_0", "9": "Q5_1", "10": "Q2_K",
 		"11": "Q3_K_S", "12": "Q3_K_M", "13": "Q3_K_L", "14": "Q4_K_S", "15": "Q4_K_M", "16": "Q5_K_S",
-		"17": "Q5_K_M", "18": "Q6_K", "32": "BF16",
+		"17": "Q5_K_M", "18": "Q6_K", "32": "BF16", "": "unknown",
 	}
-	if n, ok := names[s]; ok {
-		return n
-	}
-	if s == "" {
-		return "unknown"
-	}
-	return "type " + s
+	return cmp.Or(names[s], "type "+s)
 }

@@ -102,21 +102,9 @@ func interchangeable(old, new backend) error {
 // exchange hands b to the loop and returns when it has taken it, or with an error when it has not and will not.
 func (e *Engine) exchange(ctx context.Context, b backend) error {
 	x := &exchange{ctx: ctx, backend: b, done: make(chan struct{})}
-	select {
-	case e.exchanges <- x:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.stopped:
-		return e.cause
-	}
-	select {
-	case <-x.done: // soon, if ctx ends: the loop checks it before every forward
-	case <-e.stopped:
-		select {
-		case <-x.done:
-		default:
-			return e.cause
-		}
+	// If ctx ends, the loop is done with x soon: it checks before every forward.
+	if err := deliver(ctx, e, e.exchanges, x, x.done, nil); err != nil {
+		return err
 	}
 	return x.err
 }
