@@ -95,8 +95,8 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 			"the model's chat template takes no system message at the front; the rules open the first user message"},
 		{true, plainAnswer,
 			"the model's chat template rewrites the reasoning of earlier answers; they are kept as they were sampled"},
-		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the reasoning " +
-			"of earlier answers; the rules open the first user message and answers are kept as they were sampled"},
+		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the " +
+			"reasoning of earlier answers; the rules open the first user message and answers are kept as they were sampled"},
 	} {
 		t, err := j.pieces(try.system, try.answer)
 		if err == nil {
@@ -108,7 +108,8 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 			first = err
 		}
 	}
-	fallback.Warning = fmt.Sprintf("the model's chat template cannot be appended to: %v; using %s", first, fallback.Name)
+	const warning = "the model's chat template cannot be appended to: %v; using %s"
+	fallback.Warning = fmt.Sprintf(warning, first, fallback.Name)
 	return fallback
 }
 
