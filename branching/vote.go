@@ -17,12 +17,11 @@ type Ballot struct {
 	Reason string `json:"reason"` // what decided: "majority", "plurality", "confidence", "fewer steps" or "node id"
 }
 
-// answer is what some leaves have in common: the action that ended them.
-type answer struct {
-	text   string
-	leaves []*sparkd.Node
-	best   *sparkd.Node
-	score  float64 // confidence of best
+// voter is a leaf that votes.
+type voter struct {
+	*sparkd.Node
+	answer     string
+	confidence float64
 }
 
 // Vote chooses one trajectory of a tree that was grown to act, not to train, by majority (best-of, the test-time
@@ -38,18 +37,17 @@ func Vote(t *sparkd.Tree) (Ballot, error) {
 	if len(voters) == 0 {
 		return Ballot{}, sparkd.Invalid("tree", "vote when one has", "no trajectory of the tree has ended")
 	}
-	return count(t, voters), nil
+	return count(voters), nil
 }
 
-// voters returns the leaves that vote, by id.
-func voters(t *sparkd.Tree) []*sparkd.Node {
-	var answered, cut []*sparkd.Node
-	for _, id := range t.Leaves() {
-		switch n := t.Nodes[id]; n.Outcome {
-		case sparkd.OutcomeSuccess, sparkd.OutcomeFailure:
-			answered = append(answered, n)
-		case sparkd.OutcomeStepLimit, sparkd.OutcomeContext, sparkd.OutcomeBudget:
-			cut = append(cut, n)
+func voters(t *sparkd.Tree) []voter {
+	var answered, cut []voter
+	for _, n := range t.Ended() {
+		v := voter{n, strings.ToLower(strings.Join(strings.Fields(n.Action), " ")), confidence(t, n)}
+		if n.Outcome == sparkd.OutcomeSuccess || n.Outcome == sparkd.OutcomeFailure {
+			answered = append(answered, v)
+		} else {
+			cut = append(cut, v)
 		}
 	}
 	if len(answered) > 0 {
@@ -58,56 +56,41 @@ func voters(t *sparkd.Tree) []*sparkd.Node {
 	return cut
 }
 
-func count(t *sparkd.Tree, voters []*sparkd.Node) Ballot {
-	var answers []*answer
-	for _, n := range voters {
-		text := strings.ToLower(strings.Join(strings.Fields(n.Action), " "))
-		i := slices.IndexFunc(answers, func(a *answer) bool { return a.text == text })
+func count(voters []voter) Ballot {
+	slices.SortFunc(voters, func(a, b voter) int {
+		return cmp.Or(cmp.Compare(b.confidence, a.confidence), cmp.Compare(a.Depth, b.Depth), cmp.Compare(a.ID, b.ID))
+	})
+	var answers [][]voter // by the best of their voters, who is first
+	for _, v := range voters {
+		i := slices.IndexFunc(answers, func(a []voter) bool { return a[0].answer == v.answer })
 		if i < 0 {
 			i = len(answers)
-			answers = append(answers, &answer{text: text})
+			answers = append(answers, nil)
 		}
-		a := answers[i]
-		a.leaves = append(a.leaves, n)
-		if c := confidence(t, n); a.best == nil || better(c, n, a.score, a.best) {
-			a.best, a.score = n, c
-		}
+		answers[i] = append(answers[i], v)
 	}
-	slices.SortStableFunc(answers, func(a, b *answer) int {
-		switch {
-		case len(a.leaves) != len(b.leaves):
-			return cmp.Compare(len(b.leaves), len(a.leaves))
-		case better(a.score, a.best, b.score, b.best):
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(answers, func(a, b []voter) int { return cmp.Compare(len(b), len(a)) })
 	first := answers[0]
 	return Ballot{
-		Leaf: first.best.ID, Answer: first.best.Action,
-		Votes: len(first.leaves), Of: len(voters), Reason: decided(answers, len(voters)),
+		Leaf: first[0].ID, Answer: first[0].Action,
+		Votes: len(first), Of: len(voters), Reason: decided(answers, len(voters)),
 	}
 }
 
 // decided says what made the first answer win.
-func decided(answers []*answer, voters int) string {
+func decided(answers [][]voter, voters int) string {
 	first := answers[0]
 	switch {
-	case 2*len(first.leaves) > voters:
+	case 2*len(first) > voters:
 		return "majority"
-	case len(answers) == 1 || len(answers[1].leaves) < len(first.leaves):
+	case len(answers) == 1 || len(answers[1]) < len(first):
 		return "plurality"
-	case first.score > answers[1].score:
+	case first[0].confidence > answers[1][0].confidence:
 		return "confidence"
-	case first.best.Depth < answers[1].best.Depth:
+	case first[0].Depth < answers[1][0].Depth:
 		return "fewer steps"
 	}
 	return "node id"
-}
-
-// better compares two leaves by confidence, then by steps, then by id.
-func better(c float64, n *sparkd.Node, than float64, m *sparkd.Node) bool {
-	return cmp.Or(cmp.Compare(than, c), cmp.Compare(n.Depth, m.Depth), cmp.Compare(n.ID, m.ID)) < 0
 }
 
 // confidence returns the mean logprob of the tokens sampled on the path to a leaf, 0

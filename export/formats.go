@@ -18,6 +18,17 @@ type lines struct {
 	group func(*encoder)                // writes what is made of all trees of a group; nil: nothing is
 }
 
+// perTree are lines of one T each, which each writes for a tree.
+func perTree[T any](line fields[T], each func(e *encoder, t *creditedTree, write func(T))) lines {
+	write := line.writer()
+	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
+		each(e, t, func(from T) {
+			write(&e.out, from)
+			e.end()
+		})
+	}}
+}
+
 var formats = []format{
 	treeFormat, rowsFormat,
 	verlFormat, verlAgentFormat,

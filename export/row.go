@@ -18,23 +18,21 @@ type row struct {
 
 // steps are lines of one row each: by trajectory, then along its path, each step after the steps that it follows.
 func steps(line fields[*row]) lines {
-	write := line.writer()
-	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
+	return perTree(line, func(e *encoder, t *creditedTree, write func(*row)) {
 		e.rows(t, e.o.dedupe(t.Tree, t.copies, false), write, func(*row) bool { return true })
-	}}
+	})
 }
 
 // labelledSteps are steps as preference data: whole ones, whose messages are known and
 // whose trajectories do not contradict each other.
 func labelledSteps(line fields[*row]) lines {
-	write := line.writer()
-	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
+	return perTree(line, func(e *encoder, t *creditedTree, write func(*row)) {
 		e.rows(t, e.o.dedupe(t.Tree, t.copies, true), write, e.labelled)
-	}}
+	})
 }
 
 // rows appends the lines of steps that keep keeps.
-func (e *encoder) rows(t *creditedTree, steps []step, write func(*buffer, *row), keep func(*row) bool) {
+func (e *encoder) rows(t *creditedTree, steps []step, write func(*row), keep func(*row) bool) {
 	p := &e.path
 	p.reset()
 	for i := range steps {
@@ -52,10 +50,9 @@ func (e *encoder) rows(t *creditedTree, steps []step, write func(*buffer, *row),
 		if !keep(&r) {
 			continue
 		}
-		write(&e.out, &r)
+		write(&r)
 		e.m.Tokens += at.tokens + s.To
 		e.trained(s)
-		e.end()
 	}
 }
 

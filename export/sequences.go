@@ -4,27 +4,16 @@ import "sparkd"
 
 // sequences are lines of one sample each.
 func sequences(line fields[*sample]) lines {
-	write := line.writer()
-	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
-		e.sequences(t, func(s *sample) { e.sequence(s, write) })
-	}}
+	return perTree(line, func(e *encoder, t *creditedTree, write func(*sample)) {
+		e.sequences(t, e.counting(write))
+	})
 }
 
 // uniformSequences are lines of one sample each, or of the part of one whose trained pieces have one coefficient.
 func uniformSequences(line fields[*sample]) lines {
-	write := line.writer()
-	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
-		e.sequences(t, func(s *sample) {
-			s.agreed(func(part *sample) { e.sequence(part, write) })
-		})
-	}}
-}
-
-// sequence appends and counts a line.
-func (e *encoder) sequence(s *sample, write func(*buffer, *sample)) {
-	e.countSequence(s)
-	write(&e.out, s)
-	e.end()
+	return perTree(line, func(e *encoder, t *creditedTree, write func(*sample)) {
+		e.sequences(t, func(s *sample) { s.agreed(e.counting(write)) })
+	})
 }
 
 // wholeGroups are lines of all samples of a group.
@@ -33,10 +22,7 @@ func wholeGroups(line fields[[]sample]) lines {
 	return lines{
 		typ: line.typ,
 		tree: func(e *encoder, t *creditedTree) {
-			e.sequences(t, func(s *sample) {
-				e.countSequence(s)
-				e.gathered = append(e.gathered, s.clone())
-			})
+			e.sequences(t, e.counting(func(s *sample) { e.gathered = append(e.gathered, s.clone()) }))
 		},
 		group: func(e *encoder) {
 			if len(e.gathered) > 0 {
@@ -47,14 +33,18 @@ func wholeGroups(line fields[[]sample]) lines {
 	}
 }
 
-func (e *encoder) countSequence(s *sample) {
-	for i := range s.pieces {
-		p := &s.pieces[i]
-		e.m.Tokens += len(p.tokens)
-		if p.trained {
-			e.m.TrainedTokens += len(p.tokens)
-			e.m.Weight += p.weight * float64(len(p.tokens))
+// counting counts the tokens of samples before they are emitted.
+func (e *encoder) counting(emit func(*sample)) func(*sample) {
+	return func(s *sample) {
+		for i := range s.pieces {
+			p := &s.pieces[i]
+			e.m.Tokens += len(p.tokens)
+			if p.trained {
+				e.m.TrainedTokens += len(p.tokens)
+				e.m.Weight += p.weight * float64(len(p.tokens))
+			}
 		}
+		emit(s)
 	}
 }
 

@@ -34,8 +34,7 @@ var seed = value[*creditedTree]{typ: reflect.TypeFor[uint64], write: func(out *b
 
 // wholeTrees are lines of one tree each.
 func wholeTrees(line fields[*creditedTree]) lines {
-	write := line.writer()
-	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
+	return perTree(line, func(e *encoder, t *creditedTree, write func(*creditedTree)) {
 		t.merged = merge(t.copies, len(t.Nodes))
 		e.o.weigh(t.merged)
 		for i := range t.merged {
@@ -46,9 +45,8 @@ func wholeTrees(line fields[*creditedTree]) lines {
 				e.m.Tokens += len(n.Spans[i].Tokens)
 			}
 		}
-		write(&e.out, t)
-		e.end()
-	}}
+		write(t)
+	})
 }
 
 // treeNode is a node with its merged step, which it may not have: the tokens that the model generated, then those
@@ -63,8 +61,9 @@ type treeNode struct {
 func (t *creditedTree) nodes() []treeNode {
 	nodes, merged := make([]treeNode, len(t.Nodes)), t.merged
 	pieces := make([]piece, 0, 2*len(t.Nodes))
+	none := new(step)
 	for i, n := range t.Nodes {
-		nodes[i].Node = n
+		nodes[i].Node, nodes[i].step = n, none
 		first := len(pieces)
 		for j := range n.Spans {
 			pieces = append(pieces, piece{tokens: n.Spans[j].Tokens, trained: n.Spans[j].Trained()})
@@ -100,9 +99,9 @@ var nodeFields = slices.Concat(
 		{"reward", numberOrNull(treeNode.reward), "of this step, in the environment's unit; null for a failed branch"},
 		{"advantage", numberOrNull(treeNode.advantage),
 			"mean over the trajectories through the node; null where there are none, and for node 0"},
-		{"weight", number(treeNode.weight),
+		{"weight", number(func(n treeNode) float64 { return n.step.Weight }),
 			"of the loss of the node's sampled tokens, see dedupe; 0 where there is no advantage"},
-		{"copies", integer(treeNode.copies), "trajectories through the node; 0 for node 0"},
+		{"copies", integer(func(n treeNode) int { return n.step.Copies }), "trajectories through the node; 0 for node 0"},
 	},
 	on(treeNode.node, playedFields),
 	fields[treeNode]{
@@ -163,24 +162,10 @@ func (n treeNode) reward() *float64 {
 }
 
 func (n treeNode) advantage() *float64 {
-	if n.step == nil {
+	if n.step.Copies == 0 {
 		return nil
 	}
 	return &n.step.Advantage
-}
-
-func (n treeNode) weight() float64 {
-	if n.step == nil {
-		return 0
-	}
-	return n.step.Weight
-}
-
-func (n treeNode) copies() int {
-	if n.step == nil {
-		return 0
-	}
-	return n.step.Copies
 }
 
 // leafSteps are the steps of a trajectory.

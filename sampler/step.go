@@ -2,7 +2,6 @@ package sampler
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	began := g.Clock()
 	o, err := p.env.step(ctx, n.Action)
 	n.EnvTime = g.Clock().Sub(began)
-	if err == nil && (math.IsNaN(o.Reward) || math.IsInf(o.Reward, 0)) {
+	if err == nil && !sparkd.Finite(o.Reward) {
 		err = sparkd.Errorf(sparkd.CodeEnv, "the environment returned a reward of %v", o.Reward)
 	}
 	if err != nil {
@@ -60,7 +59,7 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 
 // wellFormed checks what came from the engine before it reaches the store.
 func wellFormed(n *sparkd.Node) error {
-	if m := n.Signals.MinMargin; math.IsNaN(m) || math.IsInf(m, 0) {
+	if m := n.Signals.MinMargin; !sparkd.Finite(m) {
 		return sparkd.Invalid("margins", "numbers must be finite", "value %v", m)
 	}
 	return n.Spans[0].Validate()

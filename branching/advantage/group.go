@@ -124,22 +124,20 @@ func (g *group) credits(once bool) []Credit {
 	}
 	merged := g.merge()
 	out := make([]Credit, len(g.trees))
-	row, at := 0, 1
+	row := 0
 	for i, t := range g.trees {
-		first := row
-		for end := g.base[i] + len(t.Nodes); row < len(g.rows) && g.place[row] < end; row++ {
+		first, begin, end := row, g.base[i]+1, g.base[i]+max(len(t.Nodes), 1)
+		for row < len(g.rows) && g.place[row] < end {
+			row++
 		}
-		c := &out[i]
-		c.Copies = g.rows[first:row:row]
-		for n := max(len(t.Nodes)-1, 0); n > 0; n, at = n-1, at+1 {
-			m := merged[at]
-			if m.Copies == 0 {
-				continue
-			}
+		out[i].Copies = g.rows[first:row:row]
+		for _, m := range merged[begin:end] {
 			if once {
 				m.Weight = 1
 			}
-			c.Unique = append(c.Unique, m)
+			if m.Copies > 0 {
+				out[i].Unique = append(out[i].Unique, m)
+			}
 		}
 	}
 	return out

@@ -89,25 +89,19 @@ func (g *group) giGPO() error {
 // anchors numbers, by row, the observations that the steps answer; equal ones have the
 // same number. An observation without a hash equals itself only.
 func (g *group) anchors() (byRow []int, n int) {
-	byHash := make(map[string]int, len(g.nodes))
-	byPlace := make([]int, len(g.nodes)) // number + 1 of the observation that ends the node
+	numbers := map[any]int{} // by hash, or by place
 	byRow = make([]int, len(g.rows))
 	for k, at := range g.place {
-		p := g.parent[at]
-		if byPlace[p] == 0 {
-			number, known := n, false
-			if hash := g.nodes[p].ObsHash; hash != "" {
-				if number, known = byHash[hash]; !known {
-					number = n
-					byHash[hash] = n
-				}
-			}
-			if !known {
-				n++
-			}
-			byPlace[p] = number + 1
+		var key any = g.parent[at]
+		if hash := g.nodes[g.parent[at]].ObsHash; hash != "" {
+			key = hash
 		}
-		byRow[k] = byPlace[p] - 1
+		number, known := numbers[key]
+		if !known {
+			number = len(numbers)
+			numbers[key] = number
+		}
+		byRow[k] = number
 	}
-	return byRow, n
+	return byRow, len(numbers)
 }
