@@ -119,7 +119,11 @@ func (e *encoder) credited(t *sparkd.Tree, credit advantage.Credit) *creditedTre
 // ended returns which leaves are of trajectories in the export, and counts the others.
 func (e *encoder) ended(t *sparkd.Tree) []bool {
 	keep := make([]bool, len(t.Nodes))
-	if len(t.Nodes) == 0 {
+	switch {
+	case len(t.Nodes) > 0:
+	case t.State == sparkd.TreeCanceled:
+		e.m.omit("tree", "it was canceled before its opening", "", t.ID)
+	default:
 		e.m.omit("tree", "it failed before its opening: "+code(t.Error), "", t.ID)
 	}
 	for _, n := range t.Nodes {

@@ -118,6 +118,9 @@ var leftOut = []struct {
 	{"no nodes", func(*Options) {}, func(t *sparkd.Tree) {
 		t.Nodes, t.Error = nil, sparkd.Errorf(sparkd.CodeEngine, "no")
 	}, "tree", "it failed before its opening: engine", 1, 0},
+	{"canceled before it began", func(*Options) {}, func(t *sparkd.Tree) {
+		t.Nodes, t.State = nil, sparkd.TreeCanceled
+	}, "tree", "it was canceled before its opening", 1, 0},
 	{"no pair", withFormat("trl-dpo"), withOneTrajectory, "tree", "only one trajectory ended", 1, 0},
 	{"no pair in the group", func(o *Options) { o.Format, o.Pairs.By = "trl-dpo", "group" }, withOneTrajectory,
 		"group", "only one trajectory ended", 1, 0},
