@@ -62,6 +62,21 @@ func Set(p *sparkd.Policy, name, value string) error {
 	return nil
 }
 
+// Restrict takes from a policy the parameters that it does not take, and returns their names.
+func Restrict(p *sparkd.Policy) (untaken []string, err error) {
+	d, err := describe(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	for i := range parameters {
+		if q := &parameters[i]; !d.takes(q) && !q.of(p).IsNil() {
+			q.of(p).SetZero()
+			untaken = append(untaken, q.name)
+		}
+	}
+	return untaken, nil
+}
+
 // parameter finds a parameter that the policy takes.
 func (d *description) parameter(name string) (*parameter, error) {
 	for i := range parameters {

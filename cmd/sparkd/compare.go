@@ -58,15 +58,16 @@ type variant struct {
 // variants returns a request for every policy and context: the same tasks, seed, sampling and budget. Their ids
 // begin with that of the base, so that a comparison that was interrupted goes on under the same id.
 func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
+	texts := strings.Split(o.policies, ",")
+	policies, err := parsePolicies(texts, base.Policy)
+	if err != nil {
+		return nil, err
+	}
 	var out []variant
-	for text := range strings.SplitSeq(o.policies, ",") {
-		policy, err := parsePolicy(text, base.Policy)
-		if err != nil {
-			return nil, err
-		}
+	for i, text := range texts {
 		for mode := range strings.SplitSeq(o.contexts, ",") {
 			s := base
-			s.Policy, s.Context.Mode = policy, mode
+			s.Policy, s.Context.Mode = policies[i], mode
 			label := text
 			if strings.Contains(o.contexts, ",") {
 				label += "/" + mode
@@ -77,11 +78,37 @@ func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
 			if s, err = branching.Resolve(s); err != nil {
 				return nil, fmt.Errorf("%s: %w", label, err)
 			}
-			if slices.ContainsFunc(out, func(v variant) bool { return v.label == label }) {
-				return nil, sparkd.Invalid("policies", "name each once", "%s is listed twice", label)
+			for _, v := range out {
+				if v.spec.Context.Mode == mode && branching.Same(v.spec.Policy, s.Policy) {
+					return nil, sparkd.Invalid("policies", "name each once", "%s is listed twice: as %s and as %s",
+						s.Policy.Name, v.label, label)
+				}
 			}
 			out = append(out, variant{label, s})
 		}
+	}
+	return out, nil
+}
+
+// parsePolicies reads policies that keep the parameters of base that they take. One that none takes is refused.
+func parsePolicies(texts []string, base sparkd.Policy) ([]sparkd.Policy, error) {
+	var out []sparkd.Policy
+	refused := map[string]int{}
+	for _, text := range texts {
+		p, err := parsePolicy(text, base)
+		if err != nil {
+			return nil, err
+		}
+		untaken, err := branching.Restrict(&p)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range untaken {
+			if refused[name]++; refused[name] == len(texts) {
+				return nil, branching.Takes(p.Name, name)
+			}
+		}
+		out = append(out, p)
 	}
 	return out, nil
 }

@@ -82,6 +82,10 @@ func TestCompareRefuses(t *testing.T) {
 	for _, tt := range []struct{ flag, value, says string }{
 		{"--policies", "spark,mcts", `unknown policy "mcts"`},
 		{"--policies", "spark,spark", "listed twice"},
+		{"--policies", "linear,grpo", "linear is listed twice: as linear and as grpo"},
+		{"--policies", "arpo,ARPO", "listed twice"},
+		{"--policies", "spark,spark:roots=4:max_depth=0", "listed twice"},
+		{"--contexts", "append,append", "listed twice"},
 		{"--policies", "random:p", "is no parameter"},
 		{"--policies", "random:roots=9", "policy.roots"},
 		{"--policies", "random:probability=2", "policy.probability"},

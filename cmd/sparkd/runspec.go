@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -63,8 +64,8 @@ func given[T any](f *flag.FlagSet, name string, value *T) *T {
 	return nil
 }
 
-// addPolicy declares the flag of the policy and returns what sets it in a request. --branch
-// is refused beside a policy that takes none; from a file it is dropped.
+// addPolicy declares the flag of the policy and returns what sets it in a request; a parameter that has a flag of
+// its own, too, is given in one of them.
 func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
 	text := f.String("policy", "",
 		"branching policy `name`, its parameters behind colons: random:probability=0.3:branch=3 (default spark)")
@@ -72,39 +73,51 @@ func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
 		if !f.Changed("policy") {
 			return nil
 		}
-		if s.Policy, err = parsePolicy(*text, s.Policy); err == nil && f.Changed("branch") {
-			err = branching.Takes(s.Policy.Name, "branch")
-		}
+		var given []string
+		f.Visit(func(fl *flag.Flag) { given = append(given, fl.Name) })
+		s.Policy, err = parsePolicy(*text, s.Policy, given...)
 		return err
 	}
 }
 
-// parsePolicy reads "name" or "name:parameter=value:…"; parameters are the fields of policy in a request. M, B and
-// the tag are those of given where the text has none and the policy takes them.
-func parsePolicy(text string, given sparkd.Policy) (sparkd.Policy, error) {
-	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
-	p := sparkd.Policy{Name: name}
-	for rest != "" {
-		var pair string
-		pair, rest, _ = strings.Cut(rest, ":")
-		key, value, ok := strings.Cut(pair, "=")
-		err := branching.Takes(name, key)
-		if err == nil && !ok {
+// parsePolicy reads "name" or "name:parameter=value:…"; parameters are the fields of policy in a request. Those that
+// base has are kept where the text has none, those that were given elsewhere are refused.
+func parsePolicy(text string, base sparkd.Policy, given ...string) (sparkd.Policy, error) {
+	parts := strings.Split(strings.TrimSpace(text), ":")
+	p := base
+	p.Name = parts[0]
+	for _, part := range parts[1:] {
+		key, value, ok := strings.Cut(part, "=")
+		err := branching.Takes(p.Name, key)
+		switch {
+		case key == "", err == nil && !ok:
 			err = sparkd.Invalid("policy", "write name:parameter=value, for example random:probability=0.3",
-				"%q gives no value", pair)
-		}
-		if err == nil {
-			err = branching.Set(&p, key, value)
+				"%q gives no value", part)
+		case err == nil && slices.Contains(given, key):
+			err = sparkd.Invalid("policy."+key, "give it once", "field given twice")
+		case err == nil:
+			err = setParameter(&p, key, value)
 		}
 		if err != nil {
 			return p, err
 		}
-	}
-	p.Roots, p.Tag = cmp.Or(p.Roots, given.Roots), cmp.Or(p.Tag, given.Tag)
-	if branching.Takes(name, "branch") == nil {
-		p.Branch = cmp.Or(p.Branch, given.Branch)
+		given = append(given, key)
 	}
 	return p, nil
+}
+
+// setParameter says of a value that does not fit what is said of it in a request.
+func setParameter(p *sparkd.Policy, name, value string) error {
+	err := branching.Set(p, name, value)
+	if err == nil {
+		return nil
+	}
+	request := map[string]any{"policy": map[string]string{name: value}}
+	if body, e := json.Marshal(request); e == nil {
+		_, e = api.ParseSpec(body)
+		err = cmp.Or(e, err)
+	}
+	return err
 }
 
 // overlay replaces s, which the flags of f write to, by the request in a file and sets

@@ -8,15 +8,21 @@ import (
 
 	flag "github.com/spf13/pflag"
 
+	"sparkd"
 	"sparkd/branching"
 )
 
 // What the flags and a request file say of a policy is what the same words say in a request.
 func TestPolicyOfFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "spec.json")
-	body := `{"policy":{"name":"spark","roots":2,"branch":3,"tag":"doubt","cool_down":1}}`
-	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
-		t.Fatal(err)
+	balanced := filepath.Join(filepath.Dir(file), "balanced.json")
+	for path, policy := range map[string]string{
+		file:     `{"name":"spark","roots":2,"branch":3,"tag":"doubt","cool_down":1}`,
+		balanced: `{"name":"aepo","roots":2,"penalty":0,"max_depth":3,"top_up":false}`,
+	} {
+		if err := os.WriteFile(path, []byte(`{"policy":`+policy+`}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range []struct {
 		args []string
@@ -27,13 +33,15 @@ func TestPolicyOfFlags(t *testing.T) {
 		{[]string{"--policy", "ARPO:entropy_weight=0:top_up=true"}, `{"name":"entropy","roots":8,"branch":2,` +
 			`"entropy_base":0.5,"entropy_weight":0,"entropy_aggregate":"sum","top_up":true}`},
 		{[]string{"--policy", "linear", "--roots", "0", "--leaves", "5"}, `{"name":"linear","roots":5}`},
-		{[]string{"--policy", "random:branch=3:probability=0", "--branch", "4", "--tag", "doubt"},
+		{[]string{"--policy", "random:probability=0", "--branch", "3", "--tag", "doubt"},
 			`{"name":"random","roots":4,"branch":3,"tag":"doubt","probability":0}`},
 		{[]string{"--spec", file}, `{"name":"spark","roots":2,"branch":3,"tag":"doubt","cool_down":1}`},
 		{[]string{"--spec", file, "--branch", "2"},
 			`{"name":"spark","roots":2,"branch":2,"tag":"doubt","cool_down":1}`},
-		{[]string{"--spec", file, "--policy", "tree-grpo"},
-			`{"name":"expand-random","roots":2,"tag":"doubt","picks":2,"iterations":1}`},
+		{[]string{"--spec", file, "--policy", "full:branch=1"},
+			`{"name":"full","roots":2,"branch":1,"tag":"doubt","cool_down":1}`},
+		{[]string{"--spec", balanced, "--policy", "at2po:picks=3"},
+			`{"name":"topk-entropy","roots":2,"penalty":0,"picks":3,"iterations":2,"max_depth":3}`},
 	} {
 		f := flag.NewFlagSet("run", flag.ContinueOnError)
 		read, policy := addSpec(f), addPolicy(f)
@@ -50,6 +58,18 @@ func TestPolicyOfFlags(t *testing.T) {
 		if got, _ := json.Marshal(s.Policy); err != nil || string(got) != c.want {
 			t.Errorf("%q: %s, %v; want %s", c.args, got, err, c.want)
 		}
+	}
+}
+
+// Policies that are compared keep those parameters of the request that they take.
+func TestPoliciesOfComparison(t *testing.T) {
+	base := sparkd.Policy{Name: "entropy-balanced", Branch: new(3), Penalty: new(.0), MaxDepth: new(4)}
+	got, err := parsePolicies([]string{"spark", "at2po:max_depth=2", "linear"}, base)
+	text, _ := json.Marshal(got)
+	const want = `[{"name":"spark","branch":3,"max_depth":4},{"name":"at2po","penalty":0,"max_depth":2},` +
+		`{"name":"linear","max_depth":4}]`
+	if err != nil || string(text) != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
 	}
 }
 
