@@ -36,6 +36,11 @@ func TestCompletes(t *testing.T) {
 		{"run --tas", "--tasks\tnumber of tasks\n"},
 		{"export --pol", ":4\n"},
 		{"completion z", "zsh\n"},
+		{"run --policy ", "spark\nlinear\n"},
+		{"compare --policies spark,en", "spark,spark\nspark,linear\n"},
+		{"export --format ", "tree\nrows\n"},
+		{"tree --advantage ", "grpo\ndrgrpo\n"},
+		{"run --context ", "append\nwindow\n:4\n"},
 	} {
 		r := s.must(append([]string{"__complete"}, strings.Split(c.asked, " ")...)...)
 		if !strings.HasPrefix(r.stdout, c.want) {

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -23,7 +25,8 @@ import (
 // connection is how a command reaches a daemon.
 type connection struct {
 	*settings
-	addr string
+	addr    string
+	offline string // the data folder that is read by this process, because no daemon uses it
 }
 
 // addConnection declares --addr and the flags of settings.
@@ -33,13 +36,18 @@ func (c *cli) addConnection(f *flag.FlagSet, about string, named ...string) *con
 	return n
 }
 
-// reading declares how a command reaches what is stored, and returns what runs it: use with a client.
+// reading is addReading, and returns what runs the command: use with a client.
 func (c *cli) reading(cmd *cobra.Command, use func(cl *client.Client, args []string) error) run {
-	n := c.addConnection(cmd.Flags(), ", instead of a data folder (with neither, the default folder, or the daemon at "+
-		"api.listen where that is missing); a folder in use is read through its daemon", "data")
+	n := c.addReading(cmd)
 	return func(args []string) error {
 		return c.read(n, func(cl *client.Client) error { return use(cl, args) })
 	}
+}
+
+// addReading declares how a command reaches what is stored.
+func (c *cli) addReading(cmd *cobra.Command) *connection {
+	return c.addConnection(cmd.Flags(), ", instead of a data folder (with neither, the default folder, or the daemon "+
+		"at api.listen where that is missing); a folder in use is read through its daemon", "data")
 }
 
 // connect loads the configuration for a client, and refuses settings beside the address of a daemon, which has its
@@ -83,12 +91,11 @@ func (c *cli) read(n *connection, use func(*client.Client) error) error {
 	if err := needStore(dir, "name it with --data, or a running daemon with --addr"); err != nil {
 		return err
 	}
-	started := false
 	err = c.start(l.Config, daemon.Parts{Offline: true}, func(cl *client.Client) error {
-		started = true
+		n.offline = dir
 		return use(cl)
 	})
-	if started || sparkd.CodeOf(err) != sparkd.CodeConflict {
+	if n.offline != "" || sparkd.CodeOf(err) != sparkd.CodeConflict {
 		return err
 	}
 	return c.user(&l.Config, use)
@@ -142,13 +149,18 @@ func needStore(dir, remedy string) error {
 		return nil
 	}
 	e := sparkd.Invalid("daemon.data", remedy, "there is no data folder %s", dir)
-	switch info, err := os.Stat(dir); {
+	info, err := os.Stat(dir)
+	_, inside := os.Stat(filepath.Join(dir, "any"))
+	switch {
+	case errors.Is(inside, fs.ErrPermission):
+		e.Err, e.Message = inside, "the data folder "+dir+" cannot be read: permission denied"
+		e.Remedy = "check its permissions, or " + remedy
 	case err != nil:
 		e.Err = err
 	case !info.IsDir():
 		e.Message = dir + " is a file, not a data folder"
 	default:
-		e.Code, e.Message = sparkd.CodeNotFound, "there is no store in "+dir
+		e.Message = "there is no store in " + dir
 	}
 	return e
 }

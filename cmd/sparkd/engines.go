@@ -24,6 +24,12 @@ func (c *cli) enginesCommand(cmd *cobra.Command) run {
 	out := f.String("drain", "", "take the `replica` out of service")
 	back := f.String("undrain", "", "put the `replica` back in service")
 	return func([]string) error {
+		switch {
+		case *out != "" && *back != "", w.Path != "" && *out+*back != "":
+			return usage("--weights, --drain and --undrain are one request each; give one of them")
+		case w.Path == "" && w != (sparkd.Weights{}):
+			return usage("--version and --lora are about new weights; name these with --weights")
+		}
 		l, err := c.connect(n, "error")
 		if err != nil {
 			return err

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
 
 	"sparkd"
 )
@@ -67,7 +70,7 @@ func (c *cli) printError(err error) {
 	if errors.As(err, &asked) {
 		err = asked.err
 	}
-	if err == nil || c.exitCode(err) == exitInterrupted {
+	if err == nil || c.exitCode(err) == exitInterrupted || unread(err) {
 		return
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -85,6 +88,12 @@ func (c *cli) printError(err error) {
 	} else {
 		c.explain(e)
 	}
+}
+
+// unread reports whether a command failed because nobody reads its output any more.
+func unread(err error) bool {
+	var e *fs.PathError
+	return errors.As(err, &e) && e.Path == os.Stdout.Name() && errors.Is(e, syscall.EPIPE)
 }
 
 // explain writes what is wrong, where, and what to do.

@@ -73,7 +73,7 @@ func TestExitCodes(t *testing.T) {
 		{"tree x --data none", "", exitUsage, "remedy: name it with --data"},
 		{"export", "SPARKD_DAEMON_DATA=none", exitUsage, "daemon.data: there is no data folder"},
 		{"check --data none", "", exitUsage, "daemon.data: there is no data folder"},
-		{"tree x --data empty", "", exitFailure, "there is no store"},
+		{"tree x --data empty", "", exitUsage, "daemon.data: there is no store"},
 	} {
 		cmd := exec.Command(os.Args[0], strings.Fields(c.args)...)
 		cmd.Dir = dir

@@ -15,6 +15,9 @@ import (
 func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// Who reads the output may stop: the write fails, and the command ends in order. To ignore the signal would be
+	// to ignore it in the programs that are started, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	c := &cli{environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
 	c.width, c.color = screen(os.Stdout, os.Getenv)
 	c.bar, c.barColor = screen(os.Stderr, os.Getenv)

@@ -6,12 +6,15 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"sparkd"
 	"sparkd/store/storetest"
 )
 
@@ -65,6 +68,49 @@ func modified(t *testing.T, dir string) string {
 	return b.String()
 }
 
+// A folder that this user may not enter is not one without a store.
+func TestForbiddenFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with its user
+		_ = syscall.Setfsuid(65534)
+		refused <- needStore(dir, "name another")
+	}()
+	err := <-refused
+	if sparkd.CodeOf(err) != sparkd.CodeInvalid || !strings.Contains(err.Error(), "permission denied") {
+		t.Error(err)
+	}
+}
+
+// A command whose output nobody reads any more ends quietly and leaves no view of the store behind.
+func TestUnreadOutput(t *testing.T) {
+	old := storetest.Format1(t)
+	for _, args := range []string{"tree " + storetest.Growing, "rollouts", "export", "export --format tree", "check"} {
+		temporary := t.TempDir()
+		r, w, err := os.Pipe()
+		if err == nil {
+			err = r.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		cmd := exec.Command(os.Args[0], append(strings.Fields(args), "--data", old.Data)...)
+		cmd.Env = append(os.Environ(), asCommand+"=1", "TMPDIR="+temporary)
+		cmd.Stdout, cmd.Stderr = w, &stderr
+		err = cmd.Run()
+		_ = w.Close()
+		files, _ := os.ReadDir(temporary)
+		if code := cmd.ProcessState.ExitCode(); code != exitFailure || stderr.Len() > 0 || len(files) > 0 {
+			t.Errorf("%s: %v, %q, left %v", args, err, &stderr, files)
+		}
+	}
+}
+
 // Commands that read do so from a folder that cannot be written, after a daemon was killed
 // in it, and leave no trace in one that can.
 func TestReadOnlyFolder(t *testing.T) {
@@ -82,6 +128,10 @@ func TestReadOnlyFolder(t *testing.T) {
 			}
 			if out := s.must("rollouts"); !strings.HasPrefix(out.stdout, "canceled ") {
 				t.Errorf("rollouts: %+v", out)
+			}
+			if out := s.run("cancel", storetest.Growing); out.code != exitFailure || out.stdout != "" ||
+				!strings.Contains(out.stderr, "sparkd serve --data "+old.Data) {
+				t.Errorf("cancel: %+v", out)
 			}
 			if out := s.must("tree", storetest.Growing); strings.Count(out.stdout, "· growing ·") != 3 {
 				t.Errorf("tree: %+v", out)

@@ -31,13 +31,21 @@ func (c *cli) rolloutsCommand(cmd *cobra.Command) run {
 }
 
 func (c *cli) cancelCommand(cmd *cobra.Command) run {
-	return c.reading(cmd, func(cl *client.Client, args []string) error {
-		r, err := cl.Cancel(c.ctx, args[0])
-		if err != nil {
-			return err
-		}
-		return c.showRollout(&r)
-	})
+	n := c.addReading(cmd)
+	return func(args []string) error {
+		return c.read(n, func(cl *client.Client) error {
+			r, err := cl.Cancel(c.ctx, args[0])
+			if err == nil && n.offline != "" && !r.State.Ended() {
+				err = sparkd.NewError(sparkd.CodeUnavailable, "",
+					"start one (sparkd serve --data "+n.offline+") and cancel then",
+					"no daemon runs on %s, and nothing is canceled without one", n.offline)
+			}
+			if err != nil {
+				return err
+			}
+			return c.showRollout(&r)
+		})
+	}
 }
 
 // rollouts yields one rollout, or all of them without an id, page by page, and the error that ends them.

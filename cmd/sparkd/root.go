@@ -44,7 +44,7 @@ var commands = []struct {
 	{"config", "Print the configuration in force, or check a file", "sparkd config --check config.toml",
 		(*cli).configCommand},
 	{"completion SHELL", "Write completions for " + strings.Join(shellNames, ", "),
-		"source <(sparkd completion bash)", (*cli).completionCommand},
+		"source <(sparkd completion bash)   # needs the package bash-completion", (*cli).completionCommand},
 	{"man FOLDER", "Write the man pages", "sparkd man ~/.local/share/man/man1", (*cli).manCommand},
 	{"version", "Print the version and what was built in", "sparkd version", (*cli).versionCommand},
 }
@@ -115,6 +115,9 @@ func (c *cli) execute(args []string) error {
 	}
 	if len(args) > 0 && completes(args[0]) {
 		plainUsage(root)
+		for _, cmd := range root.Commands() {
+			completeValues(cmd)
+		}
 	}
 	root.SetArgs(twoDashes(args))
 	return root.Execute()

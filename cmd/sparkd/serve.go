@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,18 +34,17 @@ func (c *cli) serveCommand(cmd *cobra.Command) run {
 
 func (c *cli) configCommand(cmd *cobra.Command) run {
 	s := c.addSettings(cmd.Flags(), "data", "model", "listen")
-	check := cmd.Flags().String("check", "", "only say whether `file` is valid")
+	check := ""
+	cmd.Flags().Func("check", "only say whether `file` is valid", fileName(&check))
 	return func([]string) error {
-		if *check != "" {
-			s.file = *check
-		}
+		s.file = cmp.Or(check, s.file)
 		l, err := c.load(s, "")
 		switch {
 		case err != nil:
 			return err
-		case *check != "":
-			valid := map[string]any{"valid": true, "file": *check}
-			return c.show(valid, func(w io.Writer) { fmt.Fprintf(w, "%s is valid\n", *check) })
+		case check != "":
+			valid := map[string]any{"valid": true, "file": check}
+			return c.show(valid, func(w io.Writer) { fmt.Fprintf(w, "%s is valid\n", check) })
 		}
 		return c.show(l.Settings(), func(w io.Writer) {
 			fmt.Fprintf(w, "# data folder: %s\n\n", l.Config.DataDir())

@@ -34,8 +34,8 @@ type settings struct {
 
 // addSettings declares -c and --set, and a flag for each of the named settings.
 func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
-	s := &settings{flags: map[string]string{}}
-	f.StringVarP(&s.file, "config", "c", c.env(daemon.ConfigVariable), "configuration `file`")
+	s := &settings{file: c.env(daemon.ConfigVariable), flags: map[string]string{}}
+	f.FuncP("config", "c", "configuration `file`", fileName(&s.file))
 	f.Func("set", "any other `section.key=value` of the configuration; may be repeated", func(text string) error {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok {
@@ -57,6 +57,17 @@ func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 		})
 	}
 	return s
+}
+
+// fileName sets path to the name of a file. An empty one, such as that of a variable that is not set, is refused.
+func fileName(path *string) func(string) error {
+	return func(text string) error {
+		*path = text
+		if text == "" {
+			return fmt.Errorf("name a file")
+		}
+		return nil
+	}
 }
 
 // again repeats the flags that decide where data and model are.

@@ -12,6 +12,9 @@ import (
 	flag "github.com/spf13/pflag"
 
 	"sparkd"
+	"sparkd/branching"
+	"sparkd/branching/advantage"
+	"sparkd/export"
 )
 
 // shells are those that completions can be written for.
@@ -38,6 +41,30 @@ func (c *cli) completionCommand(cmd *cobra.Command) run {
 
 // completes reports whether a shell asks for completions.
 func completes(command string) bool { return strings.HasPrefix(command, cobra.ShellCompRequestCmd) }
+
+// valued are the flags whose values, alone or in a list with commas, shells complete.
+var valued = map[string][]string{
+	"policy": branching.PolicyNames(), "policies": branching.PolicyNames(),
+	"format": export.Formats(), "advantage": advantage.Names(),
+	"context": {sparkd.ContextAppend, sparkd.ContextWindow}, "contexts": {sparkd.ContextAppend, sparkd.ContextWindow},
+}
+
+// completeValues lets shells complete the values of a command's flags.
+func completeValues(cmd *cobra.Command) {
+	cmd.LocalFlags().VisitAll(func(f *flag.Flag) {
+		if names := valued[f.Name]; names != nil {
+			// Fails only for a flag that has completions or is not there.
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, func(_ *cobra.Command, _ []string, typed string) (
+				out []string, _ cobra.ShellCompDirective,
+			) {
+				for _, name := range names {
+					out = append(out, typed[:strings.LastIndex(typed, ",")+1]+name)
+				}
+				return out, cobra.ShellCompDirectiveNoFileComp
+			})
+		}
+	})
+}
 
 // plainUsage takes the marks of placeholders from what flags say: shells show it as it is.
 func plainUsage(root *cobra.Command) {
