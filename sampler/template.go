@@ -96,7 +96,8 @@ func NewTemplate(source, bos, eos string, hasChatML bool) Template {
 		{true, plainAnswer,
 			"the model's chat template rewrites the reasoning of earlier answers; they are kept as they were sampled"},
 		{false, plainAnswer, "the model's chat template takes no system message at the front and rewrites the " +
-			"reasoning of earlier answers; the rules open the first user message and answers are kept as they were sampled"},
+			"reasoning of earlier answers; the rules open the first user message and answers are kept as they " +
+			"were sampled"},
 	} {
 		t, err := j.pieces(try.system, try.answer)
 		if err == nil {
