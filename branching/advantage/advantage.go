@@ -1,6 +1,7 @@
 package advantage
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ type Estimator struct {
 // method is one way to estimate. Options lists those that not every estimator has.
 type method struct {
 	name    string
-	run     func(*group) error
+	run     func(*group)
 	options []string
 	scale   float64 // its own RewardScale
 	alone   bool    // says something about fewer than two trajectories
@@ -93,10 +94,8 @@ func (e Estimator) Estimate(trees []*sparkd.Tree) ([]Credit, error) {
 	if n := len(g.paths); n < 2 && !e.m.alone {
 		return nil, g.tooFew(e.m.name, n)
 	}
-	if err := e.m.run(g); err != nil {
-		return nil, err
-	}
-	if err := g.finite(); err != nil {
+	e.m.run(g)
+	if err := cmp.Or(g.err, g.finite()); err != nil {
 		return nil, err
 	}
 	return g.credits(e.m.once), nil

@@ -20,6 +20,7 @@ type group struct {
 	place   []int          // by row
 	paths   []path         // the trajectories
 	returns []float64      // of each path, scaled
+	err     error          // why the estimator says nothing about the group
 }
 
 // path is one trajectory: its rows are rows[from:to].

@@ -7,7 +7,7 @@ import "math"
 // treeRL is TreeRL's process supervision (arXiv 2506.11902): how much better a node is than the whole group and
 // than its parent, over the root of the number of trajectories that train on it. Its nodes are the stretches
 // between forks, whose steps all have the stretch's advantage.
-func (g *group) treeRL() error {
+func (g *group) treeRL() {
 	leaves := g.returns
 	if g.LeafValue == "rloo" {
 		leaves = g.leaveOneOut()
@@ -28,12 +28,11 @@ func (g *group) treeRL() error {
 		out[at] = (2*value[at] - value[0] - before[at]) / math.Sqrt(float64(g.count[at]))
 	}
 	g.credit(out)
-	return nil
 }
 
 // depthNorm compares the mean return through a node with those of all nodes at its
 // depth, as BranchGRPO does for diffusion (arXiv 2509.06040); 0 for the only one.
-func (g *group) depthNorm() error {
+func (g *group) depthNorm() {
 	value := g.means(g.returns)
 	depth, deepest := make([]int, len(value)), 0 // 0: no trajectory passes, and compared with nothing else
 	for at := 1; at < len(value); at++ {
@@ -43,12 +42,11 @@ func (g *group) depthNorm() error {
 		}
 	}
 	g.credit(g.contrast(false).of(value, depth, deepest+1))
-	return nil
 }
 
 // sibling is how much better the mean return through a step is than that through its
 // parent: 0 but for steps that a fork began. Roots are samples of one prompt and no fork.
-func (g *group) sibling() error {
+func (g *group) sibling() {
 	value := g.means(g.returns)
 	out := make([]float64, len(value))
 	for at := 1; at < len(value); at++ {
@@ -57,19 +55,16 @@ func (g *group) sibling() error {
 		}
 	}
 	g.credit(out)
-	return nil
 }
 
 // at2PO is AT²PO (arXiv 2601.04767): returns compared in the group are the values of the leaves, a node's value is
 // a mean over its children's or its leaves', and the advantage is that value or its distance from the parent's,
 // the root's, or both. Its nodes are turns, here steps.
-func (g *group) at2PO() error {
+func (g *group) at2PO() {
 	leaves := g.contrast(false).of(g.returns, nil, 1)
 	value := g.means(leaves)
 	if g.ValueMode != "leaf_mean" {
-		if err := g.backUp(value, leaves); err != nil {
-			return err
-		}
+		g.backUp(value, leaves)
 	}
 	out := make([]float64, len(value))
 	for at := 1; at < len(value); at++ {
@@ -86,13 +81,12 @@ func (g *group) at2PO() error {
 		}
 	}
 	g.credit(out)
-	return nil
 }
 
 // backUp sets the value of every node to the mean of its children's values, weighted by
 // the softmax of their entropies in mode child_softmax. A node comes before its
 // children, so that backwards every value is ready when its parent needs it.
-func (g *group) backUp(value, leaves []float64) error {
+func (g *group) backUp(value, leaves []float64) {
 	clear(value)
 	for i, p := range g.paths {
 		value[g.place[p.to-1]] = leaves[i]
@@ -106,14 +100,14 @@ func (g *group) backUp(value, leaves []float64) error {
 		if g.ValueMode == "child_softmax" && g.count[at] != g.count[p] { // an only child has weight 1
 			h, known := g.nodes[at].Surprise()
 			if !known {
-				return refuse(g.tree(at), ReasonNoEntropy,
+				g.err = refuse(g.tree(at), ReasonNoEntropy,
 					"use value_mode child_mean or leaf_mean, or an engine that reports logprobs",
 					"at2po weighs branches by their entropy, and node %d has no logprobs", g.nodes[at].ID)
+				return
 			}
 			w = math.Exp(min(h, 500)) // finite, whatever an engine reports
 		}
 		weights[p] += w
 		value[p] += (value[at] - value[p]) * (w / weights[p])
 	}
-	return nil
 }

@@ -5,15 +5,14 @@ package advantage
 // sparkRows compares the scores of all rows of the group, a shared step counted once per
 // trajectory, so that long trajectories and shared prefixes weigh more. This is what
 // SPARK's scripts run (core_spark.py). A lone row has mean 0 and deviation 1.
-func (g *group) sparkRows() error {
+func (g *group) sparkRows() {
 	for k, a := range g.contrast(true).of(g.scores(), nil, 1) {
 		g.rows[k].Advantage = a
 	}
-	return nil
 }
 
 // sparkUnique is the same after merging the copies of a step into their mean score, SPARK's env.unique=True.
-func (g *group) sparkUnique() error {
+func (g *group) sparkUnique() {
 	g.scores()
 	var steps []int // places of those that a trajectory takes
 	var scores []float64
@@ -28,7 +27,6 @@ func (g *group) sparkUnique() error {
 		out[steps[i]] = a
 	}
 	g.credit(out)
-	return nil
 }
 
 // scores sets the rows' scores and returns them: the trajectory's return or, with process
@@ -68,7 +66,7 @@ func (g *group) future(out []float64) {
 // giGPO is GiGPO (arXiv 2505.10978; core_gigpo.py): what spark-rows does, plus ω times
 // the discounted rewards from the step on compared among all steps of the group that
 // answer the same observation. A step whose observation is nobody else's adds 0.
-func (g *group) giGPO() error {
+func (g *group) giGPO() {
 	episode := g.contrast(true)
 	if g.Norm == "mean_norm" {
 		episode.std = ""
@@ -83,7 +81,6 @@ func (g *group) giGPO() error {
 	for k, a := range step.of(future, anchors, n) {
 		g.rows[k].Advantage = advantages[k] + g.StepWeight*a
 	}
-	return nil
 }
 
 // anchors numbers, by row, the observations that the steps answer; equal ones have the

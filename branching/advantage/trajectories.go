@@ -4,15 +4,13 @@ package advantage
 
 // grpo is GRPO with outcome supervision (arXiv 2402.03300): the return among those of the group, for all steps of
 // a trajectory. A trajectory alone in its group is compared to nothing: 0. The format penalty is not used.
-func (g *group) grpo() error {
+func (g *group) grpo() {
 	g.compareReturns(g.contrast(false))
-	return nil
 }
 
 // drgrpo is GRPO without the division by the deviation (Dr. GRPO, arXiv 2503.20783).
-func (g *group) drgrpo() error {
+func (g *group) drgrpo() {
 	g.compareReturns(contrast{})
-	return nil
 }
 
 func (g *group) compareReturns(c contrast) {
@@ -51,20 +49,18 @@ func (g *group) fromStepOn(x []float64) {
 
 // arpoHard is the hard assignment of ARPO (arXiv 2507.19849): GRPO, where a shared step
 // has the mean over the trajectories that share it.
-func (g *group) arpoHard() error {
+func (g *group) arpoHard() {
 	g.compareReturns(g.contrast(false))
 	mean := make([]float64, len(g.nodes))
 	for at, m := range g.merge() {
 		mean[at] = m.Advantage
 	}
 	g.credit(mean)
-	return nil
 }
 
 // rloo is REINFORCE leave-one-out (arXiv 2402.14740).
-func (g *group) rloo() error {
+func (g *group) rloo() {
 	g.pay(g.leaveOneOut())
-	return nil
 }
 
 // leaveOneOut returns each return minus the mean of the others, which is its distance
@@ -81,7 +77,7 @@ func (g *group) leaveOneOut() []float64 {
 // treeGRPO is Tree-GRPO (arXiv 2509.21240): GRPO in the group plus GRPO in the
 // trajectory's own tree. Its trees begin with separate roots, which here are the first
 // steps. As in its code a tree of one trajectory has mean 0 and deviation 1.
-func (g *group) treeGRPO() error {
+func (g *group) treeGRPO() {
 	roots := make([]int, len(g.paths))
 	for i, p := range g.paths {
 		roots[i] = g.place[p.from]
@@ -92,13 +88,12 @@ func (g *group) treeGRPO() error {
 		sum[i] += a
 	}
 	g.pay(sum)
-	return nil
 }
 
 // treePO is TreePO before its whitening (arXiv 2508.17445): the mean, or the mean
 // weighted by size, of the return's distances from the means of the groups that the
 // trajectory is in: all trajectories, and those that share its steps up to each fork.
-func (g *group) treePO() error {
+func (g *group) treePO() {
 	value := g.means(g.returns)
 	out := make([]float64, len(g.paths))
 	for i, p := range g.paths {
@@ -120,5 +115,4 @@ func (g *group) treePO() error {
 		out[i] = sum / weights
 	}
 	g.pay(out)
-	return nil
 }
