@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -19,6 +20,7 @@ import (
 // file is a configuration file: its tables, and where each key of them stands.
 type file struct {
 	path   string
+	text   []byte
 	tables map[string]any
 	places map[string]unstable.Position // by the dotted key
 }
@@ -34,13 +36,13 @@ func readFile(path string) (file, *sparkd.Error) {
 		return f, sparkd.Invalid("config", "name an existing file with -c, or leave -c out for the defaults",
 			"%v", err).Because(err)
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin a file with it
-	if err := toml.Unmarshal(text, &f.tables); err != nil {
+	f.text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin a file with it
+	if err := toml.Unmarshal(f.text, &f.tables); err != nil {
 		f.tables = nil // as far as they were read
 		return f, f.syntaxError(err)
 	}
 	p := &unstable.Parser{}
-	p.Reset(text)
+	p.Reset(f.text)
 	table := ""
 	for p.NextExpression() {
 		switch e := p.Expression(); e.Kind {
@@ -54,14 +56,19 @@ func readFile(path string) (file, *sparkd.Error) {
 }
 
 func (f *file) syntaxError(err error) *sparkd.Error {
-	place, text := f.path, err.Error()
+	place, text := f.path+": ", err.Error()
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
-		line, column := at.Position()
-		place, text = fmt.Sprintf("%s:%d:%d", f.path, line, column), strings.TrimPrefix(text, "toml: ")
+		place, text = f.place(at.Position()), strings.TrimPrefix(text, "toml: ")
 	}
 	return sparkd.Invalid("config", "write TOML: [section] lines, and key = value lines below them",
-		"%s: %s", place, text).Because(err)
+		"%s%s", place, text).Because(err)
+}
+
+// place writes a place, whose column counts bytes, as the begin of a message: "sparkd.toml:3:1: ", in characters.
+func (f *file) place(line, column int) string {
+	text := bytes.Split(f.text, []byte("\n"))[line-1]
+	return fmt.Sprintf("%s:%d:%d: ", f.path, line, utf8.RuneCount(text[:min(column-1, len(text))])+1)
 }
 
 // locate notes where the parts of the key of an expression stand, and those in an inline
@@ -89,13 +96,13 @@ func dotted(table, name string) string {
 	return table + "." + name
 }
 
-// where says where a key stands, as the begin of a message: "sparkd.toml:3:1: "; "" where it does not.
+// where says where a key stands, as place does; "" where it does not.
 func (f *file) where(key string) string {
 	at, ok := f.places[key]
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d:%d: ", f.path, at.Line, at.Column)
+	return f.place(at.Line, at.Column)
 }
 
 // names lists the names in a table in the order of the file.

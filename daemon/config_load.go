@@ -18,6 +18,8 @@ type Loaded struct {
 	Sources map[string]string // by key, "daemon.trees"
 	// Warnings are about settings that are gone, and change nothing.
 	Warnings []*sparkd.Error
+
+	file file
 }
 
 // gone are the settings of older versions that nobody needed, and what holds instead. One
@@ -35,7 +37,6 @@ const envSection = "env"
 // loader gathers a configuration and what is wrong with it.
 type loader struct {
 	Loaded
-	file     file
 	settings []settings.Setting // those of Config
 	faults   settings.Faults
 }
@@ -55,8 +56,8 @@ func Load(path string, environ []string, flags map[string]string) (Loaded, error
 	l.readFlags(flags)
 	if len(l.faults) == 0 {
 		l.faults = l.Config.Validate()
-		for _, f := range l.faults {
-			f.Message = l.origin(f.Field) + f.Message
+		for i, f := range l.faults {
+			l.faults[i] = l.Locate(f, unnamed)
 		}
 	}
 	return l.Loaded, l.faults.Err()
@@ -132,8 +133,7 @@ func (l *loader) readSection(section string, table map[string]any, known []setti
 		s, ok := l.setting(settings.Setting.Key, key)
 		switch {
 		case ok:
-			l.took(key, "file "+l.file.path, s.Assign(table[name]),
-				l.file.where(key), "the default is "+name+" = "+s.Default())
+			l.took(key, "file "+l.file.path, s.Assign(table[name]), "the default is "+name+" = "+s.Default())
 		case !l.warn(key, l.file.where(key)):
 			l.unknown(key, name, namesOf(known, func(s settings.Setting) string { return s.Name }))
 		}
@@ -141,12 +141,11 @@ func (l *loader) readSection(section string, table map[string]any, known []setti
 }
 
 // took notes that the value of a setting comes from source, or why it cannot.
-func (l *loader) took(key, source string, err error, where, remedy string) {
-	if err != nil {
-		l.faults.Add(key, remedy, "%s%v", where, err)
-		return
-	}
+func (l *loader) took(key, source string, err error, remedy string) {
 	l.Sources[key] = source
+	if err != nil {
+		l.faults.Add(key, remedy, "%s%v", l.origin(key, unnamed), err)
+	}
 }
 
 // sections lists the names of the sections but those of environments.
@@ -185,28 +184,6 @@ func (l *loader) warn(key, where string) bool {
 	return ok
 }
 
-// origin says where the value of a setting comes from, or where a missing one would stand,
-// as the begin of a message.
-func (l *loader) origin(key string) string {
-	source := l.Sources[key]
-	variable, set := strings.CutPrefix(source, "env ")
-	switch {
-	case set:
-		return variable + ": "
-	case source == "flag":
-		return ""
-	case source != "default": // the file, or a section
-		return l.file.where(key)
-	}
-	section := key[:strings.LastIndex(key, ".")]
-	for _, s := range l.in(section) {
-		if from := l.Sources[s.Key()]; from == "flag" || strings.HasPrefix(from, "env ") {
-			return "" // the file is not at fault, or not alone
-		}
-	}
-	return l.file.where(section)
-}
-
 func (l *loader) readEnv(environ []string) {
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
@@ -215,7 +192,7 @@ func (l *loader) readEnv(environ []string) {
 			l.refuseVariable(name)
 			continue
 		}
-		l.took(s.Key(), "env "+name, s.Set(value), "", "correct the environment variable "+name)
+		l.took(s.Key(), "env "+name, s.Set(value), "correct the environment variable "+name)
 	}
 }
 
@@ -254,11 +231,12 @@ func (l *loader) refuseVariable(name string) {
 func (l *loader) readFlags(flags map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		s, ok := l.setting(settings.Setting.Key, name)
+		l.Sources[name] = "flag"
 		switch {
-		case ok:
-			l.took(name, "flag", s.Set(flags[name]), "", "correct the flag")
+		case ok: // what has a flag of its own takes any text
+			l.took(name, "flag", s.Set(flags[name]), "correct --set "+name)
 		case !l.warn(name, ""):
-			l.faults.Add(name, meant(name, namesOf(l.settings, settings.Setting.Key),
+			l.faults.Add(name, "correct --set: "+meant(name, namesOf(l.settings, settings.Setting.Key),
 				"settings are section.key, for example daemon.trees"), "unknown setting")
 		}
 	}

@@ -113,11 +113,22 @@ func TestBadFile(t *testing.T) {
 		{"far from every key", "[log]\ncolour_of_the_sky = 3\n", "log.colour_of_the_sky",
 			":2:1: there is no such setting (known here: level, format)"},
 		{"wrong type", "[daemon]\ntrees = 'many'\n", "daemon.trees",
-			":2:1: many is not a whole number (the default is trees = 8)"},
+			`:2:1: "many" is not a whole number (the default is trees = 8)`},
+		{"number in quotes", "[daemon]\nqueue = \"64\"\n", "daemon.queue", `:2:1: "64" is not a whole number`},
+		{"behind characters of several bytes", "api = { 'é' = 3 }\n", "api.é", ":1:9: there is no such setting"},
+		{"after characters of several bytes", "env.é-1 = 3\n", "config", ":1:5: "},
+		{"after a value of several bytes", "log = { level = 'é', formatt = 3 }\n", "log.formatt",
+			":1:22: there is no such setting"},
+		{"syntax after characters of several bytes", "[log]\nlevel = 'éé' x\n", "config", ":2:14: "},
 		{"fraction", "[daemon]\ntrees = 1.5\n", "daemon.trees", ":2:1: 1.5 is not a whole number"},
 		{"date", "[daemon]\ntrees = 2026-01-01\n", "daemon.trees", ":2:1: 2026-01-01 is not a whole number"},
-		{"no list", "[engine]\nreplicas = 'http://a'\n", "engine.replicas", ":2:1: http://a is not a list"},
+		{"no list", "[engine]\nreplicas = 'http://a'\n", "engine.replicas",
+			`:2:1: "http://a" is not a list of texts such as ["a", "b"]`},
 		{"list of numbers", "[engine]\nreplicas = [1]\n", "engine.replicas", ":2:1: [1] is not a list"},
+		{"list of a text and a number", "[engine]\nreplicas = ['a', 1]\n", "engine.replicas",
+			`:2:1: ["a", 1] is not a list`},
+		{"address of no server", "[engine]\nkind = 'remote'\nreplicas = ['ftp://x']\n", "engine.replicas",
+			`:3:1: cannot use "ftp://x" (write the address`},
 		{"no table", "[env.x]\nkind = 'exec'\noptions = 3\n", "env.x.options", ":3:1: 3 is not a table"},
 		{"list in a table", "[env.x.options]\na = [1]\n", "env.x.options", ":1:8: a: [1] is no text"},
 		{"table for a number", "[daemon.trees]\nx = 1\n", "daemon.trees", ":1:9: map[x:1] is not a whole number"},
@@ -177,46 +188,6 @@ func wantFault(t *testing.T, err error, field, says string) {
 	}
 	if e.Code != sparkd.CodeInvalid || e.Field != field || !strings.Contains(e.Error(), says) {
 		t.Errorf("got %s %q\nwant field %s and %q", e.Code, e, field, says)
-	}
-}
-
-func TestBadVariables(t *testing.T) {
-	for _, tt := range []struct{ name, variable, field, says string }{
-		{"of no setting", "SPARKD_DAEMON_TREE=3", "SPARKD_DAEMON_TREE", "did you mean SPARKD_DAEMON_TREES?"},
-		{"of a known section", "SPARKD_STORE_COMPRESSION=3", "SPARKD_STORE_COMPRESSION",
-			"variables are SPARKD_SECTION_KEY"},
-		{"of an environment that is not configured", "SPARKD_ENV_CHESS_URL=x", "SPARKD_ENV_CHESS_URL",
-			"unknown environment variable"},
-		{"misspelt section", "SPARKD_DEAMON_QUEUE=3", "SPARKD_DEAMON_QUEUE", "did you mean SPARKD_DAEMON_QUEUE?"},
-		{"misspelt section and key", "SPARKD_DEAMON_PARALLEL=3", "SPARKD_DEAMON_PARALLEL",
-			"variables are SPARKD_SECTION_KEY"},
-		{"misspelt, no setting", "SPARKD_CONFG=x", "SPARKD_CONFG", "did you mean SPARKD_CONFIG?"},
-		{"value", "SPARKD_DAEMON_TREES=x", "daemon.trees",
-			`"x" is not a whole number (correct the environment variable SPARKD_DAEMON_TREES)`},
-		{"range", "SPARKD_DAEMON_TREES=0", "daemon.trees", "SPARKD_DAEMON_TREES: 0 is out of range (use 1 to 4096)"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := Load("", []string{tt.variable}, nil)
-			wantFault(t, err, tt.field, tt.says)
-		})
-	}
-}
-
-func TestBadFlags(t *testing.T) {
-	for _, tt := range []struct{ flag, value, field, says string }{
-		{"daemon.tres", "1", "daemon.tres", `did you mean "daemon.trees"?`},
-		{"sampler.prompt", "terse", "sampler.prompt", `unknown value "terse" (one of auto, paper, compact)`},
-		{"engine.prefix_cache", "maybe", "engine.prefix_cache", "neither true nor false"},
-		{"engine.threads", "0", "engine.threads", `neither "auto" nor a number`},
-		{"engine.cells", "0", "engine.cells", `neither "auto" nor a number`},
-		{"engine.cells", "16777217", "engine.cells", "out of range"},
-		// The file is not at fault.
-		{"api.listen", "0.0.0.0:80", "api.token", `api.token: "0.0.0.0:80" can be reached`},
-	} {
-		t.Run(tt.flag, func(t *testing.T) {
-			_, err := Load(writeConfig(t, "[api]\nstreams = 3\n"), nil, map[string]string{tt.flag: tt.value})
-			wantFault(t, err, tt.field, tt.says)
-		})
 	}
 }
 

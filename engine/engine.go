@@ -19,20 +19,28 @@ import (
 
 // Options say which servers hold the model: their part of the section [engine] of the configuration.
 type Options struct {
-	Replicas []string `toml:"replicas" default:""`    // addresses
-	Dialect  string   `toml:"dialect" default:"auto"` // one of Dialects
-	Model    string   `toml:"served_model"`           // its name there; "": the first that a server lists
+	Replicas []string `toml:"replicas" default:"" separators:","` // addresses
+	Dialect  string   `toml:"dialect" default:"auto"`             // one of Dialects
+	Model    string   `toml:"served_model"`                       // its name there; "": the first that a server lists
 	// Tokenizer is a folder of Hugging Face files, for servers that do not tell the chat template.
 	Tokenizer  string `toml:"tokenizer"`
 	APIKeyFile string `toml:"api_key_file"` // that holds the bearer token
 	pool.Options
 }
 
-// Validate checks the dialect.
+// Validate checks the dialect and the addresses.
 func (o *Options) Validate(section string) (faults settings.Faults) {
 	faults.OneOf(section+".dialect", o.Dialect, Dialects()...)
+	for _, address := range o.Replicas {
+		if _, err := (remote.Options{URL: base(address)}).Client(); err != nil {
+			faults = append(faults, sparkd.AsError(err))
+		}
+	}
 	return faults
 }
+
+// base is the address in front of the routes of a server: OpenAI's clients want the /v1.
+func base(address string) string { return strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1") }
 
 // dialects are the servers that are known, in the order of asking for the route and the
 // field of its answer by which they are recognised: a server may imitate another's routes, as
@@ -69,8 +77,7 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 	}
 	targets := make([]pool.Target, len(o.Replicas))
 	for i, address := range o.Replicas {
-		// OpenAI's clients want the /v1.
-		address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
+		address = base(address)
 		server := remote.Options{
 			URL: address, Model: o.Model, APIKey: key, Tokenizer: o.Tokenizer, Timeout: o.Timeout,
 		}

@@ -77,6 +77,23 @@ func open(ctx context.Context, name string, c Config, limit time.Duration, log f
 	return s, at("env."+name, err)
 }
 
+// Check finds what Open would refuse before it starts a program or reads games.
+func Check(configured map[string]*Config) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		c := configured[name]
+		if c.Kind == "alfworld" || len(c.Command) > 0 && (c.Kind != "mcp" || c.URL == "") {
+			continue
+		}
+		s, err := open(context.Background(), name, *c, 0, func(string) {})
+		if err == nil {
+			err = s.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // nameForm keeps names apart from what stands around them in a task's name.
 var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 

@@ -240,8 +240,8 @@ func TestNoDataFolder(t *testing.T) {
 	s := newSession(t)
 	for _, args := range [][]string{{"tree", "x"}, {"check"}, {"export"}, {"rollouts"}} {
 		r := s.run(args...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, "daemon.data: there is no data folder") ||
-			!strings.Contains(r.stderr, "remedy: ") {
+		if r.code != exitUsage || !strings.Contains(r.stderr, "remedy: ") ||
+			!strings.Contains(r.stderr, "daemon.data: SPARKD_DAEMON_DATA: there is no data folder") {
 			t.Errorf("%v: %+v", args, r)
 		}
 		if _, err := os.Stat(s.data); err == nil {
@@ -256,7 +256,7 @@ func TestForeignFolder(t *testing.T) {
 	s.data = s.dir
 	for _, args := range [][]string{{"tree", "x"}, {"check"}, {"export"}, {"rollouts"}} {
 		r := s.run(args...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, "daemon.data: there is no store in "+s.dir) {
+		if r.code != exitUsage || !strings.Contains(r.stderr, "daemon.data: SPARKD_DAEMON_DATA: there is no store in "+s.dir) {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}

@@ -61,14 +61,8 @@ func (c *cli) connect(n *connection, quiet string) (daemon.Loaded, error) {
 		if key == "api.token" || key == "api.token_file" {
 			continue
 		}
-		flag := "--set " + key
-		for _, fl := range flagged {
-			if fl.key == key {
-				flag = "--" + fl.name
-			}
-		}
 		return l, usage("%s is for a process of its own, and the daemon at %s has its own settings; "+
-			"leave out %[1]s, or --addr (SPARKD_ADDR)", flag, n.addr)
+			"leave out %[1]s, or --addr (SPARKD_ADDR)", flagOf(key), n.addr)
 	}
 	return l, nil
 }
@@ -86,7 +80,7 @@ func (c *cli) read(n *connection, use func(*client.Client) error) error {
 		n.addr = l.Config.API.Listen
 	}
 	if n.addr != "" {
-		return dial(n.addr, &l.Config, use)
+		return c.dial(n.addr, &l.Config, use)
 	}
 	if err := needStore(dir, "name it with --data, or a running daemon with --addr"); err != nil {
 		return err
@@ -112,7 +106,7 @@ func (c *cli) user(config *daemon.Config, use func(*client.Client) error) error 
 		refused.Err = err // sparkd run and the like serve nobody else
 		return refused
 	}
-	return dial(a.Address, config, func(cl *client.Client) error {
+	return c.dial(a.Address, config, func(cl *client.Client) error {
 		info, err := c.about(cl, 10*time.Second)
 		if e := sparkd.AsError(err); err != nil {
 			refused.Message += ", and " + a.Address + ", where its daemon was, does not say that it is: " + e.Message
@@ -130,7 +124,7 @@ func (c *cli) user(config *daemon.Config, use func(*client.Client) error) error 
 
 // answers reports whether a daemon that this user may talk to is at api.listen.
 func (c *cli) answers(config *daemon.Config) bool {
-	return dial(config.API.Listen, config, func(cl *client.Client) error {
+	return c.dial(config.API.Listen, config, func(cl *client.Client) error {
 		_, err := c.about(cl, 2*time.Second)
 		return err
 	}) == nil
@@ -166,7 +160,7 @@ func needStore(dir, remedy string) error {
 }
 
 // dial calls use with a client of a running daemon, with the token of the configuration.
-func dial(addr string, config *daemon.Config, use func(*client.Client) error) error {
+func (c *cli) dial(addr string, config *daemon.Config, use func(*client.Client) error) error {
 	token, err := config.API.BearerToken()
 	if err != nil {
 		return err
@@ -175,6 +169,7 @@ func dial(addr string, config *daemon.Config, use func(*client.Client) error) er
 	if err != nil {
 		return err
 	}
+	c.loaded = daemon.Loaded{} // that of this daemon is another
 	return use(cl)
 }
 

@@ -34,7 +34,7 @@ func (c *cli) enginesCommand(cmd *cobra.Command) run {
 		if err != nil {
 			return err
 		}
-		return dial(cmp.Or(n.addr, l.Config.API.Listen), &l.Config, func(cl *client.Client) error {
+		return c.dial(cmp.Or(n.addr, l.Config.API.Listen), &l.Config, func(cl *client.Client) error {
 			var e api.Engines
 			switch {
 			case w.Path != "":

@@ -83,6 +83,7 @@ func (c *cli) printError(err error) {
 	if !errors.As(err, &e) {
 		e = sparkd.Invalid("", "", "%v", err)
 	}
+	e = c.loaded.Locate(e, func(key string) string { return flagOf(key) + ": " })
 	if c.json {
 		_ = writeJSON(c.stderr, e)
 	} else {

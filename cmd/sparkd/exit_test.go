@@ -69,11 +69,11 @@ func TestExitCodes(t *testing.T) {
 		{"run --spec bad.json", "", exitUsage, "JSON"},
 		{"export --reward-cmd " + in("none"), "", exitUsage, ""},
 		{"rollouts --addr 127.0.0.1:1", "", exitFailure, "no daemon at 127.0.0.1:1"},
-		{"rollouts --data none", "", exitUsage, "daemon.data: there is no data folder"},
+		{"rollouts --data none", "", exitUsage, "daemon.data: --data: there is no data folder"},
 		{"tree x --data none", "", exitUsage, "remedy: name it with --data"},
-		{"export", "SPARKD_DAEMON_DATA=none", exitUsage, "daemon.data: there is no data folder"},
-		{"check --data none", "", exitUsage, "daemon.data: there is no data folder"},
-		{"tree x --data empty", "", exitUsage, "daemon.data: there is no store"},
+		{"export", "SPARKD_DAEMON_DATA=none", exitUsage, "daemon.data: SPARKD_DAEMON_DATA: there is no data folder"},
+		{"check --data none", "", exitUsage, "daemon.data: --data: there is no data folder"},
+		{"tree x --data empty", "", exitUsage, "daemon.data: --data: there is no store"},
 	} {
 		cmd := exec.Command(os.Args[0], strings.Fields(c.args)...)
 		cmd.Dir = dir

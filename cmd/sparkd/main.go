@@ -36,6 +36,8 @@ type cli struct {
 
 	parts daemon.Parts // what tests replace
 
+	loaded daemon.Loaded // the configuration that errors are about
+
 	ctx   context.Context // ends with the first signal
 	hurry context.Context // ends with the second
 }

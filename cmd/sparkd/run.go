@@ -77,7 +77,7 @@ func (c *cli) grow(n *connection, ids []string, use func(*client.Client) error) 
 		return err
 	}
 	if n.addr != "" {
-		return dial(n.addr, &l.Config, use)
+		return c.dial(n.addr, &l.Config, use)
 	}
 	if c.parts.Engine == nil && l.Config.Engine.Kind == "embedded" {
 		fmt.Fprintf(c.stderr, "loading %s\n", clean(l.Config.Engine.Model))

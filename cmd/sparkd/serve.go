@@ -39,6 +39,9 @@ func (c *cli) configCommand(cmd *cobra.Command) run {
 	return func([]string) error {
 		s.file = cmp.Or(check, s.file)
 		l, err := c.load(s, "")
+		if err == nil && check != "" {
+			err = l.Check()
+		}
 		switch {
 		case err != nil:
 			return err

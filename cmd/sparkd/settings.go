@@ -70,6 +70,16 @@ func fileName(path *string) func(string) error {
 	}
 }
 
+// flagOf is the flag that sets a key.
+func flagOf(key string) string {
+	for _, fl := range flagged {
+		if fl.key == key {
+			return "--" + fl.name
+		}
+	}
+	return "--set " + key
+}
+
 // again repeats the flags that decide where data and model are.
 func (s *settings) again() string {
 	text := ""
@@ -88,6 +98,7 @@ func (s *settings) again() string {
 // a file does, which is written for the daemon; "" leaves it.
 func (c *cli) load(s *settings, quiet string) (daemon.Loaded, error) {
 	l, err := daemon.Load(s.file, c.environ, s.flags)
+	c.loaded = l
 	if err != nil {
 		return l, err
 	}

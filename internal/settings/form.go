@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"github.com/pelletier/go-toml/v2"
 )
 
 // form is how the values of a setting are written.
@@ -22,6 +25,9 @@ type form struct {
 func (s Setting) form() form {
 	if word := s.tag.Get("zero"); word != "" {
 		return numberOr(word)
+	}
+	if separators := s.tag.Get("separators"); separators != "" {
+		return list(separators)
 	}
 	f, ok := forms[s.value.Type()]
 	if !ok {
@@ -37,11 +43,7 @@ var forms = map[reflect.Type]form{
 	reflect.TypeFor[int]():           scalar(strconv.Itoa, parseInt, "a whole number", reflect.Int64),
 	reflect.TypeFor[time.Duration](): scalar(writeDuration, parseDuration, "", reflect.String, reflect.Int64),
 	reflect.TypeFor[int64]():         scalar(writeSize, parseSize, "", reflect.String, reflect.Int64),
-	reflect.TypeFor[[]string](): {
-		func(text string) (any, error) { return strings.Fields(text), nil },
-		decodeList,
-		func(v any) string { return writeList(v.([]string)) },
-	},
+	reflect.TypeFor[[]string]():      list(""),
 	reflect.TypeFor[map[string]string](): {
 		parseTable,
 		decodeTable,
@@ -64,9 +66,24 @@ func scalar[T any](write func(T) string, parse func(string) (T, error), what str
 			_, err := parse(fmt.Sprint(v))
 			return nil, err
 		}
-		return nil, fmt.Errorf("%v is not %s", v, what)
+		return nil, fmt.Errorf("%s is not %s", written(v), what)
 	}
 	return f
+}
+
+// written shows a decoded value as the file has it.
+func written(v any) string {
+	switch v := v.(type) {
+	case string:
+		return quote(v)
+	case []any:
+		var texts []string
+		for _, element := range v {
+			texts = append(texts, written(element))
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
+	}
+	return fmt.Sprint(v)
 }
 
 // numberOr is a whole number from 1, or a word for 0.
@@ -157,6 +174,29 @@ func writeSize(bytes int64) string {
 	return quote("0B")
 }
 
+// list is the form of a list. A variable or a flag has it as TOML, or as words with spaces or separators between them.
+func list(separators string) form {
+	between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(separators, r) }
+	return form{
+		func(text string) (any, error) {
+			if !strings.HasPrefix(strings.TrimSpace(text), "[") {
+				return strings.FieldsFunc(text, between), nil
+			}
+			var decoded struct{ List any }
+			if toml.Unmarshal([]byte("list = "+text), &decoded) != nil {
+				return nil, notList(text)
+			}
+			return decodeList(decoded.List)
+		},
+		decodeList,
+		func(v any) string { return writeList(v.([]string)) },
+	}
+}
+
+func notList(text string) error {
+	return fmt.Errorf(`%s is not a list of texts such as ["a", "b"]`, text)
+}
+
 func decodeList(v any) (any, error) {
 	list, ok := v.([]any)
 	out := make([]string, len(list))
@@ -166,7 +206,7 @@ func decodeList(v any) (any, error) {
 		ok = ok && text
 	}
 	if !ok {
-		return nil, fmt.Errorf(`%v is not a list such as ["python3", "env.py"]`, v)
+		return nil, notList(written(v))
 	}
 	return out, nil
 }
@@ -195,7 +235,7 @@ func parseTable(text string) (any, error) {
 func decodeTable(v any) (any, error) {
 	table, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf(`%v is not a table such as { seed = "1" }`, v)
+		return nil, fmt.Errorf(`%s is not a table such as { seed = "1" }`, written(v))
 	}
 	out := map[string]string{}
 	for name, v := range table {
