@@ -146,5 +146,10 @@ func putDecimal(out []byte, n uint32, e10 int) int {
 
 // isFinite reports whether no value is NaN or infinite.
 func isFinite(values []float32) bool {
-	return !slices.ContainsFunc(values, func(v float32) bool { return !sparkd.Finite(v) })
+	for _, v := range values {
+		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
+			return false
+		}
+	}
+	return true
 }

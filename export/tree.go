@@ -53,22 +53,15 @@ func wholeTrees(line fields[*creditedTree]) lines {
 // that the environment answered. Per-token lists have the length of tokens.
 type treeNode struct {
 	*sparkd.Node
-	step   *step
-	pieces []piece
+	step *step
 }
 
 // nodes returns the nodes with their steps.
 func (t *creditedTree) nodes() []treeNode {
 	nodes, merged := make([]treeNode, len(t.Nodes)), t.merged
-	pieces := make([]piece, 0, 2*len(t.Nodes))
 	none := new(step)
 	for i, n := range t.Nodes {
 		nodes[i].Node, nodes[i].step = n, none
-		first := len(pieces)
-		for j := range n.Spans {
-			pieces = append(pieces, piece{tokens: n.Spans[j].Tokens, trained: n.Spans[j].Trained()})
-		}
-		nodes[i].pieces = pieces[first:]
 		if len(merged) > 0 && merged[0].Node == n.ID {
 			nodes[i].step, merged = &merged[0], merged[1:]
 		}
@@ -87,8 +80,8 @@ var nodeFields = slices.Concat(
 		{"of", integer(func(n treeNode) int { return n.Decision.Of }),
 			"the sibling whose first sampled tokens are also the node's; 0: none"},
 		{"shared_tokens", integer(func(n treeNode) int { return n.Decision.SharedTokens }), "so many of them"},
-		{"tokens", ids(treeNode.all), "vocabulary ids"},
-		{"mask", mask(treeNode.all), "1 where the model sampled the token, 0 where it read it"},
+		{"tokens", items[int32](treeNode.appendTokens), "vocabulary ids"},
+		{"mask", items[int](treeNode.appendMask), "1 where the model sampled the token, 0 where it read it"},
 		{"logprobs", spanNumbers(func(s *sparkd.Span) []float32 { return s.Logprobs }),
 			"nats, raw distribution, 0 where mask is 0; null: none known"},
 		{"sampled_logprobs", spanNumbers(func(s *sparkd.Span) []float32 { return s.SampledLogprobs }),
@@ -101,7 +94,8 @@ var nodeFields = slices.Concat(
 			"mean over the trajectories through the node; null where there are none, and for node 0"},
 		{"weight", number(func(n treeNode) float64 { return n.step.Weight }),
 			"of the loss of the node's sampled tokens, see dedupe; 0 where there is no advantage"},
-		{"copies", integer(func(n treeNode) int { return n.step.Copies }), "trajectories through the node; 0 for node 0"},
+		{"copies", integer(func(n treeNode) int { return n.step.Copies }),
+			"trajectories through the node; 0 for node 0"},
 	},
 	on(treeNode.node, playedFields),
 	fields[treeNode]{
@@ -121,7 +115,23 @@ var nodeFields = slices.Concat(
 
 func (n treeNode) node() *sparkd.Node { return n.Node }
 
-func (n treeNode) all() []piece { return n.pieces }
+func (n treeNode) appendTokens(b []byte) []byte {
+	for i := range n.Spans {
+		b = appendTokens(b, n.Spans[i].Tokens)
+	}
+	return b
+}
+
+func (n treeNode) appendMask(b []byte) []byte {
+	for i := range n.Spans {
+		s, item := &n.Spans[i], "0,"
+		if s.Trained() {
+			item = "1,"
+		}
+		b = repeat(b, item, len(s.Tokens))
+	}
+	return b
+}
 
 // spanNumbers are one number per token, 0 for tokens that were not sampled, or null where no sampled token has one.
 func spanNumbers(of func(*sparkd.Span) []float32) value[treeNode] {

@@ -43,7 +43,8 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 		out.sum = sha256.New()
 	}
 	for range 2 * runtime.GOMAXPROCS(0) { // twice, so that a slow group at the head leaves none idle
-		out.spare = append(out.spare, &encoder{o: o, format: format, estimator: estimator, done: make(chan struct{}, 1)})
+		done := make(chan struct{}, 1)
+		out.spare = append(out.spare, &encoder{o: o, format: format, estimator: estimator, done: done})
 	}
 	return out, nil
 }
