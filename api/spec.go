@@ -16,9 +16,7 @@ import (
 
 // ParseSpec reads a rollout request. Fields that are absent get the values of
 // sparkd.RequestSpec; what depends on the policy is left to branching.Resolve.
-func ParseSpec(body []byte) (sparkd.Spec, error) {
-	return decode(body, sparkd.RequestSpec())
-}
+func ParseSpec(body []byte) (sparkd.Spec, error) { return decode(body, sparkd.RequestSpec()) }
 
 // decode reads the JSON object of a body; fields that are absent keep the values of v. It is strict where
 // encoding/json is not: unknown and repeated fields, names in another case, null for a field that cannot be told from

@@ -70,8 +70,7 @@ func (m *metrics) registerRounds() {
 		func(s stats) int { return s.Diverged })
 	total("forks", "Leaves created beyond the roots.", func(s stats) int { return s.Forks })
 	total("generated_tokens", "Tokens sampled, in committed rounds.", func(s stats) int { return s.GeneratedTokens })
-	total("prompt_tokens", "Prompt tokens asked for, in committed rounds.",
-		func(s stats) int { return s.PromptTokens })
+	total("prompt_tokens", "Prompt tokens asked for, in committed rounds.", func(s stats) int { return s.PromptTokens })
 	total("computed_prompt_tokens", "Prompt tokens run through the model, in committed rounds.",
 		func(s stats) int { return s.ComputedTokens })
 	total("cached_prompt_tokens", "Prompt tokens reused, in committed rounds.",

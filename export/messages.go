@@ -65,5 +65,4 @@ func (e *encoder) hasMessages(what string, t *sparkd.Tree, pieces []piece) bool 
 	return true
 }
 
-const noTurns = "trees of earlier versions of sparkd have no messages; " +
-	"grow new ones, or use a format of token ids"
+const noTurns = "trees of earlier versions of sparkd have no messages; " + "grow new ones, or use a format of token ids"

@@ -23,8 +23,7 @@ var treeFormat = format{
 			`"copies": leaves carry advantages; else only nodes do`},
 		{"nodes", list((*creditedTree).nodes, object(nodeFields)),
 			"by id, which is the index; 0 is the opening context"},
-		{"leaves", list((*creditedTree).trajectories, object(leafFields)),
-			"the trajectories that ended, by leaf id"},
+		{"leaves", list((*creditedTree).trajectories, object(leafFields)), "the trajectories that ended, by leaf id"},
 	})),
 }
 

@@ -50,9 +50,7 @@ func completedPrefix(rollout string) []byte {
 	return idKey(kindCompletedOf, rollout)
 }
 
-func eventKey(seq uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{kindEvent}, seq)
-}
+func eventKey(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kindEvent}, seq) }
 
 // seqOf returns the sequence number that ends an event or completion key.
 func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }

@@ -170,9 +170,7 @@ func (s *Store) Close() error {
 }
 
 // closeFiles closes what is not Badger's.
-func (s *Store) closeFiles() error {
-	return errors.Join(s.water.close(), os.RemoveAll(s.scratch))
-}
+func (s *Store) closeFiles() error { return errors.Join(s.water.close(), os.RemoveAll(s.scratch)) }
 
 // view runs fn in a read transaction. It turns a panic inside Badger, which reads
 // damaged tables without much care, into an error.

@@ -26,14 +26,10 @@ var (
 )
 
 // Saved is the share of steps that n chains of the same length would have cost more.
-func Saved(n int) Metric {
-	return mean(func(f *Figures) float64 { return f.SavedSteps(n) })
-}
+func Saved(n int) Metric { return mean(func(f *Figures) float64 { return f.SavedSteps(n) }) }
 
 // SavedTokens is the share of generated tokens that n chains of the same length would have cost more.
-func SavedTokens(n int) Metric {
-	return mean(func(f *Figures) float64 { return f.SavedTokens(n) })
-}
+func SavedTokens(n int) Metric { return mean(func(f *Figures) float64 { return f.SavedTokens(n) }) }
 
 // passAt is the unbiased estimate that one of k trajectories succeeds, 1 − C(n−c, k)/C(n, k)
 // (arXiv 2107.03374, Eq. 1).

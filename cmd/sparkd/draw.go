@@ -47,9 +47,7 @@ type artist struct {
 	out      io.Writer
 }
 
-func (a *artist) add(pieces ...piece) {
-	fmt.Fprintln(a.out, line(pieces).render(a.width, a.color))
-}
+func (a *artist) add(pieces ...piece) { fmt.Fprintln(a.out, line(pieces).render(a.width, a.color)) }
 
 func (a *artist) header() {
 	t, s := a.tree, a.tree.Stats

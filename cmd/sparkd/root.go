@@ -29,8 +29,7 @@ var commands = []struct {
 	{"compare", "Run branching policies on the same tasks and compare them",
 		"sparkd compare --model SmolLM2.gguf --policies spark,linear,entropy --tasks 16 --budget-tokens 20000 " +
 			"--out compare.html", (*cli).compareCommand},
-	{"tree ID", "Draw a tree, or all trees of a rollout", "sparkd tree 01JD2Z8V5Q0000000000000000",
-		(*cli).treeCommand},
+	{"tree ID", "Draw a tree, or all trees of a rollout", "sparkd tree 01JD2Z8V5Q0000000000000000", (*cli).treeCommand},
 	{"export [ROLLOUT]", "Write finished trees as JSON lines", "sparkd export --format rows --out rows.jsonl",
 		(*cli).exportCommand},
 	{"rollouts", "List rollouts", "sparkd rollouts --json", (*cli).rolloutsCommand},

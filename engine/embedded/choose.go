@@ -52,9 +52,7 @@ func temperature(p *sparkd.Sampling) float32 {
 	return float32(p.Temperature)
 }
 
-func filters(p *sparkd.Sampling) bool {
-	return p.TopK > 0 || p.TopP > 0 && p.TopP < 1 || p.MinP > 0
-}
+func filters(p *sparkd.Sampling) bool { return p.TopK > 0 || p.TopP > 0 && p.TopP < 1 || p.MinP > 0 }
 
 // reshapes reports whether p draws from another distribution than the raw one.
 func reshapes(p *sparkd.Sampling) bool { return filters(p) || float32(p.Temperature) != 1 }
@@ -106,9 +104,7 @@ func drawFrom(kept []candidate, s summary, t, u float64) (sparkd.Token, float32)
 }
 
 // prob is the probability of x at temperature t, with nothing cut off.
-func (s *summary) prob(x candidate, t float64) float64 {
-	return math.Exp(float64(x.logit)/t - s.logZT)
-}
+func (s *summary) prob(x candidate, t float64) float64 { return math.Exp(float64(x.logit)/t - s.logZT) }
 
 // head returns the fewest best of kept (best last) that have the share p of its mass.
 func head(kept []candidate, s summary, p, t float64) []candidate {

@@ -60,9 +60,7 @@ type sequence struct {
 func (s *sequence) sample() *sparkd.Sample { return &s.req.result.Samples[s.index] }
 
 // uniform is the random number that the next token is drawn with.
-func (s *sequence) uniform() float64 {
-	return uniform(s.req.Seeds[s.index], len(s.sample().Tokens))
-}
+func (s *sequence) uniform() float64 { return uniform(s.req.Seeds[s.index], len(s.sample().Tokens)) }
 
 // accept appends a sampled token and reports whether the continuation ends with it.
 func (s *sequence) accept(b backend, c choice) (ended bool) {

@@ -75,9 +75,7 @@ func Replay(file string) (*Tape, error) {
 }
 
 // Record returns a tape that asks the server, and writes what it answered into file when it is saved.
-func Record(file string, server http.RoundTripper) *Tape {
-	return &Tape{file: file, server: server}
-}
+func Record(file string, server http.RoundTripper) *Tape { return &Tape{file: file, server: server} }
 
 func (k *take) key() string {
 	return k.Method + " " + slotPath.ReplaceAllLiteralString(k.Path, "/slots/0") + " " + string(k.Body)

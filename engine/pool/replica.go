@@ -160,9 +160,7 @@ func (p *Pool) probe(ctx context.Context, r *replica, engine Member) {
 }
 
 // stale reports whether the replica has other weights than the pool.
-func (r *replica) stale(version string) bool {
-	return version != "" && r.Info.PolicyVersion != version
-}
+func (r *replica) stale(version string) bool { return version != "" && r.Info.PolicyVersion != version }
 
 // Replicas implements sparkd.Fleet.
 func (p *Pool) Replicas() []sparkd.Replica {

@@ -97,8 +97,7 @@ func (g *generator) drawGoal(kind TaskType, stock []string) Goal {
 // What is cleaned, heated or cooled is not left where that is done.
 func suits(kind TaskType, object, receptacle string) bool {
 	v, treated := wanted[kind]
-	return fits[receptacle][object] &&
-		(!treated || able[treatments[v].able][object] && appliance(receptacle) != v)
+	return fits[receptacle][object] && (!treated || able[treatments[v].able][object] && appliance(receptacle) != v)
 }
 
 func (g *generator) drawLookGoal(stock []string) Goal {

@@ -58,8 +58,7 @@ func typedNames(words []string) iter.Seq2[kind, []string] {
 
 // equal compares two expressions.
 func (e expr) equal(o expr) bool {
-	return e.word == o.word && (e.list == nil) == (o.list == nil) &&
-		slices.EqualFunc(e.list, o.list, expr.equal)
+	return e.word == o.word && (e.list == nil) == (o.list == nil) && slices.EqualFunc(e.list, o.list, expr.equal)
 }
 
 // String writes e as PDDL.

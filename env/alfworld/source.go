@@ -80,9 +80,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 func (s *Source) Info() sparkd.EnvInfo { return s.info }
 
 // Open returns a fresh copy.
-func (s *Source) Open(ctx context.Context) (sparkd.Env, error) {
-	return &Env{open: s.world}, ctx.Err()
-}
+func (s *Source) Open(ctx context.Context) (sparkd.Env, error) { return &Env{open: s.world}, ctx.Err() }
 
 // Close does nothing: games are read whole.
 func (s *Source) Close() error { return nil }

@@ -212,9 +212,7 @@ func sorted[T any](list []T, key func(*T) string) []int16 {
 func (w *world) holds(r, o int16) bool { return w.holdsKind(r, w.objects[o].kind) }
 
 // holdsKind reports whether receptacle r can hold objects of a type.
-func (w *world) holdsKind(r, kind int16) bool {
-	return w.canContain(w.receptacles[r].kind, kind)
-}
+func (w *world) holdsKind(r, kind int16) bool { return w.canContain(w.receptacles[r].kind, kind) }
 
 // canContain reports whether a type of receptacle can hold a type of object.
 func (w *world) canContain(receptacle, object int16) bool {

@@ -10,9 +10,7 @@ import (
 
 // Groups returns the fixed groups of trees, a new copy each time: T*, a fork inside a
 // step, and T* in the window context.
-func Groups() [][]*sparkd.Tree {
-	return [][]*sparkd.Tree{{Star()}, {Inside()}, {Window()}}
-}
+func Groups() [][]*sparkd.Tree { return [][]*sparkd.Tree{{Star()}, {Inside()}, {Window()}} }
 
 // Star is the tree T* that the estimators' worked numbers are about, with tokens: root 1
 // takes s1, s2 and forks into A (s3a, s4a; R = 1) and B (s3b, of invalid format; R = 0);
