@@ -13,9 +13,9 @@ import (
 type expansion struct {
 	branching.Expansion
 	g      *grower
-	kin    kin   // of the expanded node
-	parent *leaf // of the expanded node
-	first  int   // index of the first child among all that the node ever had
+	counts counts // of the expanded node
+	parent *leaf  // of the expanded node
+	first  int    // index of the first child among all that the node ever had
 
 	allowance int // tokens that each continuation may draw
 
@@ -48,7 +48,7 @@ func (x *expansion) run(ctx context.Context) {
 	path := g.tree.Path(x.Node)
 	if x.parent.env == nil {
 		e, o, steps, err := g.envs.replay(ctx, g.tree.Task, path)
-		if x.kin.sampled { // a fork of a node that was left behind, not a restart
+		if x.counts.sampled { // a fork of a node that was left behind, not a restart
 			x.children[0].stats.ReplaySteps, x.children[0].node.ReplaySteps = steps, steps
 		}
 		if err != nil {

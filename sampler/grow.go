@@ -81,7 +81,7 @@ type grower struct {
 
 	next   []branching.Expansion // of the coming round
 	leaves map[int]*leaf         // by node
-	kin    []kin                 // by node
+	counts []counts              // by node
 	window *window               // nil with the append context
 	begun  time.Time
 	spent  time.Duration // of growing, before this Grow
@@ -95,8 +95,8 @@ type leaf struct {
 	admissible []string
 }
 
-// kin counts what the tree holds below a node.
-type kin struct {
+// counts says what the tree holds below a node.
+type counts struct {
 	children  int  // all of them, failed ones included
 	surviving int  // those that did not fail
 	sampled   bool // the node's prefix was run through the model
@@ -137,11 +137,11 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 
 // enter notes a node of the tree with its parent.
 func (g *grower) enter(n *sparkd.Node) {
-	g.kin = append(g.kin, kin{})
+	g.counts = append(g.counts, counts{})
 	if n.Parent < 0 {
 		return
 	}
-	p := &g.kin[n.Parent]
+	p := &g.counts[n.Parent]
 	p.children++
 	if !n.Failed() {
 		p.surviving++

@@ -84,7 +84,7 @@ func (g *grower) prepare(x branching.Expansion, begun int) expansion {
 	if l == nil || begun > 0 {
 		l = &leaf{tokens: g.tree.Tokens(x.Node)}
 	}
-	return expansion{Expansion: x, g: g, kin: g.kin[x.Node], parent: l, first: g.kin[x.Node].children + begun}
+	return expansion{Expansion: x, g: g, counts: g.counts[x.Node], parent: l, first: g.counts[x.Node].children + begun}
 }
 
 // survivors counts the children that did not fail.
@@ -104,7 +104,7 @@ func (x *expansion) count(s *sparkd.Stats) {
 	survivors := x.survivors()
 	s.Nodes += survivors
 	leaves := survivors
-	if x.Node > 0 && survivors > 0 && x.kin.surviving == 0 {
+	if x.Node > 0 && survivors > 0 && x.counts.surviving == 0 {
 		leaves-- // the expanded leaf is replaced by its first child
 	}
 	s.Leaves += leaves
@@ -120,7 +120,7 @@ func (x *expansion) count(s *sparkd.Stats) {
 	case x.g.window != nil:
 		s.UniqueTokens += x.g.window.unique(x)
 		return
-	case x.kin.sampled:
+	case x.counts.sampled:
 		return
 	}
 	for i, spans := 0, x.g.tree.Nodes[x.Node].Spans; i < len(spans); i++ {

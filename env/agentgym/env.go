@@ -35,7 +35,7 @@ func (e *Env) Start(ctx context.Context, _ sparkd.Task, number int) (o sparkd.Ob
 	}
 	fields, err := s.fields(data)
 	if err == nil && len(fields) == 0 { // a reset that tells nothing
-		fields, err = e.look(ctx)
+		fields, err = e.observation(ctx)
 	}
 	if err == nil {
 		o, err = s.observe(fields, true)
@@ -58,8 +58,8 @@ func (e *Env) fresh(ctx context.Context) (err error) {
 	return err
 }
 
-// look asks for the observation.
-func (e *Env) look(ctx context.Context) (map[string]any, error) {
+// observation asks for the observation.
+func (e *Env) observation(ctx context.Context) (map[string]any, error) {
 	data, err := e.source.get(ctx, "observation", e.id)
 	if err != nil {
 		return nil, err

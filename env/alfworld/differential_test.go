@@ -17,13 +17,13 @@ import (
 
 // texts is the first line of a record of testdata/real/record.py.
 type texts struct {
-	Texts map[string][2]string `json:"texts"` // domain and grammar by the name of the wording
+	Texts map[string][2]string `json:"texts"` // domain and grammar by the name of the phrasing
 }
 
 // recorded is a game that the real package played.
 type recorded struct {
 	Name     string          `json:"name"`
-	Wording  string          `json:"wording"`
+	Phrasing string          `json:"wording"`
 	Sentence string          `json:"sentence"`
 	Problem  string          `json:"problem"`
 	Traj     json.RawMessage `json:"trajectory"`
@@ -175,9 +175,9 @@ func generatedGame(t *testing.T, id string) *Env {
 // openGame writes the files of a game and opens their folder.
 func openGame(t *testing.T, head texts, game *recorded) *Source {
 	t.Helper()
-	words, ok := head.Texts[game.Wording]
+	words, ok := head.Texts[game.Phrasing]
 	if !ok {
-		t.Fatalf("%s: no texts of %q", game.Name, game.Wording)
+		t.Fatalf("%s: no texts of %q", game.Name, game.Phrasing)
 	}
 	root := filepath.Join(t.TempDir(), "games")
 	folder := filepath.Join(root, filepath.FromSlash(game.Name))

@@ -11,7 +11,7 @@
 //	condition.go   whether a PDDL condition holds
 //	goal.go        goals and their sentences (goal_library.py)
 //	reach.go       what could ever come to hold
-//	wording.go     the texts and commands of a game (alfred.twl2)
+//	phrasing.go     the texts and commands of a game (alfred.twl2)
 //	phrase.go      texts with gaps
 //	text.go        the lists that texts show
 //	expert.go      a planner with full knowledge

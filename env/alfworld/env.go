@@ -50,7 +50,7 @@ func (e *Env) start(w *world) sparkd.Observation {
 	e.menu = w.applicable(e.state)
 	e.done = w.won(e.state)
 	o := e.observe(w.intro)
-	o.Goal = w.wording.sentence
+	o.Goal = w.phrasing.sentence
 	return o
 }
 

@@ -17,7 +17,7 @@ func Expert(e *Env) ([]string, error) {
 	for !p.env.done {
 		if !p.advance() {
 			return nil, sparkd.Errorf(sparkd.CodeEnv, "the expert finds no way to the goal %q",
-				e.world.wording.sentence)
+				e.world.phrasing.sentence)
 		}
 	}
 	return p.plan, nil
@@ -29,7 +29,7 @@ func (e *Env) plannable() error {
 	case e.world == nil:
 		return errNotStarted
 	case !e.world.target.known:
-		return sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.wording.sentence)
+		return sparkd.Errorf(sparkd.CodeEnv, "the expert does not know goals like %q", e.world.phrasing.sentence)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type trajectory struct {
 	} `json:"pddl_params"`
 }
 
-// readGame reads a game.tw-pddl: rules, wording, initial state and goal.
+// readGame reads a game.tw-pddl: rules, phrasing, initial state and goal.
 func readGame(b []byte) (*Problem, error) {
 	const remedy = "it must be a game.tw-pddl of alfworld-download or alfworld-generate; download it again"
 	var d gameData
@@ -65,7 +65,7 @@ func readGame(b []byte) (*Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	wording, err := readWording(*d.Grammar, rules)
+	phrasing, err := readPhrasing(*d.Grammar, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func readGame(b []byte) (*Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Wording = wording
+	p.Phrasing = phrasing
 	p.Goal.recognise()
 	return p, nil
 }

@@ -255,13 +255,13 @@ func FuzzGrammar(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		w, err := readWording(text, d)
+		w, err := readPhrasing(text, d)
 		if err != nil {
 			mustBeTyped(t, err)
 			return
 		}
 		p := kitchenette(PickAndPlace)
-		p.Wording = w
+		p.Phrasing = w
 		e := New()
 		play(t, e, p)
 		for i := range 12 {

@@ -25,7 +25,7 @@ var lampStands = set("Bed CoffeeTable Desk DiningTable Dresser Shelf SideTable S
 // everything that it takes is there.
 func generate(rng *rand.Rand, houseID int, kind TaskType) *Problem {
 	p := &Problem{Receptacles: house(houseID), Fits: fits}
-	p.settle()
+	p.finish()
 	g := generator{Problem: p, rng: rng, ids: newIDs(rng), byKind: map[string][]int{}}
 	for i, r := range p.Receptacles {
 		if g.byKind[r.Type] == nil {
@@ -40,8 +40,8 @@ func generate(rng *rand.Rand, houseID int, kind TaskType) *Problem {
 	return p
 }
 
-// settle names the locations of the receptacles and puts the agent at one of its own.
-func (p *Problem) settle() {
+// finish names the locations of the receptacles and puts the agent at one of its own.
+func (p *Problem) finish() {
 	start := 0
 	for _, r := range p.Receptacles {
 		start = max(start, r.Location+1)

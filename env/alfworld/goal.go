@@ -29,7 +29,7 @@ type Goal struct {
 	Object     string // type of the target object: "Mug"
 	Receptacle string // type of the target receptacle; "" for LookInLight
 	Lamp       string // "DeskLamp" or "FloorLamp"; "" for the others
-	Sentence   string // "put a clean mug in coffeemachine"; of games without a Wording
+	Sentence   string // "put a clean mug in coffeemachine"; of games without a Phrasing
 	Condition  expr   // of a game file, which need not be of a Type
 }
 

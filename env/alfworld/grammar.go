@@ -33,7 +33,7 @@ type production struct {
 
 func badGrammar(format string, args ...any) error {
 	return sparkd.Invalid(grammarField,
-		"sparkd reads alfred.twl2 of alfworld 0.2 to 0.4 with any wording; run alfworld-generate with it, or "+
+		"sparkd reads alfred.twl2 of alfworld 0.2 to 0.4 with any phrasing; run alfworld-generate with it, or "+
 			"drive the game through exec", format, args...)
 }
 

@@ -61,7 +61,7 @@ func sayReceptacle(p *prose, c *scene) { p.say(c.receptacles[c.recept].name) }
 func sayLocation(p *prose, c *scene)   { p.say(c.locations[c.location]) }
 func sayArticle(p *prose, _ *scene)    { p.say("a") }
 func sayAnObject(p *prose, c *scene)   { p.say("a "); sayObject(p, c) }
-func saySentence(p *prose, c *scene)   { p.say(c.wording.sentence) }
+func saySentence(p *prose, c *scene)   { p.say(c.phrasing.sentence) }
 
 // sentenceHole stands for the task's sentence in the rule "task".
 const sentenceHole = "\x00"

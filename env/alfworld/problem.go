@@ -1,16 +1,16 @@
 package alfworld
 
 // Problem is everything that makes a game: the static facts, the initial state, the goal
-// and the wording of an ALFWorld game. The generator makes it, or readProblem does.
+// and the phrasing of an ALFWorld game. The generator makes it, or readProblem does.
 type Problem struct {
 	Agents      []Agent
 	Locations   []string // ids
 	Receptacles []Receptacle
 	Objects     []Object
 	// Fits is canContain: Fits[receptacle type][object type].
-	Fits    map[string]map[string]bool
-	Goal    Goal
-	Wording *Wording // nil: that of alfworld 0.4.2
+	Fits     map[string]map[string]bool
+	Goal     Goal
+	Phrasing *Phrasing // nil: that of alfworld 0.4.2
 }
 
 // Agent is one who acts. Games have one; ALFWorld can play several.

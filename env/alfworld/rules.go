@@ -90,7 +90,7 @@ func (w *world) applicable(s state) menu {
 	size := len(w.agents)*len(w.receptacles) + 24
 	m := menu{make([]string, 0, size), make([]action, 0, size)}
 	for a := range w.agents {
-		for _, v := range w.wording.verbs {
+		for _, v := range w.phrasing.verbs {
 			w.list(&m, s, v, int16(a))
 		}
 	}

@@ -102,7 +102,7 @@ func (w *world) describe(s state, a action, t *table) string {
 	c := scene{facts: facts{world: w, s: s}, agent: a.agent, location: w.at(s, a.agent), object: a.object,
 		tool: a.tool, recept: a.receptacle, items: t.items}
 	p := t.text[:0]
-	w.wording.answers[a.verb](&p, &c)
+	w.phrasing.answers[a.verb](&p, &c)
 	t.text, t.items = p, c.items
 	return string(p)
 }
@@ -112,7 +112,7 @@ func (w *world) describeIntro() string {
 	c := scene{facts: facts{world: w, s: w.first}, agent: unbound, location: unbound, object: unbound, tool: unbound,
 		recept: unbound}
 	var p prose
-	w.wording.intro(&p, &c)
+	w.phrasing.intro(&p, &c)
 	return string(p)
 }
 
@@ -123,7 +123,7 @@ func (w *world) command(a action) string {
 		c.location = w.receptacles[a.receptacle].location
 	}
 	p := make(prose, 0, 64)
-	w.wording.commands[a.verb](&p, &c)
+	w.phrasing.commands[a.verb](&p, &c)
 	return string(p)
 }
 

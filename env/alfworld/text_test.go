@@ -25,7 +25,7 @@ func kitchenette(kind TaskType) *Problem {
 		p.Receptacles = append(p.Receptacles,
 			Receptacle{ID: id, Type: kind, Location: max(0, i-1), Openable: openable[kind]})
 	}
-	p.settle()
+	p.finish()
 	for i, o := range []struct {
 		kind string
 		in   int

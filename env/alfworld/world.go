@@ -13,7 +13,7 @@ import (
 // does not depend on the state. It is never changed after newWorld, so the copies of an environment share it.
 type world struct {
 	layout
-	wording     *Wording
+	phrasing    *Phrasing
 	agents      []string     // names; all of these are sorted by ALFWorld's id, the order of its lists
 	locations   []string     // names
 	receptacles []receptacle //
@@ -56,15 +56,15 @@ type commands struct{ of [verbs][]string }
 
 // newWorld makes p ready to play.
 func newWorld(p *Problem) (*world, error) {
-	w := &world{wording: p.Wording}
-	if w.wording == nil {
+	w := &world{phrasing: p.Phrasing}
+	if w.phrasing == nil {
 		own, err := ownWording()
 		if err != nil {
 			return nil, err
 		}
 		another := *own
 		another.sentence = p.Goal.Sentence
-		w.wording = &another
+		w.phrasing = &another
 	}
 	w.layout = newLayout(len(p.Agents), len(p.Locations), len(p.Receptacles), len(p.Objects))
 	w.first = make(state, w.size)
@@ -151,7 +151,7 @@ func (w *world) addAgents(p *Problem, n *numbering) error {
 			w.hands(w.first).add(int16(i))
 		}
 	}
-	if about > 1 && !w.wording.named {
+	if about > 1 && !w.phrasing.named {
 		// The real package lets the agent act that its planner's variable order puts first.
 		return sparkd.Invalid(grammarField,
 			`begin every template with "{a.name}: ", as ALFWorld's example of several agents does`,
@@ -164,7 +164,7 @@ func (w *world) addAgents(p *Problem, n *numbering) error {
 func (w *world) writeCommands() {
 	w.commands = make([]commands, len(w.agents))
 	for a := range w.agents {
-		for _, v := range w.wording.verbs {
+		for _, v := range w.phrasing.verbs {
 			var of []string
 			switch v {
 			case doHelp, doInventory, doLook:

@@ -56,7 +56,7 @@ func (s *Session) Agree(spec *sparkd.SessionSpec) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.agree(spec)
-	s.heard()
+	s.touch()
 }
 
 func (s *Session) agree(spec *sparkd.SessionSpec) {
@@ -64,8 +64,8 @@ func (s *Session) agree(spec *sparkd.SessionSpec) {
 	s.fork, s.step, s.idle = spec.Fork, seconds(spec.StepTimeout), seconds(spec.IdleTimeout)
 }
 
-// heard begins the time anew after which the client counts as lost; s.mu is held.
-func (s *Session) heard() {
+// touch begins the time anew after which the client counts as lost; s.mu is held.
+func (s *Session) touch() {
 	s.lost = false
 	if s.polls == 0 && !s.ended {
 		s.silence.Reset(s.idle)
@@ -83,7 +83,7 @@ func (s *Session) Fetch(ctx context.Context, after uint64) (calls []sparkd.EnvCa
 	s.silence.Stop()
 	defer func() {
 		s.polls--
-		s.heard()
+		s.touch()
 	}()
 	for {
 		for _, p := range s.open {
@@ -114,7 +114,7 @@ func (s *Session) forgetCloses(heard uint64) {
 func (s *Session) Answer(answers []sparkd.EnvAnswer) (stale []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard()
+	s.touch()
 	for _, a := range answers {
 		if p, ok := s.take(a.ID); ok {
 			p.answer <- result{EnvAnswer: a}

@@ -149,7 +149,7 @@ func (p *pool) give(pl *place, keep bool) {
 	p.clock++
 	pl.busy, pl.used = false, p.clock
 	if !keep {
-		p.leave(pl)
+		p.release(pl)
 	}
 	if len(p.waiting) == 0 {
 		return
@@ -161,8 +161,8 @@ func (p *pool) give(pl *place, keep bool) {
 	w.place <- pl
 }
 
-// leave parts a place from its env.
-func (p *pool) leave(pl *place) {
+// release parts a place from its env.
+func (p *pool) release(pl *place) {
 	if pl.env != nil {
 		pl.env.place = nil
 	}
@@ -240,7 +240,7 @@ func (p *pool) giveBack(pl *place, err error) error {
 		return err
 	}
 	p.mu.Lock()
-	p.leave(pl) // busy for nobody
+	p.release(pl) // busy for nobody
 	p.mu.Unlock()
 	p.loose.Go(func() {
 		<-a.done

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// Wording is every text and command of a game: a grammar made ready to be spoken. Games of different years differ
-// in it ("put mug 1 in/on desk 1", "You arrive at loc 4."). It does not change after readWording.
-type Wording struct {
+// Phrasing is every text and command of a game: a grammar made ready to be spoken. Games of different years differ
+// in it ("put mug 1 in/on desk 1", "You arrive at loc 4."). It does not change after readPhrasing.
+type Phrasing struct {
 	verbs    []verb // those that the domain has, in the order of their commands
 	commands [verbs]phrase
 	answers  [verbs]phrase
@@ -22,21 +22,21 @@ type Wording struct {
 type phrase func(p *prose, c *scene)
 
 // ownWording is that of generated games, but for the sentence.
-var ownWording = sync.OnceValues(func() (*Wording, error) {
+var ownWording = sync.OnceValues(func() (*Phrasing, error) {
 	d, err := readDomain(domainText)
 	if err != nil {
 		return nil, err
 	}
-	return readWording(grammarText, d)
+	return readPhrasing(grammarText, d)
 })
 
-// readWording compiles a grammar for the actions of a domain.
-func readWording(text string, d domain) (*Wording, error) {
+// readPhrasing compiles a grammar for the actions of a domain.
+func readPhrasing(text string, d domain) (*Phrasing, error) {
 	g, err := readGrammar(text)
 	if err != nil {
 		return nil, err
 	}
-	w := &Wording{}
+	w := &Phrasing{}
 	// The task is told in words that the rules do not read: the sentence stands for them.
 	if w.sentence, err = g.task(); err != nil {
 		return nil, err
