@@ -17,10 +17,9 @@
 //
 // # The request arrives: api
 //
-// A trainer posts a [Spec]: which [Tasks], which [Policy], how to sample, what each tree
-// may spend. Package api reads it strictly, names the field at fault where something is,
-// and knows of the daemon only the small interface that it needs. routes.go is the one
-// list of routes. Handlers return an [Error]; one function makes a status and a body of it.
+// A trainer posts a [Spec]: which [Tasks], which [Policy], how to sample, what each tree may spend. Package api reads
+// it strictly, names the field at fault where something is, and knows of the daemon only the small interface that it
+// needs. routes.go is the one list of routes. Handlers return an [Error]; one function makes a status and a body of it.
 //
 // # It waits and runs: daemon
 //
@@ -64,10 +63,9 @@
 //
 // # The commit: store
 //
-// A round is one atomic commit in Badger. Values are framed with a version and a checksum,
-// nodes are written by field number, a tree's header holds the count and the hash of its
-// nodes: loss is noticed, not assumed away. store/DESIGN.md says what survives what,
-// docs/store.md what may change in the format. Events are numbered by the same commit.
+// A round is one atomic commit in Badger. Values are framed with a version and a checksum, nodes are written by field
+// number, a tree's header holds the count and the hash of its nodes: loss is noticed, not assumed away. store/DESIGN.md
+// says what survives what, docs/store.md what may change in the format. Events are numbered by the same commit.
 //
 // # Credit and rows: branching/advantage, export
 //

@@ -12,15 +12,13 @@ import (
 type Engine interface {
 	// Describe says what the engine is and what it can do. It does not block.
 	Describe() EngineInfo
-	// Tokenize returns the ids of text, with no BOS or EOS added. Control tokens
-	// spelled out in text become their ids only where control is true; text that an
-	// environment or a user wrote is always tokenised with control false.
+	// Tokenize returns the ids of text, with no BOS or EOS added. Control tokens spelled out in text become their ids
+	// only where control is true; text that an environment or a user wrote is always tokenised with control false.
 	Tokenize(ctx context.Context, text string, control bool) ([]Token, error)
 	// Detokenize returns the text of ids; control tokens are spelled out.
 	Detokenize(ctx context.Context, ids []Token) (string, error)
-	// Sample draws K continuations of one prefix. The prefix is computed at most
-	// once, and only the part that is not cached. It returns exactly K samples or
-	// an error of code engine, capacity, context_full, canceled or deadline.
+	// Sample draws K continuations of one prefix. The prefix is computed at most once, and only the part that is not
+	// cached. It returns exactly K samples or an error of code engine, capacity, context_full, canceled or deadline.
 	Sample(ctx context.Context, r SampleRequest) (SampleResult, error)
 	// Close frees everything; requests under way end with an error.
 	Close() error
@@ -165,9 +163,8 @@ func ContextFull(message string, cause error) *Error {
 // SampleResult is the answer to a SampleRequest: K samples and what the prefix cost.
 type SampleResult struct {
 	Samples []Sample
-	// PromptTokens is len(Prefix); CachedTokens of them were reused and
-	// ComputedTokens were run through the model as prompt: computed + cached = prompt,
-	// except where an engine computes the prefix for each continuation apart.
+	// PromptTokens is len(Prefix); CachedTokens of them were reused and ComputedTokens were run through the model as
+	// prompt: computed + cached = prompt, except where an engine computes the prefix for each continuation apart.
 	PromptTokens   int
 	CachedTokens   int
 	ComputedTokens int

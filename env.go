@@ -32,8 +32,7 @@ type Snapshotter interface {
 	Env
 	// Snapshot returns the current state.
 	Snapshot(ctx context.Context) ([]byte, error)
-	// Restore puts a fresh copy, instead of a Reset, into a state of task t. The
-	// bytes are not to be changed or kept.
+	// Restore puts a fresh copy, instead of a Reset, into a state of task t. The bytes are not to be changed or kept.
 	Restore(ctx context.Context, t Task, state []byte) error
 }
 

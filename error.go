@@ -6,8 +6,7 @@ import (
 	"fmt"
 )
 
-// Code says what kind of failure an [Error] is. The HTTP API maps each code to
-// one status, so codes are few and stable.
+// Code says what kind of failure an [Error] is. The HTTP API maps each code to one status, so codes are few and stable.
 type Code string
 
 const (

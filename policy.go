@@ -1,9 +1,8 @@
 package sparkd
 
-// Policy names a branching policy and gives its parameters. A parameter that is given counts, zero included; nil,
-// which is absence and null alike in JSON, leaves it as the policy was published. What every parameter means, its
-// range, and which policies take it is the table of package branching. The letters are those of the papers; N is
-// Budget.Leaves.
+// Policy names a branching policy and gives its parameters. A parameter that is given counts, zero included; nil, which
+// is absence and null alike in JSON, leaves it as the policy was published. What every parameter means, its range, and
+// which policies take it is the table of package branching. The letters are those of the papers; N is Budget.Leaves.
 type Policy struct {
 	Name     string  `json:"name"`
 	Roots    *int    `json:"roots,omitempty"`  // M

@@ -6,10 +6,9 @@
 //
 // # Requests
 //
-// A request passes recover → request id → access log and metrics → access check → handler. A handler returns an
-// error instead of writing one; problem.go is the one place that makes a status and a JSON body of it. A rollout
-// belongs to the daemon and never to the request that asked for it, because fasthttp cannot see a client
-// disconnect.
+// A request passes recover → request id → access log and metrics → access check → handler. A handler returns an error
+// instead of writing one; problem.go is the one place that makes a status and a JSON body of it. A rollout belongs to
+// the daemon and never to the request that asked for it, because fasthttp cannot see a client disconnect.
 //
 // # Streams
 //

@@ -18,10 +18,9 @@ import (
 // sparkd.RequestSpec; what depends on the policy is left to branching.Resolve.
 func ParseSpec(body []byte) (sparkd.Spec, error) { return decode(body, sparkd.RequestSpec()) }
 
-// decode reads the JSON object of a body; fields that are absent keep the values of v. It is strict where
-// encoding/json is not: unknown and repeated fields, names in another case, null for a field that cannot be told from
-// an absent one, text that is not UTF-8 and anything behind the object are refused, each with its field or its line
-// and column.
+// decode reads the JSON object of a body; fields that are absent keep the values of v. It is strict where encoding/json
+// is not: unknown and repeated fields, names in another case, null for a field that cannot be told from an absent one,
+// text that is not UTF-8 and anything behind the object are refused, each with its field or its line and column.
 func decode[T any](body []byte, v T) (T, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return v, sparkd.Invalid("", "send a JSON object; {} asks for the defaults", "the body is empty")

@@ -7,11 +7,10 @@
 // grown undisturbed, provided that each round draws from [PolicyRand]. What a policy must remember, such as how
 // many of its iterations are over, it reads from the reasons that nodes record.
 //
-// The table in table.go describes every policy: its names, the parameters that it takes at their published values,
-// its N, what it needs of an engine, and its rule. [Resolve] fills a request in from it and refuses what does not
-// fit. A rule, in the file of its family, proposes continuations; what all policies have in common is around the
-// rules: roots, live leaves, budgets, retries, the limits on forks, and what fills places that a rule leaves free
-// ([Policy.Next]).
+// The table in table.go describes every policy: its names, the parameters that it takes at their published values, its
+// N, what it needs of an engine, and its rule. [Resolve] fills a request in from it and refuses what does not fit. A
+// rule, in the file of its family, proposes continuations; what all policies have in common is around the rules: roots,
+// live leaves, budgets, retries, the limits on forks, and what fills places that a rule leaves free ([Policy.Next]).
 //
 // [Vote] chooses one trajectory of a tree. How the rewards of the leaves flow back over
 // the branches is package advantage's.

@@ -12,11 +12,10 @@ import (
 //
 //	P(success | i/T) · (i/T)^γ
 //
-// where P is a logistic regression on what earlier pivots at that relative position came to, and uniform until
-// there are more than ten of them with both outcomes. The released code fits it over the last 10,000 pivots of a
-// training run; a policy that is a function of the tree has the pivots of the tree, and a round draws one for
-// every chain, so that the next can learn from it. The opening is no candidate: from there a continuation is just
-// another root.
+// where P is a logistic regression on what earlier pivots at that relative position came to, and uniform until there
+// are more than ten of them with both outcomes. The released code fits it over the last 10,000 pivots of a training
+// run; a policy that is a function of the tree has the pivots of the tree, and a round draws one for every chain, so
+// that the next can learn from it. The opening is no candidate: from there a continuation is just another root.
 func pivot(p *sparkd.Policy) rule {
 	return func(v *view) []proposal {
 		const reason = "pivot"

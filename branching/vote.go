@@ -93,8 +93,7 @@ func decided(answers [][]voter, voters int) string {
 	return "node id"
 }
 
-// confidence returns the mean logprob of the tokens sampled on the path to a leaf, 0
-// where the engine reported none.
+// confidence returns the mean logprob of the tokens sampled on the path to a leaf, 0 where the engine reported none.
 func confidence(t *sparkd.Tree, leaf *sparkd.Node) float64 {
 	sum, n := 0.0, 0
 	for _, step := range t.Path(leaf.ID)[1:] {

@@ -1,8 +1,7 @@
 // Package bundled holds the policy that sparkd ships: a small Llama that was trained from nothing for the tasks of
 // household, with a vocabulary and a chat template of its own. It is no model for anything else.
 //
-// household.gguf is the policy; hf/ beside it is the same in the files of Hugging Face.
-// `make policy` makes both anew.
+// household.gguf is the policy; hf/ beside it is the same in the files of Hugging Face. `make policy` makes both anew.
 package bundled
 
 import (

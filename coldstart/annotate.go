@@ -33,9 +33,8 @@ type job struct {
 	done chan struct{} // closed when t and err are set
 }
 
-// Run replays every path, asks the teacher for the reasons, and calls Emit or LeaveOut for it,
-// in the order of the paths. It ends with an error when ctx does, when Emit fails, when
-// the teacher can never answer and after maxTrouble.
+// Run replays every path, asks the teacher for the reasons, and calls Emit or LeaveOut for it, in the order of the
+// paths. It ends with an error when ctx does, when Emit fails, when the teacher can never answer and after maxTrouble.
 func (a *Annotation) Run(ctx context.Context, paths iter.Seq2[Path, error]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	jobs := make(chan *job, a.Inflight-1) // with the one that is waited for: Inflight

@@ -63,9 +63,8 @@ func (t *Teacher) Close() { t.http.Close() }
 // Answers returns how many answers came, and how many of them were not accepted.
 func (t *Teacher) Answers() (all, denied int) { return int(t.requests.Load()), int(t.denied.Load()) }
 
-// Annotate asks for the reasons of a trajectory's steps and enters them. Its error has the
-// code invalid if no answer was acceptable, unauthorized or not_found where no request can
-// ever succeed, and another one if the server failed.
+// Annotate asks for the reasons of a trajectory's steps and enters them. Its error has the code invalid if no answer
+// was acceptable, unauthorized or not_found where no request can ever succeed, and another one if the server failed.
 func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
 	failures := 0
 	var refusal error

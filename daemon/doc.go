@@ -10,7 +10,6 @@
 //
 // # Crashes and shutdown
 //
-// Every round of a tree is one commit. What a crash or a shutdown interrupts is grown
-// on from its last committed round at the next start, from the same seeds, so that the
-// finished tree is the one that an undisturbed run would have made.
+// Every round of a tree is one commit. What a crash or a shutdown interrupts is grown on from its last committed round
+// at the next start, from the same seeds, so that the finished tree is the one that an undisturbed run would have made.
 package daemon

@@ -39,8 +39,7 @@ func (p *fleet) Engines() api.Engines {
 	return out
 }
 
-// Reload moves the engine to new weights. Trees under way grow on with them; every span
-// says which version made it.
+// Reload moves the engine to new weights. Trees under way grow on with them; every span says which version made it.
 func (p *fleet) Reload(ctx context.Context, w sparkd.Weights) error {
 	r, ok := p.engine.(sparkd.Reloader)
 	if !ok {

@@ -20,8 +20,7 @@ import (
 	"sparkd/internal/settings"
 )
 
-// Config is one environment of the configuration, [env.NAME] in config.toml. Which keys
-// a kind uses, its package says.
+// Config is one environment of the configuration, [env.NAME] in config.toml. Which keys a kind uses, its package says.
 type Config struct {
 	Kind    string            `toml:"kind"`    // one of Kinds
 	Data    string            `toml:"data"`    // alfworld: folder of the games

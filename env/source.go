@@ -22,8 +22,7 @@ type Source interface {
 
 // Namer is a Source whose tasks have names of their own.
 type Namer interface {
-	// Lookup returns the index of a task of a split. Where there is none it returns
-	// false, and the names nearest to it.
+	// Lookup returns the index of a task of a split. Where there is none it returns false, and the names nearest to it.
 	Lookup(split, name string) (index int, near []string, ok bool)
 }
 

@@ -9,9 +9,8 @@
 // step of a trajectory (row.go), a sequence of tokens (sequences.go), a pair (dpo.go) or a group. A new format is
 // one more literal and a line in formats.go.
 //
-// What several trajectories share is resolved before that, in the same way for all
-// formats: steps.go says which tokens of which step a trajectory trains, with what
-// advantage and weight, and sequences.go lays them out as sequences.
+// What several trajectories share is resolved before that, in the same way for all formats: steps.go says which tokens
+// of which step a trajectory trains, with what advantage and weight, and sequences.go lays them out as sequences.
 //
 // Lines are appended to a buffer, because an export must keep up with disks: numbers are
 // written by hand (number.go), and what a path's rows repeat is encoded once and copied.

@@ -13,8 +13,7 @@ type Pairs struct {
 	// By is "sibling": two children of one node, whose outputs follow the same tokens;
 	// or "group": two trajectories of one task, from where they part.
 	By string `json:"by"`
-	// Margin is the least difference of the mean returns, in the environment's unit; a
-	// pair of equals is never made.
+	// Margin is the least difference of the mean returns, in the environment's unit; a pair of equals is never made.
 	Margin float64 `json:"margin"`
 	// Most is the number of pairs of a fork, or of a group, the widest first; 0: all.
 	Most int `json:"most"`

@@ -39,8 +39,7 @@ func filterKeys() []string {
 var outcomes = []string{string(sparkd.OutcomeSuccess), string(sparkd.OutcomeFailure),
 	string(sparkd.OutcomeStepLimit), string(sparkd.OutcomeContext), string(sparkd.OutcomeBudget)}
 
-// ParseFilter reads conditions, key=value with commas between them, all of which must
-// hold: "split=train,success=true".
+// ParseFilter reads conditions, key=value with commas between them, all of which must hold: "split=train,success=true".
 func ParseFilter(text string) (Filter, error) {
 	var f Filter
 	if text == "" {

@@ -1,7 +1,6 @@
 package export
 
-// openAIFormat has conversations as the fine-tuning of OpenAI takes them. Template tokens
-// are in none of their texts.
+// openAIFormat has conversations as the fine-tuning of OpenAI takes them. Template tokens are in none of their texts.
 var openAIFormat = format{
 	name: "openai-messages", about: "conversations for OpenAI's fine-tuning", messages: true,
 	lines: sequences(fields[*sample]{

@@ -1,7 +1,6 @@
 package export
 
-// openRLHFFormat has what the execute method of an AgentExecutorBase of OpenRLHF returns
-// (openrlhf/utils/agent.py).
+// openRLHFFormat has what the execute method of an AgentExecutorBase of OpenRLHF returns (openrlhf/utils/agent.py).
 var openRLHFFormat = format{
 	name: "openrlhf", about: "what an AgentExecutor of OpenRLHF returns",
 	lines: sequences(fields[*sample]{

@@ -26,8 +26,7 @@ type Options struct {
 	Rescore func(*sparkd.Tree) (*sparkd.Tree, error)
 }
 
-// DefaultOptions export what SPARK trains on: a row for every step of every trajectory,
-// normalised over all of them.
+// DefaultOptions export what SPARK trains on: a row for every step of every trajectory, normalised over all of them.
 func DefaultOptions() Options {
 	return Options{Format: "rows", Dedupe: "copies", Advantage: "spark-rows", Estimator: advantage.DefaultOptions(),
 		Pairs: Pairs{By: "sibling", Most: 4}, Checksum: true}

@@ -1,9 +1,8 @@
 // Package prefixcache knows which token prefixes are held, and where. It keeps a radix tree over token ids and
 // never touches an engine: what a value stands for (a KV cell, a replica) is its owner's business.
 //
-// [Index] attaches one value to every token of the sequences inserted into it; a
-// sequence shares the values of its longest prefix that is already there. [Holders]
-// keeps one Index per holder and says how much of a sequence each has.
+// [Index] attaches one value to every token of the sequences inserted into it; a sequence shares the values of its
+// longest prefix that is already there. [Holders] keeps one Index per holder and says how much of a sequence each has.
 //
 // Neither type locks: one goroutine owns each.
 package prefixcache
@@ -47,8 +46,7 @@ func (p Pin[V]) Len() int { return p.tokens }
 // Len returns the number of tokens held.
 func (x *Index[V]) Len() int { return x.tokens }
 
-// Match returns the values of the longest prefix of tokens that is held, one per
-// token, and marks that prefix as used.
+// Match returns the values of the longest prefix of tokens that is held, one per token, and marks that prefix as used.
 func (x *Index[V]) Match(tokens []sparkd.Token) []V {
 	end, inEdge, n := x.descend(tokens)
 	x.touch(end)
@@ -78,8 +76,7 @@ func (x *Index[V]) Insert(tokens []sparkd.Token, values []V) (old int) {
 	return old
 }
 
-// Pin keeps the longest prefix of tokens that is held from eviction, and marks it as
-// used. Pins of one prefix add up.
+// Pin keeps the longest prefix of tokens that is held from eviction, and marks it as used. Pins of one prefix add up.
 func (x *Index[V]) Pin(tokens []sparkd.Token) Pin[V] {
 	end, n := x.locate(tokens)
 	end.pins++

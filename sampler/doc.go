@@ -4,11 +4,10 @@
 //
 // # Prompts
 //
-// A conversation is rendered in append form: every piece of text is rendered once, tokenised alone and appended,
-// so that the tokens of a path only ever grow and what an engine has computed of them stays valid. [Template]
-// holds the pieces that a model's chat template puts around the turns, and [Prompt] the words, in the [Style] that
-// the template names. Text that an environment wrote is tokenised without control tokens: an observation cannot
-// end a turn.
+// A conversation is rendered in append form: every piece of text is rendered once, tokenised alone and appended, so
+// that the tokens of a path only ever grow and what an engine has computed of them stays valid. [Template] holds the
+// pieces that a model's chat template puts around the turns, and [Prompt] the words, in the [Style] that the template
+// names. Text that an environment wrote is tokenised without control tokens: an observation cannot end a turn.
 //
 // # Reproducibility
 //

@@ -69,8 +69,7 @@ func Grow(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) error 
 	return nil
 }
 
-// grower grows one tree. Its fields belong to the goroutine that runs Grow; the
-// expansions of a round only read them.
+// grower grows one tree. Its fields belong to the goroutine that runs Grow; the expansions of a round only read them.
 type grower struct {
 	Deps
 	spec   *sparkd.Spec
@@ -222,8 +221,7 @@ func (g *grower) fail(ctx context.Context, err *sparkd.Error) error {
 	return nil
 }
 
-// commit appends a round's nodes, decides how the tree goes on, and stores both. If it
-// cannot, the tree is as it was.
+// commit appends a round's nodes, decides how the tree goes on, and stores both. If it cannot, the tree is as it was.
 func (g *grower) commit(ctx context.Context, nodes []*sparkd.Node, spent sparkd.Stats) error {
 	t, before := g.tree, *g.tree
 	t.Nodes = append(t.Nodes, nodes...)
@@ -240,9 +238,8 @@ func (g *grower) commit(ctx context.Context, nodes []*sparkd.Node, spent sparkd.
 	return nil
 }
 
-// plan asks the policy for the next round. If there is none the tree ends, and so do
-// those of its newest nodes that would have grown on. A tree that was just loaded has no
-// newest nodes: what its last commit planned is planned again.
+// plan asks the policy for the next round. If there is none the tree ends, and so do those of its newest nodes that
+// would have grown on. A tree that was just loaded has no newest nodes: what its last commit planned is planned again.
 func (g *grower) plan(newest []*sparkd.Node) {
 	t := g.tree
 	g.next = nil

@@ -25,8 +25,7 @@ type Template struct {
 	// Name says where the pieces come from: "model" for the model's own chat template,
 	// "chatml" or "plain" for the declared fallbacks.
 	Name string `json:"name"`
-	// Warning says where the conversation differs from what the model's template
-	// would render; "" when it does not.
+	// Warning says where the conversation differs from what the model's template would render; "" when it does not.
 	Warning string `json:"warning,omitempty"`
 
 	system  bool      // has a place for a system message; else it joins the first user message

@@ -62,10 +62,9 @@ type Report struct {
 	Leftovers int       `json:"leftovers"` // records of rounds that were never committed; harmless
 }
 
-// Check reads every record and compares what they say of each other: checksums, each tree's number of nodes, hash
-// and parent links, rollouts and their trees, the completion log, the event log and the high-water file. It goes
-// on after a finding; its error says only that it could not go on. It may run beside writers: it sees the store as
-// of its start.
+// Check reads every record and compares what they say of each other: checksums, each tree's number of nodes, hash and
+// parent links, rollouts and their trees, the completion log, the event log and the high-water file. It goes on after a
+// finding; its error says only that it could not go on. It may run beside writers: it sees the store as of its start.
 func (s *Store) Check(ctx context.Context) (Report, error) {
 	c := &checker{ctx: ctx, last: s.last.Load(), rollouts: map[string]*sparkd.Rollout{}, trees: map[string]*treeHead{}}
 	err := s.view(ctx, c.checkAll)

@@ -40,8 +40,7 @@ const (
 	maxTrim     = 512 // events that one batch removes
 )
 
-// write runs an op. When ctx ends while the op is under way the outcome is unknown;
-// the caller finds it by reading.
+// write runs an op. When ctx ends while the op is under way the outcome is unknown; the caller finds it by reading.
 func (s *Store) write(ctx context.Context, size int, run func(*batch) error) error {
 	if err := ctx.Err(); err != nil {
 		return sparkd.AsError(err)

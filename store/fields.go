@@ -6,9 +6,8 @@ import (
 	"sparkd"
 )
 
-// The fields of nodes, and the only place that lists them: encoder, decoder and
-// docs/store.md follow. A new field of a domain type is a new row at the end of its
-// message. A row is never taken out or moved, and its kind never changes.
+// The fields of nodes, and the only place that lists them: encoder, decoder and docs/store.md follow. A new field of a
+// domain type is a new row at the end of its message. A row is never taken out or moved, and its kind never changes.
 
 var nodeFields = message[sparkd.Node]{
 	{"parent", integer(func(n *sparkd.Node) *int { return &n.Parent })},

@@ -67,8 +67,7 @@ const (
 	formatAt      = int64(len(manifestMagic))
 )
 
-// readFormat returns the format of the store in dir, which this sparkd can read. A folder
-// without a manifest is new.
+// readFormat returns the format of the store in dir, which this sparkd can read. A folder without a manifest is new.
 func readFormat(dir string) (uint16, error) {
 	f, err := os.Open(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -16,8 +16,7 @@ import (
 	"sparkd"
 )
 
-// A rollout is two records: what was asked for, which can be large and hardly ever
-// changes, and how far it has come.
+// A rollout is two records: what was asked for, which can be large and hardly ever changes, and how far it has come.
 type rolloutHead struct {
 	ID      string      `json:"id"`
 	Spec    sparkd.Spec `json:"spec"`

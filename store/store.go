@@ -81,9 +81,8 @@ type Store struct {
 	closed bool
 }
 
-// Open opens the store in folder dir, which is made when it does not exist. Errors
-// are of code conflict where another process uses the folder, of code damaged where
-// its files are, and of code store otherwise; all carry a remedy.
+// Open opens the store in folder dir, which is made when it does not exist. Errors are of code conflict where another
+// process uses the folder, of code damaged where its files are, and of code store otherwise; all carry a remedy.
 func Open(dir string, opt Options) (*Store, error) {
 	if err := settings.Check("store", &opt).Err(); err != nil {
 		return nil, err

@@ -13,9 +13,8 @@ import (
 	"sparkd"
 )
 
-// treeHead is the header of a tree: the tree without its nodes, and what proves that
-// the nodes are all there. It is written after, or together with, the nodes it counts;
-// node records beyond Count belong to a round that never was.
+// treeHead is the header of a tree: the tree without its nodes, and what proves that the nodes are all there. It is
+// written after, or together with, the nodes it counts; node records beyond Count belong to a round that never was.
 type treeHead struct {
 	sparkd.Tree
 	Count     int    `json:"node_count"`

@@ -2,10 +2,9 @@ package advantage
 
 import "sparkd"
 
-// Alone returns the advantage of every node of a tree that is alone in its group, 0 for
-// nodes without one; a step that several trajectories share has the mean of its copies. It
-// is nil where the estimator is undefined on the tree, for one that has a single trajectory
-// for example. An unknown estimator is an error that lists the known ones.
+// Alone returns the advantage of every node of a tree that is alone in its group, 0 for nodes without one; a step that
+// several trajectories share has the mean of its copies. It is nil where the estimator is undefined on the tree, for
+// one that has a single trajectory for example. An unknown estimator is an error that lists the known ones.
 func Alone(t *sparkd.Tree, estimator string) ([]float64, error) {
 	e, err := New(estimator, DefaultOptions())
 	if err != nil {

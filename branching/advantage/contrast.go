@@ -22,9 +22,8 @@ type peers struct {
 	mean, divisor              float64
 }
 
-// of returns the advantage of every x among those with its key, which is below keys;
-// without keys all are peers. The sum runs over differences to the first number, so that
-// equal numbers differ from their mean by exactly nothing.
+// of returns the advantage of every x among those with its key, which is below keys; without keys all are peers. The
+// sum runs over differences to the first number, so that equal numbers differ from their mean by exactly nothing.
 func (c contrast) of(x []float64, key []int, keys int) []float64 {
 	if key == nil {
 		key, keys = make([]int, len(x)), 1

@@ -37,8 +37,7 @@ func (g *group) compareSteps(c contrast) {
 	}
 }
 
-// fromStepOn replaces every step's number, by row, by the discounted sum of those from
-// it to the end of its trajectory.
+// fromStepOn replaces every step's number, by row, by the discounted sum of those from it to the end of its trajectory.
 func (g *group) fromStepOn(x []float64) {
 	for _, p := range g.paths {
 		for k := p.to - 2; k >= p.from; k-- {

@@ -13,8 +13,7 @@ var (
 	Mixed = mean(func(f *Figures) float64 { return indicator(f.Mixed) })
 	// Generated is the number of generated tokens per task.
 	Generated = mean(func(f *Figures) float64 { return float64(f.Generated) })
-	// Shared is the share of the generated tokens on all paths that were not generated
-	// again, because paths share them.
+	// Shared is the share of the generated tokens on all paths that were not generated again, because paths share them.
 	Shared Metric = func(tasks []Figures) float64 {
 		made, paths := 0.0, 0.0
 		for i := range tasks {
@@ -31,8 +30,7 @@ func Saved(n int) Metric { return mean(func(f *Figures) float64 { return f.Saved
 // SavedTokens is the share of generated tokens that n chains of the same length would have cost more.
 func SavedTokens(n int) Metric { return mean(func(f *Figures) float64 { return f.SavedTokens(n) }) }
 
-// passAt is the unbiased estimate that one of k trajectories succeeds, 1 − C(n−c, k)/C(n, k)
-// (arXiv 2107.03374, Eq. 1).
+// passAt is the unbiased estimate that one of k trajectories succeeds, 1 − C(n−c, k)/C(n, k) (arXiv 2107.03374, Eq. 1).
 func (f *Figures) passAt(k int) float64 {
 	n, c := f.Trajectories, f.Successes
 	if n == 0 {

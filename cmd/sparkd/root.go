@@ -162,8 +162,7 @@ func commandNames(root *cobra.Command, args []string) error {
 	return usage("unknown command %q; %ssparkd help lists them", args[0], meant("", args[0], known))
 }
 
-// arguments refuses more and fewer than the placeholders of a command's Use, of which one
-// in brackets may be left out.
+// arguments refuses more and fewer than the placeholders of a command's Use, of which one in brackets may be left out.
 func arguments(cmd *cobra.Command, args []string) error {
 	wanted := strings.Fields(cmd.Use)[1:]
 	least := len(wanted)

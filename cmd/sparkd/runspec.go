@@ -120,8 +120,7 @@ func setParameter(p *sparkd.Policy, name, value string) error {
 	return err
 }
 
-// overlay replaces s, which the flags of f write to, by the request in a file and sets
-// the flags that were given again.
+// overlay replaces s, which the flags of f write to, by the request in a file and sets the flags that were given again.
 func overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
 	body, err := os.ReadFile(file)
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 	"sparkd"
 )
 
-// Corridor is a small environment for tests that need one to misbehave: five doors in
-// a row, the goal behind the last.
+// Corridor is a small environment for tests that need one to misbehave: five doors in a row, the goal behind the last.
 type Corridor struct {
 	// BeforeStep is called at the start of every Step and may wait or fail.
 	BeforeStep func(ctx context.Context) error

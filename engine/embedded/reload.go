@@ -7,18 +7,16 @@ import (
 	"sparkd"
 )
 
-// Reload implements sparkd.Reloader: it exchanges the weights for those of another GGUF of
-// the same model, or, where w.LoRA is set, for those of the model file loaded last with the
-// LoRA adapter at w.Path. Architecture, tokenizer and context length must be the same;
-// weight type, layers and widths need not be. The chat template stays.
+// Reload implements sparkd.Reloader: it exchanges the weights for those of another GGUF of the same model, or, where
+// w.LoRA is set, for those of the model file loaded last with the LoRA adapter at w.Path. Architecture, tokenizer and
+// context length must be the same; weight type, layers and widths need not be. The chat template stays.
 //
 // The new model is loaded beside the old one, so for a while there must be memory for both (KV cells take memory
 // only once they are used). Then no request starts until those under way have ended on the old weights; those that
 // waited run on the new. The policy version is w.Version or, where that is "", the first 12 hex digits of the
 // file's SHA-256; of an adapter, those of both files with a plus between.
 //
-// After an error (code model, invalid, unavailable, canceled or deadline) the old weights
-// serve on. Calls take turns.
+// After an error (code model, invalid, unavailable, canceled or deadline) the old weights serve on. Calls take turns.
 func (e *Engine) Reload(ctx context.Context, w sparkd.Weights) (version string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -31,8 +31,7 @@ type request struct {
 	ended   bool    // answered; nothing of it is left in the loop
 }
 
-// reusable is the part of the prompt that may come from the cache: all but the last
-// token, whose logits are needed.
+// reusable is the part of the prompt that may come from the cache: all but the last token, whose logits are needed.
 func (r *request) reusable() []sparkd.Token { return r.Prefix[:len(r.Prefix)-1] }
 
 // prefill computes a prompt, from pos on, for the continuations in samples. A request has

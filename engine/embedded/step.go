@@ -66,8 +66,7 @@ func (l *loop) fail(b batch, err error) {
 	}
 }
 
-// absorb notes that a chunk was computed: others may use it from now on. It reports
-// whether the prompt is complete.
+// absorb notes that a chunk was computed: others may use it from now on. It reports whether the prompt is complete.
 func (l *loop) absorb(c chunk) bool {
 	p, r := c.prefill, c.prefill.req
 	p.pos += c.n

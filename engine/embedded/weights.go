@@ -67,8 +67,7 @@ func (l *loader) load(ctx context.Context, w sparkd.Weights, base checkpoint) (b
 		return nil, from.model, unusable("write to another name and rename when the file is complete",
 			"%s changed while it was loaded", filepath.Base(w.Path))
 	}
-	// All weights have the same cells. Threads are measured once: beside a model that runs
-	// they would measure that.
+	// All weights have the same cells. Threads are measured once: beside a model that runs they would measure that.
 	l.options.blocks = b.blocks()
 	if n := b.info().Threads; n > 0 {
 		l.options.threads = n
@@ -90,8 +89,7 @@ func (c *checkpoint) changed() bool {
 		!now.ModTime().Equal(c.stat.ModTime())
 }
 
-// inspect checks a GGUF before llama.cpp does, so that the plain mistakes have errors of their
-// own, and takes its hash.
+// inspect checks a GGUF before llama.cpp does, so that the plain mistakes have errors of their own, and takes its hash.
 func inspect(ctx context.Context, path string) (checkpoint, error) {
 	c := checkpoint{path: path}
 	if path == "" {

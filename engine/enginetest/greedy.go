@@ -15,8 +15,7 @@ import (
 // Transformers in float32. Measured with a policy of the bundled one's size: 0.0013 over 328 tokens.
 const greedyTolerance = 0.02
 
-// Continuations are what Transformers continues prompts with, greedily and in float32;
-// train/greedy.py writes them.
+// Continuations are what Transformers continues prompts with, greedily and in float32; train/greedy.py writes them.
 type Continuations struct {
 	Hash  string `json:"gguf_sha256"` // of the same policy as GGUF
 	Cases []struct {
@@ -44,8 +43,7 @@ func ReadContinuations(t *testing.T, file string) Continuations {
 	return c
 }
 
-// Greedy checks that an engine makes the same tokens of the same texts, and the same
-// logprobs within the tolerance.
+// Greedy checks that an engine makes the same tokens of the same texts, and the same logprobs within the tolerance.
 func Greedy(t *testing.T, e sparkd.Engine, want Continuations) {
 	s := &suite{e: e, info: e.Describe(), Options: Options{Timeout: 2 * time.Minute}}
 	compared, rated, farthest := 0, 0, 0.0

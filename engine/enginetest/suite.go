@@ -159,8 +159,7 @@ func (s *suite) wellFormed(x *sparkd.Sample, r *sparkd.SampleRequest) error {
 	return nil
 }
 
-// plain reports whether text has neither halves of characters nor control tokens, so that
-// all engines spell it alike.
+// plain reports whether text has neither halves of characters nor control tokens, so that all engines spell it alike.
 func plain(text string) bool {
 	return !strings.ContainsRune(text, '\uFFFD') && !strings.Contains(text, "<|") && !strings.Contains(text, "</s>")
 }

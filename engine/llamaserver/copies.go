@@ -188,9 +188,8 @@ func (s *slots) save(ctx context.Context, at int) {
 	}
 }
 
-// restore fills a slot that is taken from the file of another. The server knows what it
-// holds afterwards, whatever the books say; they count on what the file held before and
-// after, since another save may have overwritten it in between.
+// restore fills a slot that is taken from the file of another. The server knows what it holds afterwards, whatever the
+// books say; they count on what the file held before and after, since another save may have overwritten it in between.
 func (s *slots) restore(ctx context.Context, at, from int) {
 	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 	defer cancel()

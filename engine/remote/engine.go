@@ -55,9 +55,8 @@ func (o Options) Client() (*httpclient.Client, error) {
 
 // Server is one kind of server. Implementations are safe for concurrent use once they are described.
 type Server interface {
-	// Describe fills in what the server says of its model and of itself. TokenExact and
-	// NativeK are claims, the latter of which Open tries; the other capabilities are found
-	// out by Open. about stays valid, and has them then.
+	// Describe fills in what the server says of its model and of itself. TokenExact and NativeK are claims, the latter
+	// of which Open tries; the other capabilities are found out by Open. about stays valid, and has them then.
 	Describe(ctx context.Context, about *sparkd.EngineInfo) error
 	// PolicyVersion names the weights that answer.
 	PolicyVersion() string

@@ -27,8 +27,7 @@ type Files struct {
 	weights    string // "bfloat16"
 }
 
-// TokenizerInfo is tokenizer_config.json, which vLLM's /tokenizer_info repeats with the
-// control tokens by name alone.
+// TokenizerInfo is tokenizer_config.json, which vLLM's /tokenizer_info repeats with the control tokens by name alone.
 type TokenizerInfo struct {
 	Template any            `json:"chat_template"`
 	BOS      any            `json:"bos_token"`

@@ -135,8 +135,7 @@ func (s *OpenAI) AnswersAs(model string) error {
 	return nil
 }
 
-// CompletionFields are the sampling parameters that OpenAI's route has, with no filter left
-// to the server's defaults.
+// CompletionFields are the sampling parameters that OpenAI's route has, with no filter left to the server's defaults.
 func CompletionFields(a *Ask) map[string]any {
 	return map[string]any{
 		"temperature": a.Sampling.Temperature, "top_p": a.TopP(), "stop": a.Stop(),

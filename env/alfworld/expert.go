@@ -129,8 +129,7 @@ func (p *planner) treat(o int16) bool {
 	return r >= 0 && p.goTo(r) && p.do(action{w.receptacles[r].appliance, 0, o, r, -1})
 }
 
-// destination returns the goal's receptacle that holds most of what is wanted already;
-// between equals one that is open.
+// destination returns the goal's receptacle that holds most of what is wanted already; between equals one that is open.
 func (p *planner) destination() int16 {
 	w, s := p.env.world, p.env.state
 	best, bestScore := int16(-1), -1

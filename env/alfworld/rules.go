@@ -198,8 +198,7 @@ func (w *world) listMove(m *menu, s state, a int16) {
 	})
 }
 
-// listSlice lists what the knife in hand can slice: also what lies in a closed
-// receptacle, and what is sliced already.
+// listSlice lists what the knife in hand can slice: also what lies in a closed receptacle, and what is sliced already.
 func (w *world) listSlice(m *menu, s state, a int16) {
 	at := w.at(s, a)
 	w.eachHeld(s, a, func(knife int16) {

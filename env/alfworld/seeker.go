@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// Seeker plays a game as somebody does who knows the rules, but of the house only what
-// has been seen: it looks for what it needs among the places that can hold it, and goes
-// on as [Expert] does once it knows where that is. It also gives the reasons for actions,
-// its own or others', from the same knowledge. It knows the games that Expert knows.
+// Seeker plays a game as somebody does who knows the rules, but of the house only what has been seen: it looks for what
+// it needs among the places that can hold it, and goes on as [Expert] does once it knows where that is. It also gives
+// the reasons for actions, its own or others', from the same knowledge. It knows the games that Expert knows.
 type Seeker struct {
 	env  *Env
 	rng  *rand.Rand
@@ -235,8 +234,7 @@ func (s *Seeker) reasonToGo(r int16) Reason {
 // named is how many candidates a reason names.
 const named = 3
 
-// reasonToSearch names receptacle r among the candidates, unless the search only goes on
-// with the next one of its kind.
+// reasonToSearch names receptacle r among the candidates, unless the search only goes on with the next one of its kind.
 func (s *Seeker) reasonToSearch(r int16, what string) Reason {
 	w := s.env.world
 	if s.sameKind(r) {

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// Slip returns something useless to do, with a reason that sounds right: what an agent
-// does that does not look closely. Whoever learns from the steps that follow learns to go
-// on after mistakes, which shortest paths never show.
+// Slip returns something useless to do, with a reason that sounds right: what an agent does that does not look closely.
+// Whoever learns from the steps that follow learns to go on after mistakes, which shortest paths never show.
 func (s *Seeker) Slip() (command string, r Reason) {
 	w, at := s.env.world, s.env.world.at(s.env.state, 0)
 	var here string

@@ -30,9 +30,8 @@ const (
 	unseenHouses = 120
 )
 
-// splits follow the three levels of generalisation of SPARK (arXiv 2601.20209): l0 is new
-// games in the houses of training, l1 is houses never seen, l2 is task types never seen (by
-// those who train on train4), in houses never seen.
+// splits follow the three levels of generalisation of SPARK (arXiv 2601.20209): l0 is new games in the houses of
+// training, l1 is houses never seen, l2 is task types never seen (by those who train on train4), in houses never seen.
 func splits() []split {
 	all := TaskTypes()
 	return []split{

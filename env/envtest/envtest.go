@@ -37,8 +37,7 @@ type Options struct {
 	Steps int
 	// Every is the distance between the states that are copied; 0 is 5 steps.
 	Every int
-	// Finish returns actions that end a task. nil: the end of an episode is checked only
-	// where a walk runs into one.
+	// Finish returns actions that end a task. nil: the end of an episode is checked only where a walk runs into one.
 	Finish func(t *testing.T, task sparkd.Task) []string
 	// Unknown is text that is no action here; "" is "frobnicate the xyzzy".
 	Unknown string

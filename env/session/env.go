@@ -31,8 +31,7 @@ func (Remote) Open(context.Context) (sparkd.Env, error) {
 // Close does nothing.
 func (Remote) Close() error { return nil }
 
-// env is one copy, by its number. After a call that failed the client's side of it is in
-// a state that nobody knows.
+// env is one copy, by its number. After a call that failed the client's side of it is in a state that nobody knows.
 type env struct {
 	*Session
 	copy    int

@@ -37,8 +37,7 @@ func (p *path) fork() path {
 // attempts bounds how often a call that met only workers at their end is tried again.
 const attempts = 3
 
-// use runs f, one or more calls, with a place of e. loaded says that f needs the state
-// at the end of the path there.
+// use runs f, one or more calls, with a place of e. loaded says that f needs the state at the end of the path there.
 func (e *env) use(ctx context.Context, loaded bool, f func(*place) error) error {
 	for try := 1; ; try++ {
 		pl, err := e.pool.take(ctx, e)

@@ -12,9 +12,8 @@ import (
 // step, and T* in the window context.
 func Groups() [][]*sparkd.Tree { return [][]*sparkd.Tree{{Star()}, {Inside()}, {Window()}} }
 
-// Star is the tree T* that the estimators' worked numbers are about, with tokens: root 1
-// takes s1, s2 and forks into A (s3a, s4a; R = 1) and B (s3b, of invalid format; R = 0);
-// root 2 is C (c1, c2; R = 0). A third root failed.
+// Star is the tree T* that the estimators' worked numbers are about, with tokens: root 1 takes s1, s2 and forks into A
+// (s3a, s4a; R = 1) and B (s3b, of invalid format; R = 0); root 2 is C (c1, c2; R = 0). A third root failed.
 func Star() *sparkd.Tree {
 	t := opened("01K0TREE000000000000000000", 17)
 	step(t, 0, "s1")

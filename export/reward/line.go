@@ -97,8 +97,7 @@ func parse(line []byte, t *sparkd.Tree, leaf *sparkd.Node) (answer, error) {
 	return a, nil
 }
 
-// checkRewards checks the rewards of single steps: one each, and a sum that is a number and
-// that of the trajectory.
+// checkRewards checks the rewards of single steps: one each, and a sum that is a number and that of the trajectory.
 func (a *answer) checkRewards(id string, steps int) error {
 	if len(a.Rewards) != steps || slices.Contains(a.Rewards, nil) {
 		return invalid("answer one reward for each of its steps, or reward alone",

@@ -2,9 +2,8 @@ package reward
 
 import "strings"
 
-// Words splits a command line into words, as a shell does and nothing more: spaces
-// separate them, single and double quotes keep spaces, and a backslash takes the next
-// character as it is, except in single quotes. Nothing is expanded.
+// Words splits a command line into words, as a shell does and nothing more: spaces separate them, single and double
+// quotes keep spaces, and a backslash takes the next character as it is, except in single quotes. Nothing is expanded.
 func Words(command string) ([]string, error) {
 	var words []string
 	var word strings.Builder

@@ -125,9 +125,8 @@ func (c *Client) Open(ctx context.Context, method, path string, body io.Reader) 
 	return w.Body, nil
 }
 
-// RoundTrip implements http.RoundTripper, so that the clients of others speak through this one. It returns answers
-// of success alone. Its errors are typed, those of reading too, and the limits of time and size hold for the whole
-// answer.
+// RoundTrip implements http.RoundTripper, so that the clients of others speak through this one. It returns answers of
+// success alone. Its errors are typed, those of reading too, and the limits of time and size hold for the whole answer.
 func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &answer{c: c, url: r.URL.String(), ctx: r.Context()}
 	a.limited, a.cancel = context.WithTimeoutCause(a.ctx, c.limit, errSlow)

@@ -108,6 +108,5 @@ func (p *Process) CloseInput() error { return p.stdin.Close() }
 // Pid is the number of the process, which leads a group of its own.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Resident returns the resident memory of the process and its descendants in bytes; 0 where
-// the system does not say.
+// Resident returns the resident memory of the process and its descendants in bytes; 0 where the system does not say.
 func (p *Process) Resident() int { return resident(p.Pid()) }

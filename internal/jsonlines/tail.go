@@ -13,8 +13,7 @@ const (
 	maxWords   = 2000 // runes of stderr that an error shows
 )
 
-// Tail takes what a program writes to stderr: it logs line by line and remembers the last
-// lines that are not blank.
+// Tail takes what a program writes to stderr: it logs line by line and remembers the last lines that are not blank.
 type Tail struct {
 	Log  func(line string) // nil: nobody
 	Keep int               // lines
