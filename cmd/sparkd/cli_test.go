@@ -256,7 +256,8 @@ func TestForeignFolder(t *testing.T) {
 	s.data = s.dir
 	for _, args := range [][]string{{"tree", "x"}, {"check"}, {"export"}, {"rollouts"}} {
 		r := s.run(args...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, "daemon.data: SPARKD_DAEMON_DATA: there is no store in "+s.dir) {
+		if r.code != exitUsage || !strings.Contains(r.stderr,
+			"daemon.data: SPARKD_DAEMON_DATA: there is no store in "+s.dir) {
 			t.Errorf("%v: %+v", args, r)
 		}
 	}

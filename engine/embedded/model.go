@@ -50,7 +50,8 @@ func (m *model) isEndOfGeneration(id sparkd.Token) bool {
 	return id >= 0 && int(id) < len(m.ends) && m.ends[id]
 }
 
-// detokenizePiece returns the text of one token, maybe a part of a UTF-8 sequence; nil for an id outside the vocabulary.
+// detokenizePiece returns the text of one token, maybe a part of a UTF-8 sequence; nil for an id outside the
+// vocabulary.
 func (m *model) detokenizePiece(id sparkd.Token) []byte {
 	if id < 0 || int(id) >= len(m.pieces) {
 		return nil

@@ -60,7 +60,8 @@ var predicates = map[string]predicate{
 		func(f *facts, o, r int16) bool { return f.in(f.s, r).has(o) }},
 	"objectatlocation": {[]kind{objectKind, locationKind}, false,
 		func(f *facts, o, at int16) bool { return f.near(f.s, at).has(o) }},
-	"holds":    {[]kind{agentKind, objectKind}, false, func(f *facts, a, o int16) bool { return f.held(f.s, a).has(o) }},
+	"holds": {[]kind{agentKind, objectKind}, false,
+		func(f *facts, a, o int16) bool { return f.held(f.s, a).has(o) }},
 	"holdsany": {[]kind{agentKind}, false, func(f *facts, a, _ int16) bool { return f.busy(f.s, a) }},
 }
 
