@@ -87,18 +87,20 @@ func (t *Teacher) Annotate(ctx context.Context, tr *Trajectory) error {
 		"%d answers were refused; the last: %v", asks, refusal)
 }
 
-// completionRequest is go-openai's, which leaves a temperature of 0 out; here it is spelled out.
+// completionRequest is go-openai's with a temperature that may be 0, and with the bound on tokens under the name that
+// servers other than OpenAI's know.
 type completionRequest struct {
 	openai.ChatCompletionRequest
 	Temperature float32 `json:"temperature"`
+	MaxTokens   int     `json:"max_tokens"`
 }
 
 // ask sends one request, again as long as it fails in a way that may pass.
 func (t *Teacher) ask(
 	ctx context.Context, messages []openai.ChatCompletionMessage, failures *int,
 ) (*openai.ChatCompletionResponse, error) {
-	request := completionRequest{ChatCompletionRequest: openai.ChatCompletionRequest{
-		Model: t.Model, Messages: messages, MaxTokens: t.MaxTokens}}
+	request := completionRequest{MaxTokens: t.MaxTokens,
+		ChatCompletionRequest: openai.ChatCompletionRequest{Model: t.Model, Messages: messages}}
 	for {
 		began := time.Now()
 		var answer openai.ChatCompletionResponse

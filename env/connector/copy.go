@@ -28,16 +28,17 @@ type Remote interface {
 func (s *Server) Fresh(ctx context.Context, e interface {
 	sparkd.Env
 	Remote
-	copy() *Copy
+	Self() *Copy
 }) (sparkd.Env, error) {
 	if err := s.Places.Take(ctx); err != nil {
 		return nil, err
 	}
-	*e.copy() = Copy{server: s, remote: e}
+	*e.Self() = Copy{server: s, remote: e}
 	return e, nil
 }
 
-func (c *Copy) copy() *Copy { return c }
+// Self is the Copy that a copy of an environment embeds.
+func (c *Copy) Self() *Copy { return c }
 
 // Reset starts the task whose number at the server is that of its split.
 func (c *Copy) Reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, err error) {
