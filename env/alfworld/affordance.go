@@ -1,74 +1,25 @@
 package alfworld
 
-import "strings"
-
-// fits says which object types a receptacle type can hold
-// (VAL_RECEPTACLE_OBJECTS of gen/constants.py, without the types of slices).
-var fits = map[string]map[string]bool{
-	"ArmChair":     set(seat),
-	"BathtubBasin": set("Cloth DishSponge HandTowel SoapBar"),
-	"Bed":          set("BaseballBat BasketBall Book CellPhone Laptop Newspaper Pillow TennisRacket"),
-	"Cabinet": set(`
-		Book Bowl Box CD Candle Cloth Cup DishSponge Glassbottle HandTowel Kettle Ladle Mug Newspaper Pan
-		PepperShaker Plate Plunger Pot SaltShaker SoapBar SoapBottle SprayBottle TissueBox ToiletPaper
-		ToiletPaperRoll Vase WateringCan WineBottle`),
-	"Cart": set(`
-		Candle Cloth DishSponge HandTowel Mug PaperTowel Plunger SoapBar SoapBottle SprayBottle Statue TissueBox
-		ToiletPaper ToiletPaperRoll Vase`),
-	"CoffeeMachine": set("Mug"),
-	"CounterTop":    set(tabletop),
-	"CoffeeTable":   set(tabletop),
-	"DiningTable":   set(tabletop),
-	"SideTable":     set(tabletop),
-	"Desk": set(`
-		AlarmClock BasketBall Book Bowl Box CD Candle CellPhone Cloth CreditCard Cup Glassbottle KeyChain Laptop
-		Mug Newspaper Pen Pencil Plate RemoteControl SoapBottle SprayBottle Statue TennisRacket TissueBox
-		ToiletPaper ToiletPaperRoll Vase Watch WateringCan WineBottle`),
-	"Drawer": set(`
-		Book ButterKnife CD Candle CellPhone Cloth CreditCard DishSponge Fork HandTowel KeyChain Knife Ladle
-		Newspaper Pen Pencil PepperShaker RemoteControl SaltShaker SoapBar SoapBottle Spatula Spoon SprayBottle
-		TissueBox ToiletPaper ToiletPaperRoll Watch WateringCan`),
-	"Dresser": set(`
-		AlarmClock BasketBall Book Bowl Box CD Candle CellPhone Cloth CreditCard Cup Glassbottle KeyChain Laptop
-		Mug Newspaper Pen Pencil Plate RemoteControl SprayBottle Statue TennisRacket TissueBox ToiletPaper
-		ToiletPaperRoll Vase Watch WateringCan WineBottle`),
-	"Fridge": set(`
-		Apple Bowl Bread Cup Egg Glassbottle Lettuce Mug Pan Plate Pot Potato Tomato WineBottle`),
-	"GarbageCan": set(`
-		Apple Bread CD Cloth DishSponge Egg HandTowel Lettuce Newspaper PaperTowel Pen Pencil Potato SoapBar
-		SoapBottle SprayBottle TissueBox ToiletPaper ToiletPaperRoll Tomato WineBottle`),
-	"HandTowelHolder": set("HandTowel"),
-	"LaundryHamper":   set("Cloth"),
-	"Microwave":       set("Apple Bowl Bread Cup Egg Glassbottle Mug Plate Potato Tomato"),
-	"Ottoman":         set(seat),
-	"Safe":            set("CD CellPhone CreditCard KeyChain Statue Vase Watch"),
-	"Shelf": set(`
-		AlarmClock Book Bowl Box CD Candle CellPhone Cloth CreditCard Cup DishSponge Glassbottle HandTowel Kettle
-		KeyChain Mug Newspaper PaperTowel Pen Pencil PepperShaker Plate Pot RemoteControl SaltShaker SoapBar
-		SoapBottle SprayBottle Statue TissueBox ToiletPaper ToiletPaperRoll Vase Watch WateringCan WineBottle`),
-	"SinkBasin": set(`
-		Apple Bowl ButterKnife Cloth Cup DishSponge Egg Fork Glassbottle HandTowel Kettle Knife Ladle Lettuce Mug
-		Pan Plate Pot Potato SoapBar Spatula Spoon Tomato`),
-	"Sofa":        set(seat),
-	"StoveBurner": set("Kettle Pan Pot"),
-	"TVStand":     set("TissueBox"),
-	"Toaster":     set(""),
-	"Toilet": set(`
-		Candle Cloth DishSponge HandTowel Newspaper PaperTowel SoapBar SoapBottle SprayBottle TissueBox ToiletPaper
-		ToiletPaperRoll`),
-	"ToiletPaperHanger": set("ToiletPaper ToiletPaperRoll"),
-	"TowelHolder":       set("Towel"),
-}
-
-const (
-	seat     = "BasketBall Book Box CellPhone Cloth CreditCard KeyChain Laptop Newspaper Pillow RemoteControl"
-	tabletop = `
-		AlarmClock Apple BaseballBat BasketBall Book Bowl Box Bread ButterKnife CD Candle CellPhone Cloth
-		CreditCard Cup DishSponge Egg Fork Glassbottle HandTowel Kettle KeyChain Knife Ladle Laptop Lettuce Mug
-		Newspaper Pan PaperTowel Pen Pencil PepperShaker Plate Pot Potato RemoteControl SaltShaker SoapBar
-		SoapBottle Spatula Spoon SprayBottle Statue TennisRacket TissueBox ToiletPaper ToiletPaperRoll Tomato Vase
-		Watch WateringCan WineBottle`
+import (
+	_ "embed"
+	"strings"
 )
+
+//go:embed data/fits.txt
+var fitsText string
+
+// fits says which object types a receptacle type can hold.
+var fits = readFits()
+
+func readFits() map[string]map[string]bool {
+	fits := map[string]map[string]bool{}
+	for kinds, objects := range rows(fitsText) {
+		for kind := range strings.SplitSeq(kinds, ", ") {
+			fits[kind] = set(objects)
+		}
+	}
+	return fits
+}
 
 // openable are the receptacles that open (OPENABLE_CLASS_LIST).
 var openable = set("Cabinet Drawer Fridge Microwave Safe")

@@ -11,7 +11,7 @@
 //	condition.go   whether a PDDL condition holds
 //	goal.go        goals and their sentences (goal_library.py)
 //	reach.go       what could ever come to hold
-//	phrasing.go     the texts and commands of a game (alfred.twl2)
+//	phrasing.go    the texts and commands of a game (alfred.twl2)
 //	phrase.go      texts with gaps
 //	text.go        the lists that texts show
 //	expert.go      a planner with full knowledge
@@ -33,8 +33,8 @@
 //	split.go       train, train4, l0, l1 and l2
 //	generate.go    games in a house from a seed
 //	house.go       houses from a seed
-//	room.go        what rooms are furnished with (gen/layouts)
-//	affordance.go  what fits where, what can be heated, sliced … (constants.py)
+//	room.go        what rooms are furnished with (data/rooms.txt)
+//	affordance.go  what fits where (data/fits.txt), what can be heated, sliced … (constants.py)
 //
 // The rules, texts, goal templates, affordances and furnishing statistics are taken from alfworld 0.4.2
 // (https://github.com/alfworld/alfworld), © 2020 Mohit Shridhar and others, MIT licence (LICENSE.alfworld). The
