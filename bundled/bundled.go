@@ -43,9 +43,8 @@ func Path(ctx context.Context) (string, error) {
 		errs = append(errs, err)
 	}
 	err := errors.Join(errs...)
-	return "", &sparkd.Error{Code: sparkd.CodeModel, Field: "engine.model", Err: err,
-		Message: "the bundled policy cannot be written to a file: " + err.Error(),
-		Remedy:  "name a folder that can be written by SPARKD_CACHE"}
+	return "", sparkd.NewError(sparkd.CodeModel, "engine.model", "name a folder that can be written by SPARKD_CACHE",
+		"the bundled policy cannot be written to a file: %s", err.Error()).Because(err)
 }
 
 // CacheDir is where sparkd keeps models: models in $SPARKD_CACHE, else in sparkd in the user's cache folder.

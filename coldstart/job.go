@@ -187,9 +187,8 @@ func (r *Report) empty() error {
 	if r.Trajectories > 0 || r.Skipped > 0 && len(r.LeftOut) == 0 {
 		return nil
 	}
-	return &sparkd.Error{Code: sparkd.CodeEngine, Field: "teacher",
-		Message: "nothing was written: every path was left out",
-		Remedy:  "see why above, or in left_out with --json"}
+	return sparkd.NewError(sparkd.CodeEngine, "teacher", "see why above, or in left_out with --json",
+		"nothing was written: every path was left out")
 }
 
 // add counts a trajectory that was written as so many rows.

@@ -62,7 +62,6 @@ func code(e *sparkd.Error) string {
 }
 
 func damaged(t *sparkd.Tree, err error) error {
-	return &sparkd.Error{Code: sparkd.CodeDamaged, Err: err,
-		Message: "tree " + t.ID + " cannot be exported: " + err.Error(),
-		Remedy:  "run sparkd check, and leave the tree out of the export"}
+	return sparkd.NewError(sparkd.CodeDamaged, "", "run sparkd check, and leave the tree out of the export",
+		"tree %s cannot be exported: %s", t.ID, err.Error()).Because(err)
 }

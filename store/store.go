@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,4 +185,17 @@ func (s *Store) view(ctx context.Context, fn func(txn *badger.Txn) error) (err e
 	}
 	defer recoverDamage(&err)
 	return storeError(s.db.View(fn))
+}
+
+// badgerLogger passes Badger's messages on. What Badger calls information is about
+// its levels and tables: debug output for anyone else.
+type badgerLogger struct{ log zerolog.Logger }
+
+func (l badgerLogger) Errorf(format string, args ...any)   { say(l.log.Error(), format, args) }
+func (l badgerLogger) Warningf(format string, args ...any) { say(l.log.Warn(), format, args) }
+func (l badgerLogger) Infof(format string, args ...any)    { say(l.log.Debug(), format, args) }
+func (l badgerLogger) Debugf(format string, args ...any)   { say(l.log.Trace(), format, args) }
+
+func say(e *zerolog.Event, format string, args []any) {
+	e.Str("from", "badger").Msgf(strings.TrimSuffix(format, "\n"), args...)
 }

@@ -92,9 +92,8 @@ func ReadFiles(folder string, needed ...string) (*Files, error) {
 }
 
 func unreadable(name string, err error) error {
-	return &sparkd.Error{Code: sparkd.CodeInvalid, Field: "engine.tokenizer", Err: err,
-		Message: "cannot read " + name + ": " + err.Error(),
-		Remedy:  "name a folder with the model's Hugging Face files"}
+	return sparkd.NewError(sparkd.CodeInvalid, "engine.tokenizer", "name a folder with the model's Hugging Face files",
+		"cannot read %s: %s", name, err.Error()).Because(err)
 }
 
 // Fill takes what the tokenizer's configuration says and is not known yet.

@@ -29,8 +29,7 @@
 //
 // Generated games:
 //
-//	household.go   the built-in environment
-//	split.go       train, train4, l0, l1 and l2
+//	split.go       the built-in environment: train, train4, l0, l1 and l2
 //	generate.go    games in a house from a seed
 //	house.go       houses from a seed
 //	room.go        what rooms are furnished with (data/rooms.txt)

@@ -1,6 +1,7 @@
 package alfworld
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -103,3 +104,12 @@ func ProblemOf(t sparkd.Task) (*Problem, error) {
 		}
 	}
 }
+
+// Household is the source of generated houses. It holds nothing.
+type Household struct{}
+
+// Open returns a fresh copy.
+func (Household) Open(ctx context.Context) (sparkd.Env, error) { return New(), ctx.Err() }
+
+// Close does nothing.
+func (Household) Close() error { return nil }

@@ -1,15 +1,6 @@
 // Package worker plays environments that run in other programs, in any language: workers that answer lines of JSON
 // on stdin and stdout. docs/environments-reference.md has the protocol on one page, with a complete session.
 //
-//	source.go    what the configuration says and what the worker says: Open, Info, Lookup
-//	protocol.go  requests, answers, and what is refused in them
-//	worker.go    one process (internal/jsonlines): starting it, one call at a time
-//	exchange.go  one call: a request and its answer
-//	failure.go   why it ended, in words
-//	pool.go      places for copies in a bounded number of workers
-//	env.go       a copy: it remembers its path, so that its place can be taken
-//	fork.go      copies that fork or are written down
-//
 // # Places
 //
 // A worker holds as many copies as it has sessions; a pool has at most Options.Workers of them. That bounds what
