@@ -76,9 +76,9 @@
 //
 // # Around it
 //
-// cmd/sparkd is the command line, a file for each command. coldstart makes supervised examples from an expert;
-// bundled is a small policy that is part of the program; train/ and python/ are the Python side, which knows the
-// HTTP API and the rows only. internal/ has what two rooms share and nobody else may use.
+// cmd/sparkd is the command line: a table of commands, and their files. coldstart makes supervised examples from an
+// expert; bundled is a small policy that is part of the program; train/ and python/ are the Python side, which knows
+// the HTTP API and the rows only. internal/ has what two rooms share and nobody else may use.
 //
 // Who may import whom is a table in layers_test.go, and a test: arrows point down, and
 // nothing is registered by init. CONTRIBUTING.md says which files a change touches.

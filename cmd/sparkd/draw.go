@@ -208,7 +208,7 @@ func number(v float64) string {
 }
 
 // irregular are the plurals that rules do not make.
-var irregular = map[string]string{"leaf": "leaves", "broken branch": "broken branches"}
+var irregular = map[string]string{"leaf": "leaves", "branch": "branches", "broken branch": "broken branches"}
 
 // count writes "1 fork" or "1,204 forks".
 func count(n int, noun string) string { return english.Plural(n, noun, irregular[noun]) }
