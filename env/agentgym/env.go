@@ -33,8 +33,8 @@ func (e *Env) Start(ctx context.Context, _ sparkd.Task, number int) (o sparkd.Ob
 	if err != nil {
 		return o, err
 	}
-	fields, err := s.fields(data)
-	if err == nil && len(fields) == 0 { // a reset that tells nothing
+	fields, err := s.answered("reset", data)
+	if err == nil && fields == nil { // a reset that tells nothing
 		fields, err = e.observation(ctx)
 	}
 	if err == nil {
@@ -64,7 +64,11 @@ func (e *Env) observation(ctx context.Context) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.source.settings.fields(data)
+	fields, err := e.source.settings.answered("observation", data)
+	if err == nil && fields == nil {
+		err = e.source.settings.garbage("neither reset nor observation tells anything", nil)
+	}
+	return fields, err
 }
 
 // Act sends an action.
@@ -76,7 +80,7 @@ func (e *Env) Act(ctx context.Context, action string) (o sparkd.Observation, err
 	if err != nil {
 		return o, err
 	}
-	fields, err := s.fields(data)
+	fields, err := s.answered("step", data)
 	if err != nil {
 		return o, err
 	}

@@ -329,12 +329,12 @@ func FuzzAnswers(f *testing.F) {
 	}
 	s := &source.settings
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_ = refusal(http.StatusOK, data)
+		_ = s.refusal(http.StatusOK, data)
 		if id, err := s.created(data); err == nil && !json.Valid(id) {
 			t.Fatalf("%q: the id %q is no JSON", data, id)
 		}
-		fields, err := s.fields(data)
-		if err == nil {
+		fields, err := s.answered("step", data)
+		if err == nil && fields != nil {
 			var o sparkd.Observation
 			if o, err = s.observe(fields, false); err == nil && o.Reward-o.Reward != 0 {
 				t.Fatalf("%q: a reward of %v", data, o.Reward)

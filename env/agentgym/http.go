@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"sparkd"
 	"sparkd/env/connector"
@@ -18,7 +21,7 @@ import (
 // ServerError is a refusal of the server. It is the cause of a sparkd.Error.
 type ServerError struct {
 	Status  int    // of HTTP: 200 for most errors of the environment
-	Message string // the field error, or else the body
+	Message string // what the body says
 }
 
 func (e *ServerError) Error() string {
@@ -42,11 +45,16 @@ func (s *Source) post(ctx context.Context, route string, body map[string]any) ([
 
 // get asks a route about an environment.
 func (s *Source) get(ctx context.Context, route string, id json.RawMessage) ([]byte, error) {
-	var plain string
-	if json.Unmarshal(id, &plain) != nil {
-		plain = string(id) // a number
+	return s.ask(ctx, http.MethodGet, route, url.Values{s.settings.id: {plain(id)}}, nil)
+}
+
+// plain writes an id without the quotes of JSON.
+func plain(id json.RawMessage) string {
+	var text string
+	if json.Unmarshal(id, &text) != nil {
+		return string(id) // a number
 	}
-	return s.ask(ctx, http.MethodGet, route, url.Values{s.settings.id: {plain}}, nil)
+	return text
 }
 
 // ask sends a request once; a step that arrives twice is taken twice.
@@ -69,25 +77,49 @@ func (s *Source) ask(ctx context.Context, method, route string, query url.Values
 	if err != nil {
 		return nil, s.lost(ctx, limit, route, err)
 	}
-	if refused := refusal(answer.StatusCode, data); refused != nil {
-		return nil, sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log",
-			"the AgentGym server refuses %s: %v", route, refused).Because(refused)
+	if refused := s.settings.refusal(answer.StatusCode, data); refused != nil {
+		return nil, refused.typed(route)
 	}
 	return data, nil
 }
 
-// refusal returns the error that an answer is, or nil.
-func refusal(status int, data []byte) *ServerError {
+// typed gives a refusal the code and the remedy that a user needs.
+func (e *ServerError) typed(route string) error {
+	return sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log",
+		"the AgentGym server refuses %s: %v", route, e).Because(e)
+}
+
+// refusal returns the error that an answer is whatever else it holds, or nil. An answer to a reset or a step without a
+// text is one too, see answered.
+func (s *settings) refusal(status int, data []byte) *ServerError {
 	if status != http.StatusOK {
-		return &ServerError{status, string(data)}
+		return &ServerError{status, connector.Words(data)}
 	}
-	var body struct {
-		Error string `json:"error"`
+	v, err := connector.Value(data)
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		v = list[0]
 	}
-	if json.Unmarshal(data, &body) != nil || body.Error == "" {
-		return nil // a body without one, or no object at all
+	if fields, ok := v.(map[string]any); err == nil && ok && !s.reading.Reads("error") && says(fields["error"]) {
+		return &ServerError{status, connector.Words(data)}
 	}
-	return &ServerError{status, body.Error}
+	return nil
+}
+
+// says reports whether the field error holds one: servers that always send the field leave it empty else.
+func says(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	case string:
+		return v != ""
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	}
+	return true
 }
 
 // lost words a request that got no whole answer.
@@ -114,16 +146,21 @@ func (s *settings) created(data []byte) (json.RawMessage, error) {
 		id = fields[s.id]
 	}
 	v, err := connector.Value(id)
-	switch v.(type) {
-	case json.Number, string:
+	switch v := v.(type) {
+	case json.Number:
 		return bytes.Clone(id), nil
+	case string:
+		if v != "" {
+			return bytes.Clone(id), nil
+		}
 	}
 	return nil, s.garbage(fmt.Sprintf("a create without %s: %s", s.id, connector.Excerpt(string(data))), err)
 }
 
-// fields reads an answer: an object, a text, or a list whose first item is one of these
-// (WebShop). A text is the field observation.
-func (s *settings) fields(data []byte) (map[string]any, error) {
+// answered reads the answer to a route: an object with a text, a text, which is the field observation, or a list
+// whose first item is one of these (WebShop). It is nil where nothing is told. An object without a text is no
+// observation but what went wrong: servers answer {"error": ""}, {"detail": …} and worse with status 200.
+func (s *settings) answered(route string, data []byte) (map[string]any, error) {
 	v, err := connector.Value(data)
 	if err != nil {
 		return nil, s.garbage("it is not JSON: "+connector.Excerpt(string(data)), err)
@@ -133,13 +170,28 @@ func (s *settings) fields(data []byte) (map[string]any, error) {
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		return v, nil
+		switch {
+		case s.reading.Tells(v):
+			return v, nil
+		case len(v) > 0:
+			return nil, s.untold(route, v, data)
+		}
+		return nil, nil
 	case string:
 		return map[string]any{"observation": v}, nil
 	case nil:
-		return map[string]any{}, nil
+		return nil, nil
 	}
 	return nil, s.garbage("neither an object nor a text: "+connector.Excerpt(string(data)), nil)
+}
+
+// untold is the error of an object without a text.
+func (s *settings) untold(route string, fields map[string]any, data []byte) error {
+	e := &ServerError{http.StatusOK, connector.Words(data)}
+	remedy := "look at the server's log; where this is the observation, name its fields: " +
+		strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
+	return sparkd.NewError(sparkd.CodeEnv, s.read.Field("text"), connector.Excerpt(remedy),
+		"the AgentGym server's answer to %s holds no observation: %v", route, e).Because(e)
 }
 
 // garbage is the error of an answer that cannot be used.

@@ -132,7 +132,7 @@ func (r *Reading) Judge(o *sparkd.Observation, fields map[string]any) (err error
 	score := o.Reward
 	if r.success != "" {
 		v, ok := at(fields, r.success)
-		if score, err = Number(v); err != nil || !ok {
+		if score, err = Number(v); err != nil || !ok || v == nil {
 			return r.missing("success_field", r.success, fields)
 		}
 	}
@@ -179,6 +179,23 @@ func (r *Reading) Text(fields map[string]any) (string, error) {
 	delete(rest, "metadata")
 	return Text(rest), nil
 }
+
+// Tells reports whether the fields hold a text without which an answer is none: one that option text names, or a
+// candidate that is a text.
+func (r *Reading) Tells(fields map[string]any) bool {
+	for _, name := range r.text {
+		if v, ok := at(fields, name); ok && v != nil {
+			return true
+		}
+	}
+	return len(r.text) == 0 && slices.ContainsFunc(r.candidates, func(name string) bool {
+		_, ok := fields[name].(string)
+		return ok
+	})
+}
+
+// Reads reports whether option text names the field.
+func (r *Reading) Reads(field string) bool { return slices.Contains(r.text, field) }
 
 func (r *Reading) actions(fields map[string]any) ([]string, error) {
 	v, _ := at(fields, r.admissible)

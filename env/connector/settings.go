@@ -10,7 +10,7 @@
 //	admissible       field that lists the actions that are accepted now
 //	success          least reward at the end that is a success (any above 0)
 //	success_field    field that is compared instead of the reward
-//	max_steps        steps of an episode, as its description says (100)
+//	max_steps        steps of an episode, more than which no request gets (100)
 //	timeout          longest time an answer takes (60s)
 //	max_message      largest message, in MiB (16); not of mcp
 //	token_env        environment variable that holds a bearer token for the URL

@@ -1,6 +1,7 @@
 package openenv
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -57,7 +58,7 @@ type problem struct {
 }
 
 func (e *ServerError) Error() string {
-	return fmt.Sprintf("%s: %s", e.Code, connector.Excerpt(e.Message))
+	return fmt.Sprintf("%s: %s", cmp.Or(e.Code, "an error that cannot be read"), connector.Excerpt(e.Message))
 }
 
 // forAgent words a refused action.
@@ -103,26 +104,33 @@ func (s *settings) garbage(what string, err error) error {
 		"cannot use the OpenEnv server's answer: %s", what).Because(err)
 }
 
+// refusal reads the data of an error message. What is none of the protocol's keeps the server's words.
+func refusal(data []byte) *ServerError {
+	e := &ServerError{}
+	if json.Unmarshal(data, e) != nil || e.Message == "" {
+		e = &ServerError{Code: e.Code, Message: connector.Words(data)}
+	}
+	return e
+}
+
 // parse reads a message of type want; an error message of the server is a ServerError inside a sparkd.Error.
 func (s *settings) parse(data []byte, want string) (answer, error) {
-	var frame struct {
-		Type string          `json:"type"`
-		Data json.RawMessage `json:"data"`
-	}
+	var frame map[string]json.RawMessage // by name as it is written
+	var kind string
 	err := json.Unmarshal(data, &frame)
+	if err == nil && frame["type"] != nil {
+		err = json.Unmarshal(frame["type"], &kind)
+	}
 	switch {
 	case err != nil:
-		return answer{}, s.garbage("it is not JSON: "+connector.Excerpt(string(data)), err)
-	case frame.Type == "error":
-		refused := &ServerError{}
-		if err := json.Unmarshal(frame.Data, refused); err != nil {
-			return answer{}, s.garbage("an error that cannot be read: "+connector.Excerpt(string(frame.Data)), err)
-		}
-		return answer{}, s.typed(refused)
-	case frame.Type != want:
-		return answer{}, s.garbage(fmt.Sprintf("its type is %q, not %q", connector.Excerpt(frame.Type), want), nil)
+		return answer{}, s.garbage("it is not JSON, or no object with a type: "+connector.Words(data), err)
+	case kind == "error":
+		return answer{}, s.typed(refusal(frame["data"]))
+	case kind != want:
+		return answer{}, s.garbage(fmt.Sprintf("its type is %q, not %q: %s", connector.Excerpt(kind), want,
+			connector.Words(data)), nil)
 	}
-	fields, err := connector.Object(frame.Data)
+	fields, err := connector.Object(frame["data"])
 	if err != nil {
 		return answer{}, s.garbage("its data are no JSON object", err)
 	}
@@ -132,7 +140,7 @@ func (s *settings) parse(data []byte, want string) (answer, error) {
 	a := answer{Reward: fields["reward"]}
 	var ok bool
 	if a.Observation, ok = fields["observation"].(map[string]any); !ok {
-		return answer{}, s.garbage("it holds no observation", nil)
+		return answer{}, s.garbage("it holds no observation: "+connector.Words(frame["data"]), nil)
 	}
 	if a.Done, ok = fields["done"].(bool); !ok {
 		return answer{}, s.garbage("it does not say whether the episode is done", nil)

@@ -32,8 +32,13 @@ func (s *Source) dial(ctx context.Context) (*socket, error) {
 	defer cancel()
 	conn, answer, err := websocket.Dial(limit, s.settings.url.String(), &websocket.DialOptions{HTTPClient: s.HTTP})
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		case limit.Err() != nil:
+			return nil, sparkd.NewError(sparkd.CodeDeadline, s.settings.read.Field("connect_timeout"),
+				"raise it, or look at the server", "no OpenEnv server answered at %s within %v",
+				s.settings.url.Redacted(), s.settings.connectTimeout).Because(err)
 		}
 		what := err.Error()
 		if answer != nil {
