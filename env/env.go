@@ -60,7 +60,7 @@ func open(ctx context.Context, name string, c Config, limit time.Duration, log f
 	}
 	switch c.Kind {
 	case "alfworld":
-		s, err = alfworld.Open(ctx, name, alfworld.Options{Data: c.Data})
+		s, err = alfworld.Open(ctx, name, alfworld.Options{Data: c.Data, Log: log})
 	case "exec":
 		// A worker that hangs is found in half the time, so that calls that wait for it have the other half.
 		s, err = worker.Open(ctx, name, worker.Options{Command: c.Command, Workers: c.Workers, Memory: c.Memory,

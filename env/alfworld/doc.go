@@ -21,6 +21,7 @@
 //
 //	source.go      the games of a folder as an environment
 //	folder.go      folders, splits and levels of generalisation
+//	scanner.go     the games of one split, and what is left out
 //	game.go        game.tw-pddl; initial_state.pddl with traj_data.json
 //	initial.go     the problem in PDDL
 //	domain.go      whether a game's rules are those of rules.go

@@ -2,17 +2,13 @@ package alfworld
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-
-	"sparkd"
 )
 
 // game is a game on disk.
@@ -39,35 +35,53 @@ const (
 // maxGames bounds a folder; ALFWorld's has 6,574 trajectories in train.
 const maxGames = 100_000
 
-// scan finds the games under a folder: one split for each folder in it if ALFWorld's
-// splits are there (or in its json_2.1.1), otherwise one split by the folder's own name.
-// skipped counts the games that are known to have no solution; ALFWorld leaves them out too.
-func scan(ctx context.Context, root string) (splits map[string][]game, skipped int, err error) {
-	if root, err = filepath.EvalSymlinks(root); err != nil {
-		return nil, 0, err
+// bases are the folders in which ALFWorld's splits may lie: the one that is given, and in it those of the archives
+// that alfworld-download unpacks, json_2.1.1 (trajectories, initial states) and json_2.1.2 (games), the newest first.
+func bases(root string) []string {
+	inside := below(root, "json_2*")
+	slices.Reverse(inside)
+	return slices.DeleteFunc(append([]string{root}, inside...), func(base string) bool { return !isSplits(base) })
+}
+
+// scan finds the games under a folder: one split for each folder in its layouts, which add up where they lie beside
+// each other, or where there is none one split by the folder's own name.
+func scan(ctx context.Context, root string) (map[string][]game, leftOut, error) {
+	root, err := filepath.EvalSymlinks(root)
+	if err == nil {
+		root, err = filepath.Abs(root)
 	}
-	if root, err = filepath.Abs(root); err != nil {
-		return nil, 0, err
+	if err != nil {
+		return nil, nil, err
 	}
-	folders := []string{root}
-	for _, base := range append([]string{root}, below(root, "json_2*")...) {
-		if isSplits(base) {
-			folders = below(base, "*")
-			break
+	folders, layouts := []string{root}, bases(root)
+	if len(layouts) > 0 {
+		folders = nil
+	}
+	for _, base := range layouts {
+		for _, folder := range below(base, "*") {
+			if !slices.Contains(layouts, folder) {
+				folders = append(folders, folder)
+			}
 		}
 	}
-	splits = map[string][]game{}
-	for _, split := range folders {
-		s := scanner{root: split}
-		if err := s.walk(ctx); err != nil {
-			return nil, 0, err
+	left := leftOut{}
+	scanners := map[string]*scanner{} // by split
+	for _, folder := range folders {
+		split := splitName(folder)
+		if scanners[split] == nil {
+			scanners[split] = &scanner{split: split, left: left, seen: map[string]bool{}}
 		}
+		if err := scanners[split].walk(ctx, folder); err != nil {
+			return nil, nil, err
+		}
+	}
+	splits := map[string][]game{}
+	for split, s := range scanners {
 		if found := s.games(); len(found) > 0 {
-			splits[splitName(split)] = found
+			splits[split] = found
 		}
-		skipped += s.skipped
 	}
-	return splits, skipped, nil
+	return splits, left, nil
 }
 
 // splitName makes a name of a split of a folder's: tasks are written env/split/index.
@@ -99,78 +113,6 @@ func isFolder(path string) bool {
 func isSplits(root string) bool {
 	return slices.ContainsFunc([]string{trainSplit, seenSplit, unseenSplit},
 		func(s string) bool { return isFolder(filepath.Join(root, s)) })
-}
-
-// scanner collects the games of one split.
-type scanner struct {
-	root    string
-	ready   []game // .tw-pddl files
-	states  []game // folders with an initial state alone
-	skipped int
-}
-
-// games returns the split's games, by name. Initial states count where no game was made
-// of any: alfworld-generate has left out the others.
-func (s *scanner) games() []game {
-	found := s.ready
-	if len(found) == 0 && s.skipped == 0 {
-		found = s.states
-	}
-	slices.SortFunc(found, func(a, b game) int { return cmp.Compare(a.name, b.name) })
-	return found
-}
-
-func (s *scanner) walk(ctx context.Context) error {
-	root, err := filepath.EvalSymlinks(s.root)
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case d.IsDir():
-			return nil
-		case len(s.ready)+len(s.states) >= maxGames:
-			return sparkd.Errorf(sparkd.CodeInvalid, "more than %d games", maxGames)
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		return s.file(path, filepath.ToSlash(rel), d.Name())
-	})
-}
-
-// file enters a file of a game.
-func (s *scanner) file(path, rel, base string) error {
-	folder := strings.TrimSuffix(strings.TrimSuffix(rel, base), "/")
-	if folder == "" {
-		folder = splitName(s.root)
-	}
-	switch {
-	case base == gameFile || strings.HasSuffix(base, gameSuffix):
-		name := folder
-		if base != gameFile {
-			name = strings.TrimSuffix(rel, gameSuffix)
-		}
-		if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
-			return nil // to open a pipe would wait for who writes to it
-		}
-		if unsolvable, err := isUnsolvable(path); err == nil && unsolvable {
-			s.skipped++
-			return nil
-		}
-		// One that cannot be read fails the tasks that name it, and no others.
-		s.ready = append(s.ready, game{name, path})
-	case base == stateFile:
-		if _, err := os.Stat(filepath.Join(filepath.Dir(path), trajectoryFile)); err == nil {
-			s.states = append(s.states, game{folder, filepath.Dir(path)})
-		}
-	}
-	return nil
 }
 
 var unsolvableMark = regexp.MustCompile(`"solvable"\s*:\s*false`)

@@ -18,6 +18,8 @@ type Options struct {
 	// Data is a folder of games: what alfworld-download made (with train, valid_seen and
 	// valid_unseen, in json_2.1.1 or not), or any folder with game files below it.
 	Data string
+	// Log gets what in the folder is no task, and why. nil drops it.
+	Log func(line string)
 }
 
 // Source is the games of a folder. Its methods are safe for concurrent use.
@@ -49,7 +51,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	if o.Data == "" {
 		return nil, sparkd.Invalid(field, remedy, "no folder of games is given")
 	}
-	splits, skipped, err := scan(ctx, o.Data)
+	splits, left, err := scan(ctx, o.Data)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -61,8 +63,12 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		count += len(games)
 	}
 	if count == 0 {
-		return nil, sparkd.Invalid(field, remedy,
-			"%s holds no game that can be played (%d are known to have no solution)", o.Data, skipped)
+		return nil, left.nothing(field, o.Data, remedy)
+	}
+	if o.Log != nil {
+		for _, line := range left.lines() {
+			o.Log(line)
+		}
 	}
 	addLevels(splits)
 	s := &Source{splits: splits, info: sparkd.EnvInfo{
@@ -74,6 +80,17 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		s.info.Splits[split] = len(games)
 	}
 	return s, nil
+}
+
+// nothing is the error of a folder without games, whose remedy depends on what there is.
+func (l leftOut) nothing(field, folder, remedy string) error {
+	if n := len(l[noGame]); n > 0 {
+		return sparkd.Invalid(field, "run alfworld-download, which fetches the game files beside them, or make "+
+			"them of the trajectories with alfworld-generate; both are part of pip install alfworld",
+			"%s holds %d traj_data.json, but no game.tw-pddl and no initial_state.pddl", folder, n)
+	}
+	return sparkd.Invalid(field, remedy, "%s holds no game that can be played (%d are known to have no solution)",
+		folder, len(l[noSolution]))
 }
 
 // Info describes the environment.

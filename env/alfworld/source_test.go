@@ -223,11 +223,12 @@ func TestLookup(t *testing.T) {
 }
 
 func TestBadFolders(t *testing.T) {
+	raw := write(t, map[string]string{"train/a/traj_data.json": "{}", "train/b/traj_data.json": "{}"})
 	unsolvable := write(t, map[string]string{"train/a/game.tw-pddl": `{"solvable": false}`})
 	file := filepath.Join(write(t, map[string]string{"x": ""}), "x")
 	for data, message := range map[string]string{
 		"": "no folder", filepath.Join(t.TempDir(), "gone"): "cannot read", t.TempDir(): "no game that can be played",
-		unsolvable: "(1 are known", file: "no game that can be played",
+		unsolvable: "(1 are known", file: "no game that can be played", raw: "2 traj_data.json, but no game.tw-pddl",
 	} {
 		_, err := Open(t.Context(), "alf", Options{Data: data})
 		var e *sparkd.Error
@@ -235,6 +236,10 @@ func TestBadFolders(t *testing.T) {
 			!strings.Contains(e.Message, message) {
 			t.Errorf("%q: %v, want %q", data, err, message)
 		}
+	}
+	if _, err := Open(t.Context(), "alf", Options{Data: raw}); !strings.Contains(sparkd.AsError(err).Remedy,
+		"alfworld-generate") {
+		t.Errorf("trajectories without games: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

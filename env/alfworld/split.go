@@ -47,7 +47,7 @@ func splits() []split {
 // Info describes the environment.
 func (Household) Info() sparkd.EnvInfo {
 	info := sparkd.EnvInfo{
-		Name: Name, Splits: map[string]int{}, MaxSteps: 30, Fork: sparkd.ForkNative,
+		Name: Name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative,
 		About: "ALFWorld's rules and texts, played natively in generated houses; l0: new games in training " +
 			"houses, l1: unseen houses, l2: the two task types that train4 leaves out",
 	}
