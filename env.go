@@ -46,22 +46,25 @@ type Replayer interface {
 
 // Observation is what an environment answers.
 type Observation struct {
-	Text       string   `json:"text"`                 // what the agent reads
-	Goal       string   `json:"goal,omitempty"`       // the task in words; set by Reset, may be empty on steps
-	Admissible []string `json:"admissible,omitempty"` // actions that are accepted now, sorted; nil when not known
-	Reward     float64  `json:"reward"`               // of this step, in the environment's own unit
-	Done       bool     `json:"done"`                 // the episode is over
-	Success    bool     `json:"success"`              // the goal is reached; meaningful once Done
+	Text       string   `json:"text"`                // what the agent reads
+	Goal       string   `json:"goal,omitempty"`      // the task in words; set by Reset, may be empty on steps
+	Admissible []string `json:"admissible,omitzero"` // actions that are accepted now, sorted; nil when not known
+	Reward     float64  `json:"reward"`              // of this step, in the environment's own unit
+	Done       bool     `json:"done"`                // the episode is over
+	Success    bool     `json:"success"`             // the goal is reached; meaningful once Done
 }
 
 // Hash identifies an answer: text, admissible actions, reward, done and success. Two
-// states with the same hash at every step of the same actions count as the same.
+// states with the same hash at every step of the same actions, and the same goal at their reset, count as the same.
 func (o *Observation) Hash() string {
 	h := sha256.New()
 	h.Write([]byte(o.Text))
 	for _, a := range o.Admissible {
 		h.Write([]byte{0})
 		h.Write([]byte(a))
+	}
+	if o.Admissible != nil && len(o.Admissible) == 0 {
+		h.Write([]byte{0}) // no action is accepted, which is something else than not to know
 	}
 	end := []byte{1}
 	if o.Done {
@@ -77,9 +80,9 @@ func (o *Observation) Hash() string {
 // EnvInfo describes an environment family.
 type EnvInfo struct {
 	Name     string         `json:"name"`
-	Splits   map[string]int `json:"splits"` // split name → number of tasks; Unbounded where every index is one
-	MaxSteps int            `json:"max_steps"`
-	Fork     string         `json:"fork"` // how a state is copied: ForkNative, ForkSnapshot or ForkReplay
+	Splits   map[string]int `json:"splits"`    // split name → number of tasks; Unbounded where every index is one
+	MaxSteps int            `json:"max_steps"` // of an episode, which no request exceeds; 0: not known
+	Fork     string         `json:"fork"`      // how a state is copied: ForkNative, ForkSnapshot or ForkReplay
 	About    string         `json:"about"`
 }
 

@@ -14,6 +14,9 @@ type SessionSpec struct {
 	Fork        string  `json:"fork"`
 	StepTimeout float64 `json:"step_timeout"` // seconds that one call may take
 	IdleTimeout float64 `json:"idle_timeout"` // seconds of silence after which the caller counts as lost
+	// MaxSteps is how many steps an episode of the caller's environment has, which the rollout's max_steps does not
+	// exceed; 0: the environment does not say.
+	MaxSteps int `json:"max_steps"`
 }
 
 // EnvClient is the environment of sessions.
@@ -44,6 +47,10 @@ func (s *SessionSpec) Validate() error {
 	if s.Fork != ForkNative && s.Fork != ForkReplay {
 		return Invalid("fork", "one of native, replay", "unknown way to fork %q", s.Fork)
 	}
+	if s.MaxSteps < 0 {
+		return Invalid("max_steps", "use steps, or 0 where the environment has no such limit",
+			"%d is negative", s.MaxSteps)
+	}
 	return cmp.Or(seconds("step_timeout", s.StepTimeout), seconds("idle_timeout", s.IdleTimeout))
 }
 
@@ -54,10 +61,10 @@ type EnvCall struct {
 	// Op is "reset", "step", "replay" (a fresh copy: reset, then all actions), "fork" (a
 	// fresh copy in the state of From) or "close", which is not answered.
 	Op      string   `json:"op"`
-	Task    *Task    `json:"task,omitempty"`    // reset, replay
-	Action  string   `json:"action,omitempty"`  // step
-	Actions []string `json:"actions,omitempty"` // replay
-	From    int      `json:"from,omitempty"`    // fork
+	Task    *Task    `json:"task,omitzero"`    // reset, replay
+	Action  *string  `json:"action,omitzero"`  // step; never absent there, also where it is ""
+	Actions []string `json:"actions,omitzero"` // replay; never absent there, also where there are none
+	From    int      `json:"from,omitzero"`    // fork; copies are numbered from 1
 }
 
 // EnvAnswer answers an EnvCall: by an observation (reset, step), by all observations of a

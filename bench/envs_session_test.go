@@ -122,7 +122,7 @@ func act(ctx context.Context, copies map[int]sparkd.Forker, call *sparkd.EnvCall
 			}
 		}
 	case "step":
-		o, err = copies[call.Copy].Step(ctx, call.Action)
+		o, err = copies[call.Copy].Step(ctx, *call.Action)
 	case "fork":
 		var fork sparkd.Env
 		if fork, err = copies[call.From].Fork(ctx); err == nil {

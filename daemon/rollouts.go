@@ -89,10 +89,14 @@ func (p *rollouts) submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollo
 	}
 }
 
-// resolved fills a request in. One that is stored has its policy as it lies there: earlier versions wrote out
-// parameters that a policy does not take, and whoever repeats those word for word is not refused.
+// resolved fills a request in, with no more steps than the environment's episodes have. One that is stored has its
+// policy and its steps as they lie there: earlier versions wrote out parameters that a policy does not take and did
+// not ask the environment, and whoever repeats those word for word is not refused.
 func (p *rollouts) resolved(ctx context.Context, spec sparkd.Spec) (sparkd.Spec, error) {
 	full, err := branching.Resolve(spec)
+	if err == nil {
+		full.MaxSteps = steps(p.envs, &spec)
+	}
 	if spec.ID == "" {
 		return full, err
 	}
@@ -100,8 +104,13 @@ func (p *rollouts) resolved(ctx context.Context, spec sparkd.Spec) (sparkd.Spec,
 	case missing != nil:
 	case reflect.DeepEqual(stored.Spec, spec):
 		return spec, nil
-	case err == nil && branching.Same(stored.Spec.Policy, full.Policy):
-		full.Policy = stored.Spec.Policy
+	case err == nil:
+		if branching.Same(stored.Spec.Policy, full.Policy) {
+			full.Policy = stored.Spec.Policy
+		}
+		if stored.Spec.MaxSteps == spec.MaxSteps {
+			full.MaxSteps = spec.MaxSteps
+		}
 	}
 	return full, err
 }

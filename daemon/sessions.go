@@ -54,6 +54,9 @@ func (p *driving) OpenSession(ctx context.Context, s sparkd.SessionSpec) (sparkd
 	if s.Rollout.ID == "" {
 		s.Rollout.ID = sparkd.NewID(time.Now())
 	}
+	if asked := s.Rollout.MaxSteps; s.MaxSteps > 0 && asked <= sparkd.MaxDepth { // more is refused below
+		s.Rollout.MaxSteps = min(asked, s.MaxSteps)
+	}
 	c, begun := p.sessions.open(s.Rollout.ID, &s)
 	r, created, err := p.rollouts.submit(ctx, s.Rollout)
 	switch {

@@ -86,7 +86,7 @@ func (tr *trainer) act(c sparkd.EnvCall) (a sparkd.EnvAnswer, answered bool) {
 		tr.copies[c.Copy] = &daemontest.Corridor{}
 		a.Observation = see(tr.copies[c.Copy].Reset(ctx, *c.Task))
 	case "step":
-		a.Observation = see(tr.copies[c.Copy].Step(ctx, c.Action))
+		a.Observation = see(tr.copies[c.Copy].Step(ctx, *c.Action))
 	case "fork":
 		tr.copies[c.Copy], _ = tr.copies[c.From].(sparkd.Forker).Fork(ctx)
 	case "replay":

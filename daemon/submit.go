@@ -42,6 +42,18 @@ func resolve(envs *env.Catalog, spec *sparkd.Spec) error {
 	return err
 }
 
+// steps returns the least of the steps that a request asks for and that an episode of its environment has.
+func steps(envs *env.Catalog, spec *sparkd.Spec) int {
+	s, err := envs.Source(spec.Tasks.Env)
+	if err != nil { // resolve says what is wrong with it
+		return spec.MaxSteps
+	}
+	if most := s.Info().MaxSteps; most > 0 {
+		return min(spec.MaxSteps, most)
+	}
+	return spec.MaxSteps
+}
+
 // checkCells refuses an expansion that would not fit in an empty engine: its k
 // continuations alone, at their longest, with one token of prompt.
 func checkCells(spec *sparkd.Spec, k int, about *sparkd.EngineInfo) error {

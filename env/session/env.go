@@ -73,7 +73,7 @@ func (e *env) Step(ctx context.Context, action string) (sparkd.Observation, erro
 	if err := e.episode.Stepping(ctx); err != nil {
 		return sparkd.Observation{}, err
 	}
-	return e.observe(ctx, sparkd.EnvCall{Op: "step", Action: action})
+	return e.observe(ctx, sparkd.EnvCall{Op: "step", Action: &action})
 }
 
 func (e *env) observe(ctx context.Context, c sparkd.EnvCall) (sparkd.Observation, error) {
@@ -100,7 +100,8 @@ func (e *env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sp
 	if err := e.begin(ctx, t); err != nil {
 		return nil, err
 	}
-	a, err := e.call(ctx, sparkd.EnvCall{Copy: e.copy, Op: "replay", Task: &t, Actions: actions})
+	a, err := e.call(ctx, sparkd.EnvCall{Copy: e.copy, Op: "replay", Task: &t,
+		Actions: append([]string{}, actions...)})
 	seen := a.Observations
 	if end := slices.IndexFunc(seen, func(o sparkd.Observation) bool { return o.Done }); end >= 0 {
 		seen = seen[:end+1] // some play on

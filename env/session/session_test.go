@@ -74,7 +74,7 @@ func (c *counters) act(call sparkd.EnvCall) sparkd.EnvAnswer {
 		c.at[call.Copy] = call.Task.Index
 		a.Observation = see()
 	case "step":
-		a.Observation = step(call.Action)
+		a.Observation = step(*call.Action)
 	case "fork":
 		c.at[call.Copy] = c.at[call.From]
 	case "replay":

@@ -42,7 +42,13 @@ def drive(
         answer = http.call(
             "POST",
             "/v1/sessions",
-            {"rollout": rollout, "fork": fork, "step_timeout": step_timeout, "idle_timeout": idle_timeout},
+            {
+                "rollout": rollout,
+                "fork": fork,
+                "step_timeout": step_timeout,
+                "idle_timeout": idle_timeout,
+                "max_steps": copies.first.max_steps,
+            },
         )
         session = urllib.parse.quote(answer["id"], safe="")
         last = 0
