@@ -22,7 +22,7 @@ branching/advantage: .
 branching/measure: .
 bundled: .
 prefixcache: .
-sampler: . branching internal/settings prefixcache
+sampler: . branching internal/excerpt internal/settings prefixcache
 coldstart: . env env/alfworld internal/httpclient sampler
 
 engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/remote engine/sglang engine/vllm

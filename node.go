@@ -54,9 +54,9 @@ type Node struct {
 
 	Action     string  `json:"action,omitempty"` // as parsed; "" when nothing could be parsed
 	Valid      bool    `json:"valid"`            // the output has the required format
-	Admissible bool    `json:"admissible"`       // the action was in the environment's list
-	Reward     float64 `json:"reward"`
-	Done       bool    `json:"done"` // the trajectory ends here
+	Admissible bool    `json:"admissible"`       // the action was in the environment's list, or there was no list
+	Reward     float64 `json:"reward"`           // of this step; of node 0: of the reset, which counts in every return
+	Done       bool    `json:"done"`             // the trajectory ends here
 	Outcome    Outcome `json:"outcome,omitempty"`
 	Error      *Error  `json:"error,omitempty"`
 	ObsHash    string  `json:"obs_hash,omitempty"`

@@ -53,7 +53,7 @@ var playedFields = fields[*sparkd.Node]{
 	{"action", text(func(n *sparkd.Node) string { return n.Action }), `as parsed; "" when nothing could be`},
 	{"valid", boolean(func(n *sparkd.Node) bool { return n.Valid }), "the output has the required format"},
 	{"admissible", boolean(func(n *sparkd.Node) bool { return n.Admissible }),
-		"the action was in the environment's list"},
+		"the action was in the environment's list, or there was no list"},
 	{"done", boolean(func(n *sparkd.Node) bool { return n.Done }), "the trajectory ends with this step"},
 	{"outcome", text(func(n *sparkd.Node) sparkd.Outcome { return n.Outcome }),
 		`how it ended; "" before its last step`},

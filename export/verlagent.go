@@ -19,7 +19,7 @@ var verlAgentFormat = format{
 		{"anchor_obs", text((*row).anchor), aboutAnchor},
 		{"is_action_valid", boolean(func(r *row) bool { return r.node.Valid }), "the output has the required format"},
 		{"is_action_available", boolean(func(r *row) bool { return r.node.Admissible }),
-			"the action was in the environment's list"},
+			"the action was in the environment's list, or there was no list"},
 		{"reasoning_modes", text(func(r *row) string { return mode(r.node) }), aboutMode},
 		{"rewards", number((*row).reward), "of this step alone, in the environment's unit"},
 		{"active_masks", boolean(func(*row) bool { return true }), "true: steps that were not played have no line"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 )
 
 // envs opens, copies and closes the environments of one tree. Every call has a
@@ -49,7 +50,7 @@ func call[T any](ctx context.Context, s *envs, what string, f func(context.Conte
 	defer func() { <-s.slots }()
 	v, err = within(ctx, s.timeout, f)
 	if err == context.DeadlineExceeded && ctx.Err() == nil { // ours, not one that f met
-		err = sparkd.NewError(sparkd.CodeDeadline, "", "raise the time limit of environment calls",
+		err = sparkd.NewError(sparkd.CodeDeadline, "sampler.env_timeout", "raise it, or find out why it takes so long",
 			"the environment gave no answer to %s within %v", what, s.timeout).Because(err)
 	}
 	return v, err
@@ -134,10 +135,10 @@ func (c *env) step(ctx context.Context, action string) (sparkd.Observation, erro
 	return use(ctx, c, "step", func(ctx context.Context) (sparkd.Observation, error) { return c.raw.Step(ctx, action) })
 }
 
-// replay rebuilds the state at the end of a path, from a reset and the actions of its nodes. Every observation must
-// be the one that the path recorded; the first that is not ends the replay with CodeDiverged. It returns the steps
-// it took in any case.
-func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (c *env,
+// replay rebuilds the state at the end of a path of a tree, from a reset and the actions of its nodes. The goal must
+// be the tree's and every observation the one that the path recorded; the first that is not ends the replay with
+// CodeDiverged. It returns the steps it took in any case.
+func (s *envs) replay(ctx context.Context, t *sparkd.Tree, path []*sparkd.Node) (c *env,
 	o sparkd.Observation, steps int, err error) {
 	c, err = s.fresh(ctx, func(c *env) (err error) {
 		replay := c.replayStepwise
@@ -150,17 +151,17 @@ func (s *envs) replay(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (
 	return c, o, steps, err
 }
 
-func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int,
+func (c *env) replayStepwise(ctx context.Context, t *sparkd.Tree, path []*sparkd.Node) (o sparkd.Observation, steps int,
 	err error) {
 	for i, n := range path {
 		if i == 0 {
-			o, err = c.reset(ctx, t)
+			o, err = c.reset(ctx, t.Task)
 		} else {
 			o, err = c.step(ctx, n.Action)
 			steps++
 		}
-		if err == nil && o.Hash() != n.ObsHash {
-			err = diverged(n.Depth, len(path)-1)
+		if err == nil {
+			err = compare(t, path, i, &o)
 		}
 		if err != nil {
 			return o, steps, err
@@ -169,29 +170,44 @@ func (c *env) replayStepwise(ctx context.Context, t sparkd.Task, path []*sparkd.
 	return o, steps, nil
 }
 
-func (c *env) replayAtOnce(ctx context.Context, t sparkd.Task, path []*sparkd.Node) (o sparkd.Observation, steps int,
+func (c *env) replayAtOnce(ctx context.Context, t *sparkd.Tree, path []*sparkd.Node) (o sparkd.Observation, steps int,
 	err error) {
 	actions := make([]string, len(path)-1)
 	for i, n := range path[1:] {
 		actions[i] = n.Action
 	}
 	seen, err := use(ctx, c, "replay", func(ctx context.Context) ([]sparkd.Observation, error) {
-		return c.raw.(sparkd.Replayer).Replay(ctx, t, actions)
+		return c.raw.(sparkd.Replayer).Replay(ctx, t.Task, actions)
 	})
 	if err != nil {
 		return o, 0, err
 	}
-	for i, n := range path {
-		if i >= len(seen) || seen[i].Hash() != n.ObsHash {
-			return o, max(0, len(seen)-1), diverged(n.Depth, len(path)-1)
+	for i := range path {
+		if i >= len(seen) {
+			return o, max(0, len(seen)-1), diverged("a replay ended at step %d of %d", i-1, len(path)-1)
+		}
+		if err := compare(t, path, i, &seen[i]); err != nil {
+			return o, max(0, len(seen)-1), err
 		}
 	}
 	return seen[len(path)-1], len(actions), nil
 }
 
-func diverged(step, of int) error {
+// compare compares what a replay saw at step i of a path with what was seen there before. The goal is the reset's.
+func compare(t *sparkd.Tree, path []*sparkd.Node, i int, o *sparkd.Observation) error {
+	switch {
+	case i == 0 && o.Goal != t.Goal:
+		return diverged("a replay's reset gave another goal, %s instead of %s",
+			excerpt.Line([]byte(o.Goal)), excerpt.Line([]byte(t.Goal)))
+	case o.Hash() != path[i].ObsHash:
+		return diverged("a replay gave another observation at step %d of %d", path[i].Depth, len(path)-1)
+	}
+	return nil
+}
+
+func diverged(format string, args ...any) error {
 	return sparkd.NewError(sparkd.CodeDiverged, "", "make the environment repeat itself, or give it a way to fork",
-		"a replay gave another observation at step %d of %d", step, of)
+		format, args...)
 }
 
 // place is a copy of the environment for one continuation, or why there is none.
@@ -218,7 +234,7 @@ func (s *envs) restore(ctx context.Context, t sparkd.Task, state []byte) (*env, 
 
 // copies returns k copies of the environment at the end of path: c itself, and k−1 more by forking where the
 // environment can, by writing its state down once where it can do that, and else by replaying.
-func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c *env, k int) []place {
+func (s *envs) copies(ctx context.Context, t *sparkd.Tree, path []*sparkd.Node, c *env, k int) []place {
 	out := make([]place, k)
 	out[0].env = c
 	if f, ok := c.raw.(sparkd.Forker); ok {
@@ -241,7 +257,7 @@ func (s *envs) copies(ctx context.Context, t sparkd.Task, path []*sparkd.Node, c
 		case err != nil:
 			p.err = err
 		case snapshots:
-			p.env, p.err = s.restore(ctx, t, state)
+			p.env, p.err = s.restore(ctx, t.Task, state)
 		default:
 			p.env, _, p.replay, p.err = s.replay(ctx, t, path)
 		}

@@ -47,7 +47,7 @@ func (x *expansion) run(ctx context.Context) {
 	}
 	path := g.tree.Path(x.Node)
 	if x.parent.env == nil {
-		e, o, steps, err := g.envs.replay(ctx, g.tree.Task, path)
+		e, o, steps, err := g.envs.replay(ctx, g.tree, path)
 		if x.counts.sampled { // a fork of a node that was left behind, not a restart
 			x.children[0].stats.ReplaySteps, x.children[0].node.ReplaySteps = steps, steps
 		}
@@ -64,7 +64,7 @@ func (x *expansion) run(ctx context.Context) {
 		x.failAll(engineError(err))
 		return
 	}
-	places := g.envs.copies(ctx, g.tree.Task, path, x.parent.env, x.K)
+	places := g.envs.copies(ctx, g.tree, path, x.parent.env, x.K)
 	x.parent.env = nil // the first child's from here on
 	each(x.K, func(i int) { x.step(ctx, i, places[i]) })
 }
@@ -114,8 +114,8 @@ func (x *expansion) sample(ctx context.Context) error {
 	}
 	switch {
 	case err == context.DeadlineExceeded && ctx.Err() == nil:
-		const remedy = "raise the time limit of a sample, or lower sampling.max_tokens"
-		return sparkd.NewError(sparkd.CodeDeadline, "", remedy,
+		const remedy = "raise it, or lower sampling.max_tokens"
+		return sparkd.NewError(sparkd.CodeDeadline, "sampler.sample_timeout", remedy,
 			"the engine gave no answer within %v", g.SampleTimeout).Because(err)
 	case err != nil:
 		return err

@@ -117,6 +117,7 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 	if tag := spec.Policy.Tag; tag != nil {
 		d.Prompt.Tag = *tag
 	}
+	d.Engine = impatient{d.Engine, d.SampleTimeout}
 	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, envs: newEnvs(d), leaves: map[int]*leaf{},
 		begun: d.Clock(), spent: growingTime(t)}
 	if g.chat, err = newChat(ctx, d.Engine, d.Template); err != nil {
@@ -158,17 +159,20 @@ func (g *grower) open(ctx context.Context) error {
 	if err != nil {
 		return g.fail(ctx, envError(err))
 	}
-	n := &sparkd.Node{Parent: -1, ObsHash: o.Hash(), Valid: true, Admissible: true, Started: started,
+	if err := playable(g.tree.Task, &o); err != nil {
+		return g.fail(ctx, envError(err))
+	}
+	n := &sparkd.Node{Parent: -1, ObsHash: o.Hash(), Valid: true, Admissible: true, Reward: o.Reward, Started: started,
 		EnvTime: g.Clock().Sub(started)}
 	g.tree.Goal = o.Goal
-	prompt, err := g.prompt(ctx, g.Prompt.Opening(&o))
+	prompt, fits, err := g.prompt(ctx, g.Prompt.Opening(&o))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		return g.fail(ctx, engineError(err))
 	}
-	if g.chat.full(len(prompt.Tokens)) {
+	if !fits {
 		const remedy = "use a model with a longer context, or list fewer actions (sampler.admissible)"
 		return g.fail(ctx, sparkd.NewError(sparkd.CodeContext, "", remedy,
 			"the task's opening is longer than the model's context"))
@@ -184,14 +188,28 @@ func (g *grower) open(ctx context.Context) error {
 	return nil
 }
 
-// prompt renders a conversation from its start: rules, examples and one user message.
-func (g *grower) prompt(ctx context.Context, user string) (_ sparkd.Span, err error) {
+// playable checks that a reset left something to do.
+func playable(t sparkd.Task, o *sparkd.Observation) error {
+	if o.Done {
+		return sparkd.NewError(sparkd.CodeEnv, "tasks", "leave the task out, or let its reset begin an episode",
+			"the task %s was over before its first step: its reset says done (success %v, reward %v)",
+			t, o.Success, o.Reward)
+	}
+	return finite(o)
+}
+
+// prompt renders a conversation from its start: rules, examples and one user message. It reports whether it fits in
+// the model's context, and has no tokens where it does not.
+func (g *grower) prompt(ctx context.Context, user string) (span sparkd.Span, fits bool, err error) {
+	if fits, err = g.chat.room(ctx, user); err != nil || !fits {
+		return span, false, err
+	}
 	parts := g.Template.Opening(g.Prompt.System(), user, g.Prompt.Examples()...)
 	text, turns := written(parts)
-	span := g.span(sparkd.SourcePrompt, text)
+	span = g.span(sparkd.SourcePrompt, text)
 	span.Turns = turns
 	span.Tokens, err = g.chat.opening(ctx, parts)
-	return span, err
+	return span, !g.chat.full(len(span.Tokens)), err
 }
 
 func (g *grower) span(source sparkd.Source, text string) sparkd.Span {

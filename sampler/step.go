@@ -26,7 +26,7 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	fold := g.spec.Policy.FoldCase
 	answer := ParseAnswer(s.Text, g.Prompt.tag(), fold != nil && *fold)
 	n.Action, n.Valid = answer.Action, answer.Valid
-	n.Admissible = slices.Contains(x.parent.admissible, answer.Action)
+	n.Admissible = x.parent.admissible == nil || slices.Contains(x.parent.admissible, answer.Action)
 	n.Signals = signals(s, g.chat.info.Vocabulary)
 	n.Signals.Tags = answer.Tags
 	said := g.span(sparkd.SourceModel, s.Text)
@@ -44,8 +44,8 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	began := g.Clock()
 	o, err := p.env.step(ctx, n.Action)
 	n.EnvTime = g.Clock().Sub(began)
-	if err == nil && !sparkd.Finite(o.Reward) {
-		err = sparkd.Errorf(sparkd.CodeEnv, "the environment returned a reward of %v", o.Reward)
+	if err == nil {
+		err = finite(&o)
 	}
 	if err != nil {
 		c.fail(envError(err))
@@ -55,6 +55,15 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	if err := x.observe(ctx, i, &o); err != nil {
 		c.fail(engineError(err))
 	}
+}
+
+// finite checks a reward: what is no number is no 0 either.
+func finite(o *sparkd.Observation) error {
+	if sparkd.Finite(o.Reward) {
+		return nil
+	}
+	return sparkd.NewError(sparkd.CodeEnv, "", "let every reward be a finite number",
+		"the environment returned a reward of %v", o.Reward)
 }
 
 // wellFormed checks what came from the engine before it reaches the store.
@@ -107,6 +116,11 @@ func (x *expansion) prompt(ctx context.Context, i int, o *sparkd.Observation) er
 	last := sparkd.Token(-1)
 	if len(answer) > 0 {
 		last = answer[len(answer)-1]
+	}
+	room, err := g.chat.room(ctx, seen.Text)
+	if err != nil || !room {
+		c.node.Outcome = sparkd.OutcomeContext
+		return err
 	}
 	tokens, err := g.chat.turn(ctx, last, seen.Text)
 	if err != nil {

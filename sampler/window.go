@@ -37,11 +37,11 @@ func observed(n *sparkd.Node) string {
 func (x *expansion) quote(ctx context.Context, i int, o *sparkd.Observation) error {
 	g, c := x.g, &x.children[i]
 	past := steps(append(g.tree.Path(x.Node), c.node))
-	prompt, err := g.prompt(ctx, g.Prompt.Window(g.tree.Goal, past, g.window.size, o))
+	prompt, fits, err := g.prompt(ctx, g.Prompt.Window(g.tree.Goal, past, g.window.size, o))
 	if err != nil {
 		return err
 	}
-	if g.chat.full(len(prompt.Tokens)) {
+	if !fits {
 		c.node.Outcome = sparkd.OutcomeContext
 		return nil
 	}

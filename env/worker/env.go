@@ -22,6 +22,7 @@ type env struct {
 // path leads to a state: from the reset to the task, or from a snapshot, by actions. The zero path leads nowhere.
 type path struct {
 	task    sparkd.Task
+	goal    string   // that the reset gave
 	state   []byte   // snapshot it begins with; nil: a reset
 	actions []string // since then
 	hashes  []string // of their observations, after that of a reset
@@ -115,7 +116,7 @@ func (e *env) Reset(ctx context.Context, t sparkd.Task) (o sparkd.Observation, e
 }
 
 func (e *env) begin(t sparkd.Task, o *sparkd.Observation) {
-	e.path, e.done = path{task: t, hashes: []string{o.Hash()}}, o.Done
+	e.path, e.done = path{task: t, goal: o.Goal, hashes: []string{o.Hash()}}, o.Done
 }
 
 func (e *env) grow(action string, o *sparkd.Observation) {
@@ -205,7 +206,8 @@ func (e *env) rebuild(ctx context.Context, pl *place) (err error) {
 	if err != nil {
 		return err
 	}
-	same := slices.EqualFunc(seen, p.hashes, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
+	same := slices.EqualFunc(seen, p.hashes, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash }) &&
+		(p.state != nil || seen[0].Goal == p.goal)
 	e.pool.rebuilt(len(p.actions), same)
 	if !same {
 		return sparkd.NewError(sparkd.CodeDiverged, "", "make the environment repeat itself, or give it a way to fork",

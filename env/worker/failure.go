@@ -38,7 +38,8 @@ func (w *worker) failure(cause error) *sparkd.Error {
 	e := sparkd.Errorf(sparkd.CodeEnv, "the worker %q failed: %v", w.o.Command[0], cause)
 	switch c := cause.(type) {
 	case late:
-		e.Code, e.Remedy = sparkd.CodeDeadline, "raise the time limit, or find out why it hangs"
+		e.Code, e.Field = sparkd.CodeDeadline, "sampler.env_timeout"
+		e.Remedy = "raise it (a call of a worker may take half of it), or find out why it hangs"
 		if c.op == "hello" {
 			e.Field = w.o.field("command")
 			e.Remedy = "make it answer hello on stdout, as docs/environments-reference.md has it"

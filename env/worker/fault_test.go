@@ -94,8 +94,8 @@ func TestFaultsInAStep(t *testing.T) {
 		{"array", sparkd.CodeEnv, "env.line.command", "no answer", 2},
 		{"no text", sparkd.CodeEnv, "env.line.command", "no text", 2},
 		{"long line", sparkd.CodeEnv, "env.line.command", "more than 16 MiB", 2},
-		{"hang", sparkd.CodeDeadline, "", "no answer to step within 1s", 2},
-		{"hang with child", sparkd.CodeDeadline, "", "no answer to step within 1s", 2},
+		{"hang", sparkd.CodeDeadline, "sampler.env_timeout", "no answer to step within 1s", 2},
+		{"hang with child", sparkd.CodeDeadline, "sampler.env_timeout", "no answer to step within 1s", 2},
 		{"exit 3", sparkd.CodeEnv, "env.line.command", "exit status 3; its last words: cannot go on", 2},
 		{"killed", sparkd.CodeEnv, "env.line.command", "signal: killed", 2},
 		{"explode", sparkd.CodeEnv, "env.line.memory", "MiB in one call", 2},
@@ -189,6 +189,17 @@ func TestGrowth(t *testing.T) {
 	if got := s.Stats(); got.Started < 2 || got.Diverged != 0 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// A state that is rebuilt is another one where its reset drew another goal, whatever the texts say.
+func TestRebuiltWithAnotherGoal(t *testing.T) {
+	o := options("fault", "another goal")
+	o.Workers = 1
+	s := open(t, o)
+	e := begin(t, s, 0)
+	begin(t, s, 7) // in its place
+	_, err := e.Step(t.Context(), "1")
+	want(t, err, sparkd.CodeDiverged, "", "could not be rebuilt")
 }
 
 // A worker that was killed while nobody used it is not missed.

@@ -29,6 +29,7 @@ type line struct {
 	out     *os.File
 	options map[string]string
 	walks   map[string]*walk
+	resets  int
 }
 
 type walk struct{ Index, At, Steps int }
@@ -70,6 +71,7 @@ func (l *line) answer(r *request) (any, error) {
 		if r.Task.Split != "all" {
 			return nil, fmt.Errorf("no split %s", r.Task.Split)
 		}
+		l.resets++
 		w = &walk{Index: r.Task.Index, At: r.Task.Index}
 		l.walks[r.Session] = w
 		return l.see(w), nil
@@ -138,7 +140,11 @@ func (l *line) see(w *walk) any {
 	if done {
 		reward = 1
 	}
-	return map[string]any{"text": text, "goal": "go to " + l.options["goal"], "admissible": []string{"1", "-1", "2"},
+	goal := "go to " + l.options["goal"]
+	if l.options["fault"] == "another goal" {
+		goal += fmt.Sprintf(" or %d", l.resets)
+	}
+	return map[string]any{"text": text, "goal": goal, "admissible": []string{"1", "-1", "2"},
 		"reward": reward, "done": done, "success": done}
 }
 
