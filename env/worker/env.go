@@ -206,8 +206,9 @@ func (e *env) rebuild(ctx context.Context, pl *place) (err error) {
 	if err != nil {
 		return err
 	}
-	same := slices.EqualFunc(seen, p.hashes, func(o sparkd.Observation, hash string) bool { return o.Hash() == hash }) &&
-		(p.state != nil || seen[0].Goal == p.goal)
+	same := p.state != nil || seen[0].Goal == p.goal
+	same = same && slices.EqualFunc(seen, p.hashes,
+		func(o sparkd.Observation, hash string) bool { return o.Hash() == hash })
 	e.pool.rebuilt(len(p.actions), same)
 	if !same {
 		return sparkd.NewError(sparkd.CodeDiverged, "", "make the environment repeat itself, or give it a way to fork",
