@@ -3,6 +3,7 @@ package sparkd
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,24 @@ func NewID(t time.Time) string {
 		hi >>= 5
 	}
 	return string(out[:])
+}
+
+// TimeOf returns the time that a ULID holds, and whether id is one.
+func TimeOf(id string) (time.Time, bool) {
+	if len(id) != 26 || id[0] > '7' { // 128 bits in letters of five
+		return time.Time{}, false
+	}
+	var ms int64
+	for i := range len(id) {
+		digit := strings.IndexByte(crockford, id[i])
+		if digit < 0 {
+			return time.Time{}, false
+		}
+		if i < 10 {
+			ms = ms<<5 | int64(digit)
+		}
+	}
+	return time.UnixMilli(ms), true
 }
 
 // Mix derives a seed from a seed and coordinates, so that everything drawn for one place of a tree depends on that

@@ -19,9 +19,10 @@ type Backend interface {
 	Submit(ctx context.Context, spec sparkd.Spec) (r sparkd.Rollout, created bool, err error)
 	// Rollout returns one rollout, or not_found.
 	Rollout(ctx context.Context, id string) (sparkd.Rollout, error)
-	// Rollouts returns up to limit rollouts behind the cursor after ("" is the
-	// beginning) and the cursor of the next page, "" when there is none.
-	Rollouts(ctx context.Context, after string, limit int) (page []sparkd.Rollout, next string, err error)
+	// Wait returns a rollout once it has ended or ctx has, which is no error.
+	Wait(ctx context.Context, id string) (sparkd.Rollout, error)
+	// Rollouts returns a page of rollouts and the cursor of the next one, "" when there is none.
+	Rollouts(ctx context.Context, l List) (page []sparkd.Rollout, next string, err error)
 	// Cancel ends a rollout and returns it; one that has ended is returned as it is.
 	Cancel(ctx context.Context, id string) (sparkd.Rollout, error)
 	// OpenSession submits a rollout whose caller drives the environments; a known one goes on. s has passed
@@ -34,13 +35,16 @@ type Backend interface {
 	SessionAnswers(ctx context.Context, id string, answers []sparkd.EnvAnswer) (stale []uint64, err error)
 	// CloseSession ends a session: its branches fail.
 	CloseSession(ctx context.Context, id string) (sparkd.Rollout, error)
-	// Tree returns a tree as far as it is committed, or not_found.
+	// Tree returns a tree as far as it is committed, one that has not begun too, or not_found.
 	Tree(ctx context.Context, id string) (*sparkd.Tree, error)
 	// Completed yields finished trees in order of completion. It yields at most one
-	// error, last. An unknown rollout is not_found, a cursor it cannot read invalid.
+	// error, last. An unknown rollout is not_found, a cursor that it cannot read invalid,
+	// one of another store conflict.
 	Completed(ctx context.Context, f Filter) iter.Seq2[Entry, error]
-	// Events returns up to limit events with Seq > after, in order of Seq.
-	Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error)
+	// Events returns up to limit events behind a cursor or a Seq ("" is the beginning), in order of Seq.
+	Events(ctx context.Context, after string, limit int) ([]LoggedEvent, error)
+	// LastEvent returns the cursor behind the newest event.
+	LastEvent(ctx context.Context) (string, error)
 	// Subscribe returns a channel that receives after events were appended (several may share one wake-up) and a
 	// function that ends the subscription. The channel may be closed when no more events can come.
 	Subscribe() (wake <-chan struct{}, cancel func())
@@ -62,6 +66,20 @@ type Backend interface {
 type SessionCalls struct {
 	Calls []sparkd.EnvCall    `json:"calls"`
 	State sparkd.RolloutState `json:"state"`
+}
+
+// List selects rollouts.
+type List struct {
+	After  string                // cursor of the page before; "" for the beginning
+	Limit  int                   // most rollouts
+	States []sparkd.RolloutState // in one of these states; empty for all
+	Oldest bool                  // oldest first, not newest
+}
+
+// LoggedEvent is an event and the cursor that goes on behind it.
+type LoggedEvent struct {
+	Cursor string
+	sparkd.Event
 }
 
 // Filter selects finished trees.

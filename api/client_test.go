@@ -73,10 +73,12 @@ func TestClientAndServer(t *testing.T) {
 		t.Errorf("Rollout of a strange id: %v", err)
 	}
 	f.rollouts = append(f.rollouts, sparkd.Rollout{ID: "night-2"})
-	if page, next, err := c.Rollouts(ctx, "", 1); err != nil || len(page) != 1 || next != "night-1" {
+	f.rollouts = append(f.rollouts, sparkd.Rollout{ID: "night-3", State: sparkd.RolloutQueued})
+	oldest := api.List{Limit: 1, Oldest: true, States: []sparkd.RolloutState{"running", "queued"}}
+	if page, next, err := c.Rollouts(ctx, oldest); err != nil || len(page) != 1 || next != "night-1" {
 		t.Errorf("Rollouts: %v %q %v", page, next, err)
 	}
-	if page, next, err := c.Rollouts(ctx, "night-1", 0); err != nil || len(page) != 1 || next != "" {
+	if page, next, err := c.Rollouts(ctx, api.List{After: "night-2"}); err != nil || len(page) != 1 || next != "" {
 		t.Errorf("Rollouts: %v %q %v", page, next, err)
 	}
 	if got, err := c.Cancel(ctx, "night-1"); err != nil || got.State != sparkd.RolloutCanceled {
@@ -99,7 +101,7 @@ func TestClientFollowsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := uint64(3)
-	err = c.Events(t.Context(), 2, "", func(e sparkd.Event) error {
+	err = c.Events(t.Context(), "2", "", func(e sparkd.Event) error {
 		if e.Seq != next {
 			t.Fatalf("event %d in place of %d", e.Seq, next)
 		}

@@ -2,12 +2,11 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +19,7 @@ const eventPage = 256
 // events answers with a page of the event log as JSON, or follows the log as
 // server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 func (s *Server) events(ctx context.Context, r *request) (any, error) {
-	after, err := s.firstEvent(r)
+	after, err := s.firstEvent(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -36,39 +35,46 @@ func (s *Server) events(ctx context.Context, r *request) (any, error) {
 	return nil, s.stream(r, "text/event-stream", follow, func() {})
 }
 
-// firstEvent is the event to start behind: the one a reconnecting client saw last, or
-// the parameter after, where "latest" is the newest event.
-func (s *Server) firstEvent(r *request) (uint64, error) {
+// firstEvent is the cursor to start behind: that of the event a reconnecting client saw last, or the parameter after,
+// where "latest" is the newest event. One that is not of this log is refused before the answer begins.
+func (s *Server) firstEvent(ctx context.Context, r *request) (after string, err error) {
+	field := "after"
+	if after = r.parameter(field); after == "latest" {
+		return s.backend.LastEvent(ctx)
+	}
 	if last := string(r.Request.Header.Peek("Last-Event-ID")); last != "" {
-		after, err := strconv.ParseUint(last, 10, 64)
-		if err != nil {
-			return 0, sparkd.Invalid("Last-Event-ID", "send the id of the last event", "%q is no event id", clip(last))
-		}
-		return after, nil
+		field, after = "Last-Event-ID", last
 	}
-	if r.parameter("after") == "latest" {
-		return s.backend.Info().LastEvent, nil
+	_, err = s.backend.Events(ctx, after, 0)
+	if e := sparkd.AsError(err); e != nil && e.Field != "" {
+		named := *e
+		named.Field = field
+		err = &named
 	}
-	return r.number("after", 0, 0, math.MaxUint64)
+	return after, err
 }
 
-func (s *Server) eventPage(ctx context.Context, r *request, after uint64, rollout string) (any, error) {
+func (s *Server) eventPage(ctx context.Context, r *request, after, rollout string) (any, error) {
 	limit, err := r.pageSize()
 	if err != nil {
 		return nil, err
 	}
 	events, after, err := s.read(ctx, after, rollout, limit)
+	list := make([]sparkd.Event, len(events))
+	for i, e := range events {
+		list[i] = e.Event
+	}
 	// The log never ends, so there is always a place to go on from.
-	return Page[sparkd.Event]{events, strconv.FormatUint(after, 10)}, err
+	return Page[sparkd.Event]{list, cmp.Or(after, "0")}, err
 }
 
 // read returns up to limit events behind after, those of one rollout where it is named, and the event to go on behind.
-func (s *Server) read(ctx context.Context, after uint64, rollout string, limit int) ([]sparkd.Event, uint64, error) {
-	list := []sparkd.Event{}
+func (s *Server) read(ctx context.Context, after, rollout string, limit int) ([]LoggedEvent, string, error) {
+	list := []LoggedEvent{}
 	for {
 		events, err := s.backend.Events(ctx, after, eventPage)
 		for _, e := range events {
-			if after = e.Seq; rollout == "" || e.Rollout == rollout {
+			if after = e.Cursor; rollout == "" || e.Rollout == rollout {
 				list = append(list, e)
 			}
 			if len(list) == limit {
@@ -87,7 +93,7 @@ const heartbeat = 10 * time.Second
 
 // follow writes the event log to one client, who made the request. It reads the stored log only as fast as the
 // client reads the stream, so a slow client costs nothing but its connection.
-func (s *Server) follow(out io.Writer, request string, after uint64, rollout string) error {
+func (s *Server) follow(out io.Writer, request, after, rollout string) error {
 	wake, unsubscribe := s.backend.Subscribe() // before the first read, so that nothing is missed
 	defer unsubscribe()
 	beat := time.NewTicker(heartbeat)
@@ -99,7 +105,7 @@ func (s *Server) follow(out io.Writer, request string, after uint64, rollout str
 	for {
 		events, next, err := s.read(s.streams, after, rollout, eventPage)
 		for _, e := range events {
-			sendEvent(w, fmt.Sprintf("id: %d\nevent: %s\n", e.Seq, e.Kind), e)
+			sendEvent(w, fmt.Sprintf("id: %s\nevent: %s\n", e.Cursor, e.Kind), e.Event)
 		}
 		if err != nil {
 			return s.endEvents(w, request, err)

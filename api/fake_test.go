@@ -103,16 +103,30 @@ func missing(what, id string) error {
 		Remedy: "list them with GET /v1/rollouts"}
 }
 
-func (f *fake) Rollouts(ctx context.Context, after string, limit int) ([]sparkd.Rollout, string, error) {
+// Wait waits for what its fault waits for, and says how the rollout stands then.
+func (f *fake) Wait(ctx context.Context, id string) (sparkd.Rollout, error) {
+	if err := f.enter(ctx, "Wait"); err != nil {
+		return sparkd.Rollout{}, err
+	}
+	return f.Rollout(ctx, id)
+}
+
+func (f *fake) Rollouts(ctx context.Context, l api.List) ([]sparkd.Rollout, string, error) {
 	if err := f.enter(ctx, "Rollouts"); err != nil {
 		return nil, "", err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := 1 + slices.IndexFunc(f.rollouts, func(r sparkd.Rollout) bool { return r.ID == after })
-	page := f.rollouts[i:min(i+limit, len(f.rollouts))]
-	if i+limit < len(f.rollouts) {
-		return page, page[limit-1].ID, nil
+	list := slices.DeleteFunc(slices.Clone(f.rollouts), func(r sparkd.Rollout) bool {
+		return len(l.States) > 0 && !slices.Contains(l.States, r.State)
+	})
+	if !l.Oldest {
+		slices.Reverse(list)
+	}
+	i := 1 + slices.IndexFunc(list, func(r sparkd.Rollout) bool { return r.ID == l.After })
+	page := list[i:min(i+l.Limit, len(list))]
+	if i+l.Limit < len(list) {
+		return page, page[l.Limit-1].ID, nil
 	}
 	return page, "", nil
 }
@@ -174,15 +188,31 @@ func (f *fake) Completed(ctx context.Context, filter api.Filter) iter.Seq2[api.E
 	}
 }
 
-func (f *fake) Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error) {
-	if err := f.enter(ctx, "Events"); err != nil {
-		return nil, err
+// Events has numbers for cursors. One beyond the end is refused as one of another store.
+func (f *fake) Events(ctx context.Context, after string, limit int) (page []api.LoggedEvent, err error) {
+	if limit > 0 {
+		if err := f.enter(ctx, "Events"); err != nil {
+			return nil, err
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	bySeq := func(e sparkd.Event, seq uint64) int { return cmp.Compare(e.Seq, seq) }
-	i, _ := slices.BinarySearchFunc(f.events, after+1, bySeq)
-	return slices.Clone(f.events[i:min(i+limit, len(f.events))]), nil
+	i, err := strconv.ParseUint(cmp.Or(after, "0"), 10, 64)
+	if err != nil {
+		return nil, sparkd.Invalid("after", "send a cursor of this daemon", "%q is no cursor", after)
+	} else if i > uint64(len(f.events)) {
+		return nil, sparkd.NewError(sparkd.CodeConflict, "after", "start over", "the cursor is of another store")
+	}
+	for _, e := range f.events[i:min(int(i)+limit, len(f.events))] {
+		page = append(page, api.LoggedEvent{Cursor: strconv.FormatUint(e.Seq, 10), Event: e})
+	}
+	return page, nil
+}
+
+func (f *fake) LastEvent(context.Context) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strconv.Itoa(len(f.events)), nil
 }
 
 func (f *fake) Subscribe() (<-chan struct{}, func()) {

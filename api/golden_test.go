@@ -58,11 +58,17 @@ var goldens = []golden{
 			Message: "64 rollouts wait", Remedy: "try again later"})},
 	{name: "rollouts", call: "GET /v1/rollouts", setup: withRollout},
 	{name: "rollouts-none", call: "GET /v1/rollouts"},
-	{name: "rollouts-page", call: "GET /v1/rollouts?limit=1&after=night-1", setup: func(f *fake) {
+	{name: "rollouts-page", call: "GET /v1/rollouts?limit=1&after=night-3", setup: func(f *fake) {
 		withRollout(f)
 		f.rollouts = append(f.rollouts, sparkd.Rollout{ID: "night-2"}, sparkd.Rollout{ID: "night-3"})
 	}},
+	{name: "rollouts-state", call: "GET /v1/rollouts?state=queued,done&order=oldest", setup: withRollout},
+	{name: "rollouts-bad-state", call: "GET /v1/rollouts?state=running,ended", setup: withRollout},
+	{name: "rollouts-bad-order", call: "GET /v1/rollouts?order=id", setup: withRollout},
 	{name: "rollout", call: "GET /v1/rollouts/night-1", setup: withRollout},
+	{name: "rollout-wait", call: "GET /v1/rollouts/night-1?wait=1ms", setup: withRollout},
+	{name: "rollout-wait-missing", call: "GET /v1/rollouts/night-9?wait=30", setup: withRollout},
+	{name: "rollout-bad-wait", call: "GET /v1/rollouts/night-1?wait=2m", setup: withRollout},
 	{name: "rollout-missing", call: "GET /v1/rollouts/night-9"},
 	{name: "session", call: "POST /v1/sessions",
 		body: `{"rollout": {"id": "mine-1", "tasks": {"count": 2}}, "fork": "native"}`},
@@ -110,6 +116,8 @@ var goldens = []golden{
 	{name: "events-bad-mode", call: "GET /v1/events?stream=maybe"},
 	{name: "events-bad-id", call: "GET /v1/events", headers: []string{"Last-Event-ID", "-1"}},
 	{name: "events-bad-after", call: "GET /v1/events?after=soon"},
+	{name: "events-foreign", call: "GET /v1/events?after=3", setup: withRollout},
+	{name: "events-foreign-id", call: "GET /v1/events", headers: []string{"Last-Event-ID", "3"}, setup: withRollout},
 	{name: "info", call: "GET /v1/info", setup: withRollout},
 	{name: "health", call: "GET /healthz"},
 	{name: "ready", call: "GET /readyz"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sparkd"
 )
@@ -43,6 +44,23 @@ func (r *request) number(name string, missing, min, max uint64) (uint64, error) 
 			"%q is out of range", text)
 	}
 	return n, nil
+}
+
+// duration reads a time up to most, "30s" or a number of seconds; absent is 0.
+func (r *request) duration(name string, most time.Duration) (time.Duration, error) {
+	text := r.parameter(name)
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d < 0 || d > most {
+		return 0, sparkd.Invalid(name, fmt.Sprintf("use a time from 0s to %.0fs, and ask again behind it",
+			most.Seconds()), "%q is out of range", clip(text))
+	}
+	return d, nil
 }
 
 // boolean reads true or false; absent is false.

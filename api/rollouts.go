@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -39,11 +42,54 @@ func (r *request) submitted(rollout sparkd.Rollout, created bool, err error, sta
 	return rollout, err
 }
 
+// listParameters are the query parameters of a list of rollouts.
+var listParameters = []string{"after", "limit", "order", "state"}
+
 func (s *Server) listRollouts(ctx context.Context, r *request) (any, error) {
-	limit, err := r.pageSize()
+	l, err := r.list()
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.backend.Rollouts(ctx, r.parameter("after"), limit)
+	items, next, err := s.backend.Rollouts(ctx, l)
 	return Page[sparkd.Rollout]{append([]sparkd.Rollout{}, items...), next}, err
+}
+
+func (r *request) list() (l List, err error) {
+	l.After = r.parameter("after")
+	if l.Limit, err = r.pageSize(); err != nil {
+		return l, err
+	}
+	switch order := r.parameter("order"); order {
+	case "", "newest":
+	case "oldest":
+		l.Oldest = true
+	default:
+		return l, sparkd.Invalid("order", "use newest or oldest", "unknown order %q", clip(order))
+	}
+	known := []sparkd.RolloutState{sparkd.RolloutQueued, sparkd.RolloutRunning, sparkd.RolloutDone,
+		sparkd.RolloutFailed, sparkd.RolloutCanceled}
+	for name := range strings.SplitSeq(r.parameter("state"), ",") {
+		state := sparkd.RolloutState(name)
+		if name != "" && !slices.Contains(known, state) {
+			return l, sparkd.Invalid("state", "use queued, running, done, failed or canceled, several with commas",
+				"unknown state %q", clip(name))
+		} else if name != "" {
+			l.States = append(l.States, state)
+		}
+	}
+	return l, nil
+}
+
+// waitRollout shows a rollout, with wait as soon as it has ended or the time is up. A shutdown does not wait for it.
+func (s *Server) waitRollout(ctx context.Context, r *request) (any, error) {
+	wait, err := r.duration("wait", maxWait*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if wait == 0 {
+		return s.backend.Rollout(ctx, r.arg)
+	}
+	ctx, cancel := context.WithTimeout(s.streams, wait)
+	defer cancel()
+	return s.backend.Wait(ctx, r.arg)
 }

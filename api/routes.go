@@ -29,9 +29,10 @@ type handler func(*Server, context.Context, *request) (any, error)
 // routes is the one list of routes; openapi.json describes the same ones.
 var routes = []route{
 	{method: "POST", pattern: "/v1/rollouts", summary: "Submit a rollout", handler: (*Server).submit},
-	{method: "GET", pattern: "/v1/rollouts", query: []string{"after", "limit"},
+	{method: "GET", pattern: "/v1/rollouts", query: listParameters,
 		summary: "List rollouts", handler: (*Server).listRollouts},
-	{method: "GET", pattern: "/v1/rollouts/{id}", summary: "Show a rollout", handler: byID(Backend.Rollout)},
+	{method: "GET", pattern: "/v1/rollouts/{id}", query: []string{"wait"},
+		summary: "Show a rollout, or wait for its end", handler: (*Server).waitRollout},
 	{method: "DELETE", pattern: "/v1/rollouts/{id}", summary: "Cancel a rollout", handler: byID(Backend.Cancel)},
 	{method: "POST", pattern: "/v1/sessions",
 		summary: "Submit a rollout whose environments the caller drives", handler: (*Server).openSession},

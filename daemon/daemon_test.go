@@ -94,7 +94,7 @@ func (r *running) wait(id string) sparkd.Rollout {
 	defer cancel()
 	got, err := r.Client.Rollout(ctx, id)
 	if err == nil && !got.State.Ended() {
-		err = r.Client.Events(ctx, 0, id, func(e sparkd.Event) error {
+		err = r.Client.Events(ctx, "", id, func(e sparkd.Event) error {
 			if e.Kind == sparkd.EventRollout && sparkd.RolloutState(e.State).Ended() {
 				return client.ErrStop
 			}

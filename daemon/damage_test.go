@@ -8,6 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"sparkd"
+	"sparkd/api"
 	"sparkd/daemon"
 	"sparkd/store"
 )
@@ -22,7 +23,7 @@ func TestStartWithDamage(t *testing.T) {
 	if got.State != sparkd.RolloutDone || got.Done != 1 || got.Failed != 1 {
 		t.Errorf("%+v", got)
 	}
-	page, _, err := r.Client.Rollouts(t.Context(), "", 0)
+	page, _, err := r.Client.Rollouts(t.Context(), api.List{})
 	if err != nil || len(page) != 3 {
 		t.Fatalf("%+v, %v", page, err)
 	}

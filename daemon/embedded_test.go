@@ -141,7 +141,7 @@ func TestEmbeddedEngineGrowsOn(t *testing.T) {
 	r := start(t, c, daemon.Parts{})
 	s := tinySpec()
 	r.submit(s)
-	err := r.Client.Events(t.Context(), 0, s.ID, func(e sparkd.Event) error {
+	err := r.Client.Events(t.Context(), "", s.ID, func(e sparkd.Event) error {
 		if e.Kind == sparkd.EventRound && e.Round == 2 {
 			return client.ErrStop
 		}

@@ -79,7 +79,7 @@ func TestMetrics(t *testing.T) {
 func TestEvents(t *testing.T) {
 	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{})
 	got := r.wait(r.submit(spec(1)).ID)
-	events, err := r.Daemon.Events(t.Context(), 0, 1000)
+	events, err := r.Daemon.Events(t.Context(), "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

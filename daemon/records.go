@@ -51,10 +51,18 @@ func behind(err error, cursor string) error {
 	return &e
 }
 
-// Events returns what happened behind the event after.
-func (p *records) Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error) {
-	return p.store.Events(ctx, after, limit)
+// Events returns what happened behind a cursor.
+func (p *records) Events(ctx context.Context, after string, limit int) ([]api.LoggedEvent, error) {
+	events, err := p.store.Events(ctx, after, limit)
+	page := make([]api.LoggedEvent, len(events))
+	for i, e := range events {
+		page[i] = api.LoggedEvent(e)
+	}
+	return page, err
 }
+
+// LastEvent returns the cursor behind the newest event.
+func (p *records) LastEvent(ctx context.Context) (string, error) { return p.store.LastEvent(ctx) }
 
 // Subscribe wakes its reader after events.
 func (p *records) Subscribe() (<-chan struct{}, func()) { return p.store.Subscribe() }

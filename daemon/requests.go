@@ -103,6 +103,17 @@ func (q *queue) live(id string) (r sparkd.Rollout, ok bool) {
 	return r, ok
 }
 
+// ending returns a channel that is closed when a rollout of the queue has ended, or does so in a later run.
+func (q *queue) ending(id string) (ended <-chan struct{}, ok bool) {
+	q.do(func() {
+		var j *job
+		if j, ok = q.jobs[id]; ok {
+			ended = j.ended
+		}
+	})
+	return ended, ok
+}
+
 // status is how the queue stands.
 type status struct {
 	queued, running, growing int

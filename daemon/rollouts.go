@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sparkd"
+	"sparkd/api"
 	"sparkd/branching"
 	"sparkd/env"
 	"sparkd/store"
@@ -30,9 +31,25 @@ func (p *rollouts) Rollout(ctx context.Context, id string) (sparkd.Rollout, erro
 	return p.store.Rollout(ctx, id)
 }
 
-// Rollouts lists rollouts in order of their ids.
-func (p *rollouts) Rollouts(ctx context.Context, after string, limit int) ([]sparkd.Rollout, string, error) {
-	page, next, err := p.store.Rollouts(ctx, after, limit)
+// Wait returns a rollout when it has ended, or ctx has.
+func (p *rollouts) Wait(ctx context.Context, id string) (sparkd.Rollout, error) {
+	ended, live := p.queue.ending(id)
+	if !live {
+		r, err := p.store.Rollout(ctx, id)
+		if err != nil || r.State.Ended() {
+			return r, err
+		}
+	}
+	select {
+	case <-ended: // nil, and never, for one that nobody grows
+	case <-ctx.Done():
+	}
+	return p.Rollout(context.WithoutCancel(ctx), id)
+}
+
+// Rollouts lists rollouts. One that runs has its counters of this moment.
+func (p *rollouts) Rollouts(ctx context.Context, l api.List) ([]sparkd.Rollout, string, error) {
+	page, next, err := p.store.Rollouts(ctx, store.List(l))
 	for i := range page {
 		if r, ok := p.queue.live(page[i].ID); ok {
 			page[i] = r

@@ -113,7 +113,7 @@ func TestShutdownEndsStreams(t *testing.T) {
 	defer cancel()
 	open, ended := make(chan struct{}, 1000), make(chan error, 1)
 	go func() {
-		ended <- r.Client.Events(ctx, 0, "", func(sparkd.Event) error {
+		ended <- r.Client.Events(ctx, "", "", func(sparkd.Event) error {
 			open <- struct{}{}
 			return nil
 		})

@@ -63,13 +63,17 @@ type Report struct {
 }
 
 // Check reads every record and compares what they say of each other: checksums, each tree's number of nodes, hash and
-// parent links, rollouts and their trees, the completion log, the event log and the high-water file. It goes on after a
-// finding; its error says only that it could not go on. It may run beside writers: it sees the store as of its start.
+// parent links, rollouts and their trees, the completion log and the event log. It reads the files too: the blocks of
+// every table, the manifest and the high-water file. It goes on after a finding; its error says only that it could not
+// go on. It may run beside writers: it sees the records as of its start.
 func (s *Store) Check(ctx context.Context) (Report, error) {
 	c := &checker{ctx: ctx, last: s.last.Load(), rollouts: map[string]*sparkd.Rollout{}, trees: map[string]*treeHead{}}
 	err := s.view(ctx, c.checkAll)
 	c.err = nil
 	c.add(err) // a table that Badger cannot read ends the walk, and is a finding
+	if c.err == nil {
+		c.err = c.checkFiles(s.dir, s.water)
+	}
 	return c.Report, c.err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"runtime"
-	"strconv"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -25,7 +24,7 @@ func (b *batch) putCompleted(c completion, seq uint64) {
 // Filter selects finished trees.
 type Filter struct {
 	Rollout string // of this rollout only; "" for all
-	After   string // the cursor of the last entry that was seen; "" from the start
+	After   string // the cursor of the last entry that was seen, in any rollout; "" from the start
 	Limit   int    // at most so many; 0 for all
 }
 
@@ -45,7 +44,11 @@ type Entry struct {
 // are in memory as there are processors, times two.
 func (s *Store) Completed(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		after, err := parseCursor(f.After)
+		var after uint64
+		err := s.view(ctx, func(txn *badger.Txn) (err error) {
+			after, err = s.placeOf(txn, &treeCursor, f.After)
+			return err
+		})
 		if err != nil {
 			yield(Entry{}, err)
 			return
@@ -112,9 +115,15 @@ func (s *Store) completions(ctx context.Context, rollout string, after uint64, l
 			if len(entries) == limit {
 				break
 			}
-			c, seq := completion{Tree: describeKey(key)}, seqOf(key)
-			err := readItemJSON(item, key, &c)
-			entries = append(entries, loaded{Entry{Cursor: cursor(seq), ID: c.Tree}, seq, c.Rollout, err})
+			c, seq, at := completion{Tree: describeKey(key)}, seqOf(key), ""
+			err := item.Value(func(value []byte) error {
+				at = s.cursorAt(&treeCursor, seq, value)
+				return nil
+			})
+			if err == nil {
+				err = readItemJSON(item, key, &c)
+			}
+			entries = append(entries, loaded{Entry{Cursor: at, ID: c.Tree}, seq, c.Rollout, err})
 		}
 		return nil
 	})
@@ -134,18 +143,4 @@ func (s *Store) load(ctx context.Context, l loaded) loaded {
 		l.err = finding(Missing, l.rollout, l.ID, treeKey(l.ID), problem)
 	}
 	return l
-}
-
-func cursor(seq uint64) string { return strconv.FormatUint(seq, 36) }
-
-func parseCursor(s string) (uint64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	seq, err := strconv.ParseUint(s, 36, 64)
-	if err != nil {
-		const remedy = "use a cursor that was answered before, or none to start over"
-		return 0, sparkd.Invalid("after", remedy, "%q is no cursor", s)
-	}
-	return seq, nil
 }

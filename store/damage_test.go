@@ -301,13 +301,13 @@ func TestDamagedRollout(t *testing.T) {
 	s, _ := damageStore(t, t.TempDir())
 	s.CreateRollout(t.Context(), testRollout("q"))
 	putRaw(t, s, record{stateKey("r1"), []byte("garbage")})
-	list, _, err := s.Rollouts(t.Context(), "", 10)
+	list, _, err := s.Rollouts(t.Context(), List{Limit: 10})
 	if err != nil || len(list) != 3 || list[2].ID != "r1" || list[2].Error.Code != sparkd.CodeDamaged ||
 		list[2].State != sparkd.RolloutFailed {
 		t.Errorf("Rollouts = %+v, %v", list, err)
 	}
 	putRaw(t, s, record{eventKey(3), []byte("garbage")})
-	events, err := s.Events(t.Context(), 0, 5)
+	events, err := s.Events(t.Context(), "", 5)
 	if err != nil || len(events) != 5 || events[2].Kind != EventDamaged || events[2].Seq != 3 ||
 		events[2].Error.Code != sparkd.CodeDamaged {
 		t.Errorf("Events = %+v, %v", events, err)

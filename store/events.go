@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/dgraph-io/badger/v4"
@@ -13,24 +14,67 @@ import (
 // one Seq and Error are all that is left, and the events behind it stay readable.
 const EventDamaged sparkd.EventKind = "damaged"
 
-// Events returns up to limit events with a sequence number above after, in order. Sequence numbers are dense: a
-// first one above after+1 says that the events between have been trimmed from the log (Options.Events), or lost.
-func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]sparkd.Event, error) {
-	var out []sparkd.Event
+// LoggedEvent is an event and the cursor that goes on behind it.
+type LoggedEvent struct {
+	Cursor string
+	sparkd.Event
+}
+
+// Events returns up to limit events behind a cursor, or behind a sequence number in decimal, in order; "" is the
+// beginning. Sequence numbers are dense: a gap in front of the first says that the events between have been trimmed
+// from the log (Options.Events), or lost. Errors are of code conflict where the cursor is not of this store's log.
+func (s *Store) Events(ctx context.Context, after string, limit int) ([]LoggedEvent, error) {
+	var out []LoggedEvent
 	err := s.view(ctx, func(txn *badger.Txn) error {
-		for key, item := range items(txn, []byte{kindEvent}, eventKey(after+1), true) {
+		seq, err := s.placeOf(txn, &eventCursor, after)
+		if err != nil {
+			return err
+		}
+		for key, item := range items(txn, []byte{kindEvent}, eventKey(seq+1), true) {
 			if len(out) >= limit {
 				break
 			}
-			var e sparkd.Event
-			if err := readItemJSON(item, key, &e); err != nil {
-				e = sparkd.Event{Seq: seqOf(key), Kind: EventDamaged, Error: sparkd.AsError(err)}
+			e, err := s.readEvent(key, item)
+			if err != nil {
+				return err
 			}
 			out = append(out, e)
 		}
 		return ctx.Err()
 	})
 	return out, err
+}
+
+func (s *Store) readEvent(key []byte, item *badger.Item) (e LoggedEvent, err error) {
+	err = item.Value(func(value []byte) error {
+		e.Cursor = s.cursorAt(&eventCursor, seqOf(key), value)
+		return nil
+	})
+	if err != nil {
+		return e, err
+	}
+	if err := readItemJSON(item, key, &e.Event); err != nil {
+		e.Event = sparkd.Event{Seq: seqOf(key), Kind: EventDamaged, Error: sparkd.AsError(err)}
+	}
+	return e, nil
+}
+
+// LastEvent returns the cursor behind the newest event.
+func (s *Store) LastEvent(ctx context.Context) (at string, err error) {
+	err = s.view(ctx, func(txn *badger.Txn) error {
+		seq := s.last.Load()
+		at = s.cursorAt(&eventCursor, seq, nil)
+		item, err := txn.Get(eventKey(seq))
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil // none was logged, or it is lost
+		} else if err != nil {
+			return err
+		}
+		e, err := s.readEvent(eventKey(seq), item)
+		at = e.Cursor
+		return err
+	})
+	return at, err
 }
 
 // items yields the records whose keys have a prefix, from the key from on or from the first. Only a reader of most

@@ -247,7 +247,7 @@ func TestEventsTrimmed(t *testing.T) {
 	s.CreateRollout(t.Context(), testRollout("r", "t0", "t1", "t2"))
 	for i := range 3 {
 		putTree(t, s, testTree(fmt.Sprint("t", i), "r"), 15, true)
-		events, err := s.Events(t.Context(), 0, 1000)
+		events, err := s.Events(t.Context(), "", 1000)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,6 +52,8 @@ func (s *Store) prepareFolder() error {
 	case err != nil:
 		const remedy = "check its permissions and that its disk is mounted for writing, or choose another --data"
 		return wrongFolder(dir, "cannot be written", remedy, err)
+	case s.water != nil:
+		s.id = s.water.id
 	}
 	format, err := readFormat(dir)
 	if err != nil {
@@ -71,7 +73,7 @@ const (
 func readFormat(dir string) (uint16, error) {
 	f, err := os.Open(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return formatVersion, nil
+		return formatVersion, checkNew(dir)
 	} else if err != nil {
 		return 0, folderError(dir, "cannot be read", "check its permissions", err)
 	}
@@ -86,6 +88,16 @@ func readFormat(dir string) (uint16, error) {
 		return 0, folderError(dir, problem, "open it with the sparkd that wrote it, or choose another --data", nil)
 	}
 	return v, nil
+}
+
+// checkNew refuses a folder whose manifest is gone: Badger would take it for new and remove its tables.
+func checkNew(dir string) error {
+	for _, pattern := range []string{"*.sst", "*.mem"} {
+		if files, _ := filepath.Glob(filepath.Join(dir, pattern)); len(files) > 0 { // the pattern is well-formed
+			return openError(dir, errors.New("its MANIFEST is missing"))
+		}
+	}
+	return nil
 }
 
 // raiseFormat gives an older store this sparkd's format before a record is written that an

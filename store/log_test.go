@@ -123,7 +123,7 @@ func testEvents(t *testing.T, s *Store) {
 	r.Done = 1 // no change of state: no event
 	s.PutRollout(t.Context(), r)
 	putTree(t, s, testTree("t1", "r"), 2, true)
-	events, err := s.Events(t.Context(), 0, 100)
+	events, err := s.Events(t.Context(), "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,8 +140,13 @@ func testEvents(t *testing.T, s *Store) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("events %q, want %q", got, want)
 	}
-	if tail, err := s.Events(t.Context(), 2, 2); err != nil || !reflect.DeepEqual(tail, events[2:4]) {
-		t.Fatalf("Events(2, 2) = %+v, %v", tail, err)
+	for _, after := range []string{"2", events[1].Cursor} {
+		if tail, err := s.Events(t.Context(), after, 2); err != nil || !reflect.DeepEqual(tail, events[2:4]) {
+			t.Fatalf("Events(%q, 2) = %+v, %v", after, tail, err)
+		}
+	}
+	if at, err := s.LastEvent(t.Context()); err != nil || at != events[4].Cursor {
+		t.Errorf("LastEvent = %q, %v", at, err)
 	}
 }
 
@@ -155,8 +160,8 @@ func testEventOrder(t *testing.T, s *Store) {
 		wg.Go(func() { putTree(t, s, testTree(fmt.Sprint("t", w), "r"), each, false) })
 	}
 	const total = 1 + writers*each
-	for last := uint64(0); last < total; {
-		events, err := s.Events(t.Context(), last, 7)
+	for last, after := uint64(0), ""; last < total; {
+		events, err := s.Events(t.Context(), after, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +169,7 @@ func testEventOrder(t *testing.T, s *Store) {
 			if e.Seq != last+1 {
 				t.Fatalf("event %d follows %d", e.Seq, last)
 			}
-			last = e.Seq
+			last, after = e.Seq, e.Cursor
 		}
 	}
 	wg.Wait()

@@ -32,6 +32,9 @@ type rolloutState struct {
 	Stats    sparkd.Stats        `json:"stats"`
 	Started  time.Time           `json:"started,omitzero"`
 	Finished time.Time           `json:"finished,omitzero"`
+	// The place in the list of rollouts, which is read without their requests; never changed.
+	Seq     uint64    `json:"seq,omitempty"`    // of the event that said that it was queued
+	Created time.Time `json:"created,omitzero"` // as in its head
 }
 
 func headOf(r *sparkd.Rollout) rolloutHead {
@@ -79,12 +82,16 @@ func (s *Store) CreateRollout(ctx context.Context, r sparkd.Rollout) (stored spa
 			return err
 		}
 		b.put(rolloutKey(r.ID), encoded)
+		state.Seq, state.Created = b.seq+1, head.Created
 		b.putState(r.ID, &state)
 		result.stored, result.created = join(head, state), true
 		return nil
 	})
 	if err != nil {
 		return sparkd.Rollout{}, false, err
+	}
+	if result.created {
+		s.order.add(listed{state.Seq, state.Created, r.ID})
 	}
 	return result.stored, result.created, nil
 }
@@ -139,6 +146,7 @@ func (s *Store) PutRollout(ctx context.Context, r sparkd.Rollout) error {
 			changed.Trees = trees
 			b.putJSON(rolloutKey(r.ID), &changed)
 		}
+		state.Seq, state.Created = old.Seq, old.Created
 		if old.State == state.State {
 			b.putJSON(stateKey(r.ID), &state)
 		} else {
@@ -179,42 +187,12 @@ func readRollout(txn *badger.Txn, id string) (sparkd.Rollout, error) {
 	return sparkd.Rollout{}, inTree(errors.Join(errHead, errState), id, "")
 }
 
-// Rollouts returns up to limit rollouts in order of their ids, starting after the id
-// after, and the id to go on with: "" at the end. Ids that sparkd makes sort by time.
-func (s *Store) Rollouts(
-	ctx context.Context, after string, limit int,
-) (rollouts []sparkd.Rollout, next string, err error) {
-	err = s.view(ctx, func(txn *badger.Txn) error {
-		for id := range rolloutIDs(txn, after) {
-			if len(rollouts) == limit {
-				if limit > 0 {
-					next = rollouts[limit-1].ID
-				}
-				break
-			}
-			r, err := readRollout(txn, id)
-			if sparkd.CodeOf(err) == sparkd.CodeDamaged {
-				r, err = sparkd.Rollout{ID: id, State: sparkd.RolloutFailed, Error: sparkd.AsError(err)}, nil
-			}
-			if err = errors.Join(err, ctx.Err()); err != nil {
-				return err
-			}
-			rollouts = append(rollouts, r)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	return rollouts, next, nil
-}
-
 // Unfinished returns the rollouts that have not ended, in order of their ids. Damaged ones do not keep back the
 // others: they are in the error, beside the list.
 func (s *Store) Unfinished(ctx context.Context) (rollouts []sparkd.Rollout, err error) {
 	var broken []error
 	err = s.view(ctx, func(txn *badger.Txn) error {
-		for id := range rolloutIDs(txn, "") {
+		for id := range rolloutIDs(txn) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -234,10 +212,10 @@ func (s *Store) Unfinished(ctx context.Context) (rollouts []sparkd.Rollout, err 
 	return rollouts, errors.Join(append(broken, err)...)
 }
 
-// rolloutIDs yields the ids of rollouts above after, in order.
-func rolloutIDs(txn *badger.Txn, after string) iter.Seq[string] {
+// rolloutIDs yields the ids of all rollouts, in order.
+func rolloutIDs(txn *badger.Txn) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for key := range items(txn, []byte{kindRollout}, append(rolloutKey(after), 1), false) {
+		for key := range items(txn, []byte{kindRollout}, nil, false) {
 			if _, id, _, ok := splitKey(key); ok && !yield(id) { // Check reports other keys
 				return
 			}

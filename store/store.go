@@ -59,6 +59,7 @@ const (
 type Store struct {
 	opt     Options
 	dir     string // "" in memory
+	id      string // of what is stored, kept by copies of the folder; "" where a reader found none
 	scratch string // where ReadOnly, the folder that Badger reads; see view.go
 	db      *badger.DB
 	water   *highWater                   // nil in memory
@@ -76,6 +77,7 @@ type Store struct {
 	counts atomic.Pointer[Counters]
 
 	subscribers sync.Map // of channels, see Subscribe
+	order       order    // of the rollouts
 
 	// Held for reading by every use of db, so that Close waits for them.
 	using  sync.RWMutex
@@ -97,7 +99,9 @@ func Open(dir string, opt Options) (*Store, error) {
 		ended:  make(chan struct{}),
 	}
 	s.counts.Store(&Counters{})
-	if !opt.InMemory {
+	if opt.InMemory {
+		s.id = sparkd.NewID(time.Now())
+	} else {
 		s.dir = dir
 		s.free = func() (int64, error) { return freeBytes(dir) }
 		err := s.prepareFolder()
@@ -144,6 +148,9 @@ func (s *Store) openBadger() (err error) {
 	case s.opt.ReadOnly:
 		return s.openView(opt)
 	case s.dir != "":
+		if err := s.guardTables(opt); err != nil {
+			return err
+		}
 		if err := raiseFormat(s.dir); err != nil {
 			return err
 		}

@@ -70,12 +70,38 @@ func (c *Client) Rollout(ctx context.Context, id string) (sparkd.Rollout, error)
 	return get[sparkd.Rollout](ctx, c, "/v1/rollouts/"+url.PathEscape(id), nil)
 }
 
-// Rollouts returns a page of rollouts behind the cursor after and the cursor of the
-// next page, "" on the last. A limit of 0 takes the daemon's.
-func (c *Client) Rollouts(ctx context.Context, after string, limit int) ([]sparkd.Rollout, string, error) {
+// waitFor is how long one request waits for the end of a rollout.
+const waitFor = 30 * time.Second
+
+// Wait returns a rollout once it has ended. A daemon that is not there, or shuts down, is an error.
+func (c *Client) Wait(ctx context.Context, id string) (sparkd.Rollout, error) {
+	for query := (url.Values{"wait": {waitFor.String()}}); ; {
+		begun := time.Now()
+		r, err := get[sparkd.Rollout](ctx, c, "/v1/rollouts/"+url.PathEscape(id), query)
+		if err != nil || r.State.Ended() {
+			return r, err
+		}
+		if time.Since(begun) < c.pause { // it was not made to wait
+			select {
+			case <-ctx.Done():
+				return r, ctx.Err()
+			case <-time.After(c.pause):
+			}
+		}
+	}
+}
+
+// Rollouts returns a page of rollouts and the cursor of the next page, "" on the last. A limit of 0 takes the daemon's.
+func (c *Client) Rollouts(ctx context.Context, l api.List) ([]sparkd.Rollout, string, error) {
 	query := url.Values{}
-	set(query, "after", after)
-	set(query, "limit", limit)
+	set(query, "after", l.After)
+	set(query, "limit", l.Limit)
+	for _, state := range l.States {
+		query.Set("state", strings.TrimPrefix(query.Get("state")+","+string(state), ","))
+	}
+	if l.Oldest {
+		query.Set("order", "oldest")
+	}
 	page, err := get[api.Page[sparkd.Rollout]](ctx, c, "/v1/rollouts", query)
 	return page.Items, page.Next, err
 }

@@ -85,7 +85,7 @@ func TestNoDaemon(t *testing.T) {
 	c.pause = time.Hour // a retry would not end
 	_, infoErr := c.Info(t.Context())
 	_, exportErr := c.Export(t.Context(), io.Discard, ExportOptions{})
-	eventsErr := c.Events(t.Context(), 0, "", nil)
+	eventsErr := c.Events(t.Context(), "", "", nil)
 	want := "no daemon at " + addr + " (start one with sparkd serve)"
 	for _, err := range []error{infoErr, exportErr, eventsErr} {
 		if err == nil || err.Error() != want || sparkd.CodeOf(err) != sparkd.CodeUnavailable {
@@ -129,7 +129,7 @@ func TestDeadlines(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.Events(ctx, 0, "", nil); !errors.Is(err, context.Canceled) {
+	if err := c.Events(ctx, "", "", nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("the caller's: %v", err)
 	}
 }
@@ -162,7 +162,7 @@ func TestEventsResume(t *testing.T) {
 	)
 	c.silence = 50 * time.Millisecond
 	var got []uint64
-	err := c.Events(t.Context(), 4, "a", func(e sparkd.Event) error {
+	err := c.Events(t.Context(), "4", "a", func(e sparkd.Event) error {
 		if got = append(got, e.Seq); e.Seq == 8 {
 			return ErrStop
 		}
@@ -176,18 +176,18 @@ func TestEventsResume(t *testing.T) {
 func TestEventsEnd(t *testing.T) {
 	c := scripted(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, event(1)) })
 	own := errors.New("own")
-	if err := c.Events(t.Context(), 0, "", func(sparkd.Event) error { return own }); !errors.Is(err, own) {
+	if err := c.Events(t.Context(), "", "", func(sparkd.Event) error { return own }); !errors.Is(err, own) {
 		t.Errorf("the caller's error: %v", err)
 	}
 	c = scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "event: error\ndata: {\"code\":\"store\",\"message\":\"no\"}\n\n")
 	})
-	if err := c.Events(t.Context(), 0, "", nil); sparkd.CodeOf(err) != sparkd.CodeStore {
+	if err := c.Events(t.Context(), "", "", nil); sparkd.CodeOf(err) != sparkd.CodeStore {
 		t.Errorf("the daemon's error: %v", err)
 	}
 	requests := 0
 	c = scripted(t, func(http.ResponseWriter, *http.Request) { requests++ })
-	if err := c.Events(t.Context(), 0, "", nil); sparkd.CodeOf(err) != sparkd.CodeUnavailable || requests != attempts {
+	if err := c.Events(t.Context(), "", "", nil); sparkd.CodeOf(err) != sparkd.CodeUnavailable || requests != attempts {
 		t.Errorf("nothing new, again and again: %v after %d requests", err, requests)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"sparkd"
@@ -17,10 +16,10 @@ import (
 // ErrStop, returned by the function given to Events, ends it without an error.
 var ErrStop = errors.New("stop")
 
-// Events calls fn for every event with Seq > after, of one rollout or of all (""), in order and exactly once,
-// until fn returns an error or ctx is done. A lost connection is taken up again behind the last event; the error
-// after several attempts in a row is that of the last one.
-func (c *Client) Events(ctx context.Context, after uint64, rollout string, fn func(sparkd.Event) error) error {
+// Events calls fn for every event behind after, of one rollout or of all (""), in order and exactly once, until fn
+// returns an error or ctx is done; after is a cursor, a Seq or "", the beginning. A lost connection is taken up again
+// behind the last event; the error after several attempts in a row is that of the last one.
+func (c *Client) Events(ctx context.Context, after, rollout string, fn func(sparkd.Event) error) error {
 	query := url.Values{}
 	set(query, "rollout", rollout)
 	return c.resume(ctx, func() (bool, error) {
@@ -34,8 +33,11 @@ func (c *Client) Events(ctx context.Context, after uint64, rollout string, fn fu
 }
 
 // follow reads one connection's events and moves after on.
-func (c *Client) follow(ctx context.Context, query url.Values, after *uint64, fn func(sparkd.Event) error) error {
-	header := http.Header{"Accept": {"text/event-stream"}, "Last-Event-Id": {strconv.FormatUint(*after, 10)}}
+func (c *Client) follow(ctx context.Context, query url.Values, after *string, fn func(sparkd.Event) error) error {
+	header := http.Header{"Accept": {"text/event-stream"}}
+	if *after != "" {
+		header.Set("Last-Event-Id", *after)
+	}
 	body, err := c.stream(ctx, "/v1/events", query, header)
 	if err != nil {
 		return err
@@ -43,15 +45,17 @@ func (c *Client) follow(ctx context.Context, query url.Values, after *uint64, fn
 	defer body.Close()
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
-	var kind, data string
+	var id, kind, data string
 	for lines.Scan() {
 		line := lines.Text()
 		switch name, value, _ := strings.Cut(line, ":"); {
 		case line == "" && data != "":
-			if err := deliver(kind, data, after, fn); err != nil {
+			if err := deliver(kind, data, fn); err != nil {
 				return err
 			}
-			kind, data = "", ""
+			*after, kind, data = id, "", ""
+		case name == "id":
+			id = strings.TrimPrefix(value, " ")
 		case name == "event":
 			kind = strings.TrimPrefix(value, " ")
 		case name == "data":
@@ -61,8 +65,8 @@ func (c *Client) follow(ctx context.Context, query url.Values, after *uint64, fn
 	return c.cut(ctx, cmp.Or(lines.Err(), errors.New("the event stream ended")))
 }
 
-// deliver decodes one event. Ids come with the event's own Seq.
-func deliver(kind, data string, after *uint64, fn func(sparkd.Event) error) error {
+// deliver decodes one event.
+func deliver(kind, data string, fn func(sparkd.Event) error) error {
 	if kind == "error" {
 		var e sparkd.Error
 		if err := json.Unmarshal([]byte(data), &e); err != nil {
@@ -74,9 +78,5 @@ func deliver(kind, data string, after *uint64, fn func(sparkd.Event) error) erro
 	if err := json.Unmarshal([]byte(data), &event); err != nil {
 		return sparkd.Errorf(sparkd.CodeInternal, "cannot read an event: %v", err)
 	}
-	if err := fn(event); err != nil {
-		return err
-	}
-	*after = event.Seq
-	return nil
+	return fn(event)
 }

@@ -57,7 +57,7 @@ func (c *cli) rollouts(cl *client.Client, id string) iter.Seq2[*sparkd.Rollout, 
 			return
 		}
 		for after := ""; ; {
-			page, next, err := cl.Rollouts(c.ctx, after, 0)
+			page, next, err := cl.Rollouts(c.ctx, api.List{After: after, Oldest: true})
 			if err != nil {
 				yield(nil, err)
 				return

@@ -1,0 +1,75 @@
+package store
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
+
+	"sparkd"
+)
+
+// guardTables refuses to write into a folder whose manifest was cut: it does not name the newest tables any more, and
+// Badger removes what it does not name. A flush or a compaction that was killed leaves such tables too, but what they
+// hold is elsewhere as well: then no event is missing.
+func (s *Store) guardTables(opt badger.Options) error {
+	format, err := readFormat(s.dir)
+	if err != nil {
+		return err
+	}
+	unnamed, err := unnamedTables(s.dir, format)
+	if err != nil || !unnamed {
+		return err
+	}
+	seen := &Store{opt: s.opt, dir: s.dir}
+	if err := seen.openView(opt); err != nil {
+		return errors.Join(err, seen.closeFiles())
+	}
+	whole, err := seen.holdsEvents(s.water)
+	if err = errors.Join(err, seen.db.Close(), seen.closeFiles()); err != nil || whole {
+		return err
+	}
+	const remedy = "restore the folder, or its MANIFEST, from a backup; nothing was changed, and sparkd check and " +
+		"sparkd export read what is left"
+	return sparkd.NewError(sparkd.CodeDamaged, "", remedy,
+		"the store in %s is not opened for writing: its MANIFEST was cut and does not name all tables", s.dir)
+}
+
+// unnamedTables reports whether there are tables that the manifest does not name.
+func unnamedTables(dir string, format uint16) (bool, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(files) == 0 {
+		return false, err
+	}
+	named, _, err := tables(dir, format)
+	if err != nil {
+		return false, openError(dir, err)
+	}
+	for _, name := range files {
+		if id, ok := table.ParseFileID(filepath.Base(name)); ok {
+			if _, ok := named[id]; !ok {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// holdsEvents reports whether the event log reaches to the last commit and has no gap.
+func (s *Store) holdsEvents(water *highWater) (whole bool, err error) {
+	defer recoverDamage(&err)
+	err = s.db.View(func(txn *badger.Txn) error {
+		next := uint64(0) // unknown: the log is trimmed from the front
+		for key := range items(txn, []byte{kindEvent}, nil, false) {
+			if seq := seqOf(key); next > 0 && seq != next {
+				return nil
+			} else {
+				next = seq + 1
+			}
+		}
+		whole = water.valid && max(next, 1) > water.seq
+		return nil
+	})
+	return whole, err
+}
