@@ -84,6 +84,16 @@ type EnvInfo struct {
 	MaxSteps int            `json:"max_steps"` // of an episode, which no request exceeds; 0: not known
 	Fork     string         `json:"fork"`      // how a state is copied: ForkNative, ForkSnapshot or ForkReplay
 	About    string         `json:"about"`
+	Examples []Example      `json:"-"` // steps that show an agent the form of an answer; prompts of a style list them
+}
+
+// Example is one step of an episode: what the environment tells, and an answer that suits it. They follow each other.
+type Example struct {
+	Text       string   `json:"text"`
+	Admissible []string `json:"admissible"`
+	Surprised  bool     `json:"surprised"` // the last result was not what the agent expected: it explores
+	Reason     string   `json:"reason"`    // one sentence
+	Action     string   `json:"action"`
 }
 
 // Unbounded is the size of a split in which every index is a task, a seed for example.

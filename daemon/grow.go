@@ -77,8 +77,10 @@ func (g *grower) grow(w *growth) (tree *sparkd.Tree, err error) {
 	if err != nil {
 		return tree, err
 	}
+	prompt := g.prompt
+	prompt.Shown = g.examples(w.spec.Tasks.Env)
 	deps := sampler.Deps{
-		Engine: g.engine, Template: g.template, Prompt: g.prompt, OpenEnv: open, Commit: g.commit(w, tree.Stats),
+		Engine: g.engine, Template: g.template, Prompt: prompt, OpenEnv: open, Commit: g.commit(w, tree.Stats),
 		SampleTimeout: g.limits.SampleTimeout, EnvTimeout: limit,
 	}
 	return tree, sampler.Grow(w.ctx, deps, w.spec, tree)
@@ -104,6 +106,15 @@ func (g *grower) opener(w *growth) (func(context.Context) (sparkd.Env, error), t
 		return nil, 0, err
 	}
 	return s.Open, limit, nil
+}
+
+// examples are those of an environment's own; nil where it has none.
+func (g *grower) examples(env string) []sparkd.Example {
+	s, err := g.envs.Source(env)
+	if err != nil {
+		return nil
+	}
+	return s.Info().Examples
 }
 
 // commit stores a round, counts what it has beyond before, and stops the tree behind it in a shutdown. A round

@@ -59,3 +59,30 @@ func TestStepsOfAClient(t *testing.T) {
 		t.Errorf("-1 steps: %v", err)
 	}
 }
+
+// Prompts show the examples of their own environment, and none where it has none.
+func TestExamplesOfTheEnvironment(t *testing.T) {
+	own := strings.Replace(guess, "splits =", `examples = [{"text": "Guess 1 to 2.", "admissible": ["1", "2"],
+        "surprised": True, "reason": "It is small.", "action": "1"}]
+    splits =`, 1)
+	for name, c := range map[string]struct{ program, env, want string }{
+		"own":       {own, "guess", "<explore>It is small.</explore>\n<action>1</action>"},
+		"none":      {guess, "guess", ""},
+		"household": {guess, "household", "<action>take book 2 from shelf 1</action>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := withGuess(t, c.program, "", nil)
+			s := spec(1)
+			s.Tasks.Env, s.MaxSteps = c.env, 1
+			tree, err := r.Client.Tree(t.Context(), r.wait(r.submit(s).ID).Trees[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			prompt := tree.Nodes[0].Spans[0].Text
+			shown := strings.Contains(prompt, "1</action>")
+			if shown != (c.want != "") || !strings.Contains(prompt, c.want) {
+				t.Errorf("want %q in\n%s", c.want, prompt)
+			}
+		})
+	}
+}

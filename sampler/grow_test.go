@@ -12,6 +12,7 @@ import (
 
 	"sparkd"
 	"sparkd/branching"
+	"sparkd/env/alfworld"
 	"sparkd/internal/settings"
 )
 
@@ -31,6 +32,7 @@ func newBench() *bench {
 	b.spec.MaxSteps, b.spec.Seed = 8, 7
 	o := settings.Default[Options]()
 	b.Deps = Deps{Engine: b.engine, Template: chatML, OpenEnv: b.world.open,
+		Prompt:        Prompt{Shown: alfworld.Household{}.Info().Examples},
 		SampleTimeout: o.SampleTimeout, EnvTimeout: o.EnvTimeout,
 		Commit: func(_ context.Context, t *sparkd.Tree, first int) error {
 			stored, err := json.Marshal(t)

@@ -18,10 +18,13 @@ type Prompt struct {
 	// and every one is prefilled at every step. A shorter list takes actions evenly from the whole one and says
 	// so; an action that is left out is still accepted.
 	Admissible int
-	// Terse leaves three example turns out of StylePaper, and the form that is repeated in every message. The
+	// Terse leaves the example turns out of StylePaper, and the form that is repeated in every message. The
 	// paper has neither. They are for models that were not trained for the form: of 96 first answers of
 	// SmolLM2-135M at temperature 0.4 (six tasks, ten actions listed) 41 met it.
 	Terse bool
+	// Shown are the examples, the environment's own: a small model copies what looks like its own case, and in
+	// another world the words of this one.
+	Shown []sparkd.Example
 }
 
 func (p Prompt) tag() string {
@@ -48,29 +51,21 @@ Then give one of the possible actions, word for word, inside <action>…</action
 // tagged puts the tag's name for the one of the text.
 func (p Prompt) tagged(text string) string { return strings.ReplaceAll(text, "explore>", p.tag()+">") }
 
-// Examples returns the turns that show the form, in the words of the household: a small
-// model copies what looks like its own case.
+// Examples returns the turns that show the form.
 func (p Prompt) Examples() []Exchange {
 	if p.Terse || p.Style == StyleCompact {
 		return nil
 	}
-	step := func(text string, admissible ...string) string {
-		return p.Step(&sparkd.Observation{Text: text, Admissible: admissible})
+	var turns []Exchange
+	for _, e := range p.Shown {
+		tag := "think"
+		if e.Surprised {
+			tag = p.tag()
+		}
+		turns = append(turns, Exchange{p.Step(&sparkd.Observation{Text: e.Text, Admissible: e.Admissible}),
+			fmt.Sprintf("<%s>%s</%[1]s>\n<action>%[3]s</action>", tag, e.Reason, e.Action)})
 	}
-	return []Exchange{{
-		step("You are in the middle of a room. Looking quickly around you, you see a bed 1, a desk 1, and a shelf "+
-			"1.\n\nYour task is to: put a book in bed.",
-			"go to bed 1", "go to desk 1", "go to shelf 1", "look"),
-		p.tagged("<explore>The book may be on desk 1 or on shelf 1.</explore>\n<action>go to desk 1</action>"),
-	}, {
-		step("You arrive at desk 1. On the desk 1, you see a pen 1.", "go to bed 1", "go to shelf 1",
-			"take pen 1 from desk 1"),
-		p.tagged("<explore>No book here, it may be on shelf 1.</explore>\n<action>go to shelf 1</action>"),
-	}, {
-		step("You arrive at shelf 1. On the shelf 1, you see a book 2.", "go to bed 1", "go to desk 1",
-			"take book 2 from shelf 1"),
-		"<think>I found the book.</think>\n<action>take book 2 from shelf 1</action>",
-	}}
+	return turns
 }
 
 // Opening returns the first user message: the task, unless the observation tells it, and

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sparkd"
+	"sparkd/env/alfworld"
 )
 
 func TestPrompt(t *testing.T) {
@@ -63,7 +64,8 @@ func TestPromptNamesItsModes(t *testing.T) {
 // The examples keep the rules that they illustrate, in both modes.
 func TestPromptExamples(t *testing.T) {
 	var modes []string
-	for _, e := range (Prompt{Tag: "doubt"}).Examples() {
+	shown := alfworld.Household{}.Info().Examples
+	for _, e := range (Prompt{Tag: "doubt", Shown: shown}).Examples() {
 		a := ParseAnswer(e.Answer, "doubt", false)
 		if !a.Valid || !strings.Contains(e.User, a.Action) {
 			t.Errorf("example %q to %q: %+v", e.Answer, e.User, a)
@@ -73,7 +75,7 @@ func TestPromptExamples(t *testing.T) {
 	if !slices.Equal(modes, []string{"doubt", "doubt", "think"}) {
 		t.Errorf("modes %q", modes)
 	}
-	for _, p := range []Prompt{{Terse: true}, {Style: StyleCompact}} {
+	for _, p := range []Prompt{{Terse: true, Shown: shown}, {Style: StyleCompact, Shown: shown}, {}} {
 		if n := len(p.Examples()); n != 0 {
 			t.Errorf("%d examples in %+v", n, p)
 		}

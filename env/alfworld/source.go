@@ -72,7 +72,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 	}
 	addLevels(splits)
 	s := &Source{splits: splits, info: sparkd.EnvInfo{
-		Name: name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative,
+		Name: name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative, Examples: examples,
 		About: fmt.Sprintf("ALFWorld's own games, %d of them, played natively with the rules and texts of their files",
 			count),
 	}}

@@ -48,6 +48,7 @@ func splits() []split {
 func (Household) Info() sparkd.EnvInfo {
 	info := sparkd.EnvInfo{
 		Name: Name, Splits: map[string]int{}, MaxSteps: maxSteps, Fork: sparkd.ForkNative,
+		Examples: examples,
 		About: "ALFWorld's rules and texts, played natively in generated houses; l0: new games in training " +
 			"houses, l1: unseen houses, l2: the two task types that train4 leaves out",
 	}

@@ -158,6 +158,7 @@ type hello struct {
 	Replay   bool                `json:"replay"`
 	Sessions int                 `json:"sessions"`
 	Names    map[string][]string `json:"names"`
+	Examples []sparkd.Example    `json:"examples"`
 }
 
 // parseHello reads and checks the answer to hello.
@@ -178,6 +179,11 @@ func parseHello(ok json.RawMessage) (hello, error) {
 	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
 		return h, breachf("its hello has fork = %q, which must be native, snapshot or replay",
 			excerpt.Text(h.Fork, maxWords))
+	}
+	for i, e := range h.Examples {
+		if e.Text == "" || e.Reason == "" || e.Action == "" {
+			return h, breachf("example %d of its hello lacks text, reason or action", i)
+		}
 	}
 	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
 		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {

@@ -86,7 +86,7 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		about += ": " + h.About
 	}
 	return &Source{pool: newPool(options, first),
-		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork,
+		info: sparkd.EnvInfo{Name: name, Splits: h.Splits, MaxSteps: h.MaxSteps, Fork: h.Fork, Examples: h.Examples,
 			About: excerpt.Text(about, maxWords)}}, nil
 }
 

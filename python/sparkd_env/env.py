@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 UNBOUNDED = -1
 """Size of a split in which every index is a task, a seed for example."""
@@ -60,6 +60,9 @@ class Env:
     """Split -> number of tasks, or UNBOUNDED."""
     names: Optional[dict[str, list[str]]] = None
     """Split -> names of its tasks in the order of their indices, where they have names."""
+    examples: Optional[list[dict[str, Any]]] = None
+    """Steps of an episode that show a model the form of an answer, in this environment's words: text, admissible,
+    reason (one sentence), surprised (True: the last result was not what was expected) and action of each."""
     max_steps: int = 100
     """Length of an episode after which sparkd ends it."""
     sessions: int = 1

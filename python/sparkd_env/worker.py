@@ -120,6 +120,8 @@ class Worker:
         }
         if env.names:
             ok["names"] = env.names
+        if env.examples:
+            ok["examples"] = env.examples
         return ok
 
     def make(self) -> Env:
