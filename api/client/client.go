@@ -35,25 +35,19 @@ type Client struct {
 	timeout, silence, pause time.Duration
 }
 
-// New returns a client of the daemon at addr, "host:port" or an http or https URL,
-// that sends token if it is not empty. It does not connect.
+// New returns a client of the daemon at addr, which [Address] reads, that sends token if it is not empty. It does
+// not connect.
 func New(addr, token string) (*Client, error) {
-	base := addr
-	if !strings.Contains(addr, "://") {
-		base = "http://" + addr
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, sparkd.Invalid("addr", `write host:port or a URL, for example "127.0.0.1:8787"`,
-			"%q is no address of a daemon", addr)
+	u, err := Address(addr)
+	if err != nil {
+		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	transport.ResponseHeaderTimeout = reloadLimit // shorter limits are each call's
 	transport.DisableCompression = true
 	return &Client{
-		base: u.Scheme + "://" + u.Host, token: token, http: &http.Client{Transport: transport},
+		base: u.String(), token: token, http: &http.Client{Transport: transport},
 		timeout: time.Minute, silence: time.Minute, pause: 200 * time.Millisecond,
 	}, nil
 }
@@ -175,14 +169,17 @@ func (c *Client) send(
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
-		return nil, problem(resp)
+		return nil, c.problem(resp)
 	}
 	return resp, nil
 }
 
+// address is that of the daemon as messages have it.
+func (c *Client) address() string { return strings.TrimPrefix(c.base, "http://") }
+
 // unreached says why no answer came.
 func (c *Client) unreached(ctx context.Context, err error) error {
-	addr := c.base[strings.Index(c.base, "://")+3:]
+	addr := c.address()
 	unavailable := func(remedy, format string, args ...any) error {
 		return sparkd.NewError(sparkd.CodeUnavailable, "", remedy, format, args...).Because(err)
 	}
@@ -200,15 +197,25 @@ func (c *Client) unreached(ctx context.Context, err error) error {
 	return unavailable("look at its log", "lost the daemon at %s: %v", addr, err)
 }
 
-// problem is the error of an answer that is no success.
-func problem(resp *http.Response) error {
+// problem is the error of an answer that is no success. What the daemon says of a header is said of the client.
+func (c *Client) problem(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a cut body says no less than none
 	var e sparkd.Error
-	if json.Unmarshal(body, &e) == nil && e.Code != "" {
-		return &e
+	if json.Unmarshal(body, &e) != nil || e.Code == "" {
+		return sparkd.NewError(sparkd.CodeUnavailable, "addr", "check the address; a proxy or another program answered",
+			"%s gave an answer that is not sparkd's: %s", c.address(), resp.Status)
 	}
-	return sparkd.NewError(sparkd.CodeUnavailable, "", "check the address; a proxy or another program answered",
-		"an answer that is not sparkd's: %s", resp.Status)
+	const remedy = "name the file that holds it with api.token_file, or set api.token (SPARKD_API_TOKEN)"
+	switch {
+	case e.Code == sparkd.CodeUnauthorized && c.token == "":
+		return sparkd.NewError(e.Code, "api.token", remedy, "the daemon at %s wants a token", c.address())
+	case e.Code == sparkd.CodeUnauthorized:
+		return sparkd.NewError(e.Code, "api.token", remedy, "the daemon at %s has another token", c.address())
+	case e.Code == sparkd.CodeForbidden:
+		return sparkd.NewError(e.Code, "addr", "call it as 127.0.0.1 or localhost, or give the daemon an api.token",
+			"the daemon at %s has no token, so that it answers on this machine's own names alone", c.address())
+	}
+	return &e
 }
 
 // set sets a parameter, unless it has the zero value, which is the daemon's own.

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/api"
 	"sparkd/branching"
+	"sparkd/internal/settings"
 )
 
 // scripted is a client of a server that answers the n-th request with the n-th
@@ -44,17 +46,55 @@ func breakOff(w http.ResponseWriter) {
 
 func TestAddresses(t *testing.T) {
 	for addr, want := range map[string]string{
-		"127.0.0.1:8787": "http://127.0.0.1:8787", "trainer": "http://trainer",
-		"https://sparkd.example/": "https://sparkd.example", "[::1]:80": "http://[::1]:80",
-		"": "", "ftp://x": "", "http://x/v1": "", "http://": "", "a b": "", "x:y:z": "",
+		"127.0.0.1:8787": "http://127.0.0.1:8787", "trainer": "http://trainer:8787", "localhost": "http://localhost:8787",
+		"127.0.0.1": "http://127.0.0.1:8787", ":8787": "http://127.0.0.1:8787", ":80/": "http://127.0.0.1:80",
+		"https://sparkd.example/": "https://sparkd.example", "http://trainer": "http://trainer",
+		"http://127.0.0.1:8787/": "http://127.0.0.1:8787", "HTTP://trainer:1": "http://trainer:1",
+		"[::1]:80": "http://[::1]:80", "::1": "http://[::1]:8787", "[::1]": "http://[::1]:8787",
+		"http://[::1]": "http://[::1]", "fe80::1%eth0": "http://[fe80::1%25eth0]:8787",
+		"[fe80::1%eth0]:80": "http://[fe80::1%25eth0]:80",
+		"0.0.0.0:8787":      "http://127.0.0.1:8787", "[::]:8787": "http://[::1]:8787", "http://0.0.0.0": "http://127.0.0.1",
+		"http://x/v1": "http://x", "http://x/v1/": "http://x", "https://x:1/a/b/": "https://x:1/a/b",
+		"x/a": "http://x:8787/a", "x:1/a/v1": "http://x:1/a",
+		"": "", "ftp://x": "", "http://": "", "a b": "", "x:y:z": "", "::::": "", "x:0": "", "x:65536": "", "x:-1": "",
+		"http://x?a=b": "", "x#a": "", "http://me:secret@x": "", "me@x": "", "unix:///run/sparkd": "", "://x": "",
+		"[::1": "", "http:x": "", " x": "",
 	} {
 		c, err := New(addr, "")
 		if want == "" {
-			if sparkd.AsError(err).Field != "addr" {
-				t.Errorf("%q: %v", addr, err)
+			if e := sparkd.AsError(err); err == nil || e.Field != "addr" || !strings.Contains(e.Remedy, "host:port") {
+				t.Errorf("%q: %+v %v", addr, c, err)
 			}
 		} else if err != nil || c.base != want {
 			t.Errorf("%q: %+v %v", addr, c, err)
+		}
+	}
+	if _, port, err := net.SplitHostPort(settings.Default[api.Options]().Listen); err != nil || port != defaultPort {
+		t.Errorf("api.listen has port %s, %v", port, err)
+	}
+}
+
+// A client below a prefix asks below it, and a refusal says what the client lacks, not HTTP.
+func TestRefusals(t *testing.T) {
+	for code, want := range map[string]string{
+		"unauthorized": "api.token: the daemon at %s/sub wants a token (name the file that holds it with api.token_file, ",
+		"forbidden":    "addr: the daemon at %s/sub has no token, ",
+	} {
+		asked := ""
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.URL.Path
+			w.WriteHeader(400)
+			fmt.Fprintf(w, `{"code":%q,"message":"send the header","field":"Authorization"}`, code)
+		}))
+		defer s.Close()
+		c, err := New(s.URL+"/sub/", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Info(t.Context())
+		if want := fmt.Sprintf(want, s.Listener.Addr()); err == nil || !strings.HasPrefix(err.Error(), want) ||
+			asked != "/sub/v1/info" {
+			t.Errorf("%v of %s, want %s", err, asked, want)
 		}
 	}
 }
