@@ -4,7 +4,8 @@ GO      ?= go
 BIN     := bin/sparkd
 FLAGS   := $(shell ./scripts/cgoflags)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -X main.version=$(VERSION)
+COMMIT  ?= $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 MODEL   ?=
 ARGS    ?=
 

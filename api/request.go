@@ -116,7 +116,8 @@ func (s *Server) record(e entry, bytes int, err error) {
 		level = zerolog.DebugLevel
 	}
 	s.log.WithLevel(level).Str("request", e.id).Str("method", e.method).Str("path", e.path).Str("remote", e.remote).
-		Int("status", e.status).Int("bytes", bytes).Dur("elapsed", elapsed).AnErr("cut", err).Msg("http")
+		Int("status", e.status).Int("bytes", bytes).Float64("elapsed_s", elapsed.Seconds()).AnErr("cut", err).
+		Msg("http")
 }
 
 // reply answers with v as JSON.

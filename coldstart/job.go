@@ -166,12 +166,12 @@ type Report struct {
 	Own          int       `json:"own"`
 	Rows         int       `json:"rows"`
 	Steps        int       `json:"steps"`
-	Explore      float64   `json:"explore_share"`      // of the steps
-	Skipped      int       `json:"skipped,omitempty"`  // paths whose rows the file had already
-	LeftOut      []LeftOut `json:"left_out,omitempty"` // paths that were not accepted
-	Answers      int       `json:"answers,omitempty"`  // of the teacher
-	Refused      int       `json:"refused,omitempty"`  // of them
-	Interrupted  bool      `json:"interrupted,omitempty"`
+	Explore      float64   `json:"explore_share"` // of the steps
+	Skipped      int       `json:"skipped"`       // paths whose rows the file had already
+	LeftOut      []LeftOut `json:"left_out"`      // paths that were not accepted
+	Answers      int       `json:"answers"`       // of the teacher
+	Refused      int       `json:"refused"`       // of them
+	Interrupted  bool      `json:"interrupted"`
 
 	explores int
 }

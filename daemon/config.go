@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"time"
 
+	"sparkd"
 	"sparkd/api"
 	"sparkd/engine"
 	"sparkd/engine/embedded"
@@ -73,17 +75,22 @@ func (c *Config) Validate() settings.Faults {
 	return faults
 }
 
-// DataDir is daemon.data, or the user's data folder where that is empty:
-// $XDG_DATA_HOME/sparkd, else ~/.local/share/sparkd, else ./data.
-func (c *Config) DataDir() string {
+// DataDir is daemon.data, or the user's data folder where that is empty: $XDG_DATA_HOME/sparkd, else
+// ~/.local/share/sparkd, of the user's entry in the system where HOME names no home.
+func (c *Config) DataDir() (string, error) {
 	if c.Daemon.Data != "" {
-		return c.Daemon.Data
+		return c.Daemon.Data, nil
 	}
 	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
-		return filepath.Join(d, "sparkd")
+		return filepath.Join(d, "sparkd"), nil
 	}
-	if home, err := os.UserHomeDir(); err == nil {
-		return filepath.Join(home, ".local", "share", "sparkd")
+	home, _ := os.UserHomeDir()
+	if u, err := user.Current(); err == nil && !filepath.IsAbs(home) {
+		home = u.HomeDir
 	}
-	return "data"
+	if !filepath.IsAbs(home) {
+		return "", sparkd.Invalid("daemon.data", "name a folder with --data, or set XDG_DATA_HOME or HOME",
+			"the user has no home folder to keep data in")
+	}
+	return filepath.Join(home, ".local", "share", "sparkd"), nil
 }

@@ -1,21 +1,10 @@
 package daemon
 
 import (
-	"errors"
 	"strings"
 
 	"sparkd"
-	"sparkd/env"
-	"sparkd/internal/settings"
 )
-
-// Check judges what Load leaves to opening although it needs no daemon: whether files hold the tokens that they are
-// named for, and environments have what their kinds need.
-func (l *Loaded) Check() error {
-	_, token := l.Config.API.BearerToken()
-	_, key := settings.ReadSecret("engine.api_key_file", l.Config.Remote.APIKeyFile)
-	return errors.Join(token, key, env.Check(l.Config.Env))
-}
 
 // Locate puts where its setting comes from in front of the message of an error about a setting, or about a section or
 // a part of a value: what opens the parts of a daemon knows settings by their keys alone. flag begins the message for

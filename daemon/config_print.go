@@ -12,17 +12,29 @@ import (
 // Setting is one effective value and where it comes from.
 type Setting struct {
 	Key    string `json:"key"`
-	Value  string `json:"value"` // as config.toml writes it; secrets are masked
+	Value  any    `json:"value"` // text, number, truth, list or table, as config.toml has it; secrets are masked
 	Source string `json:"source"`
+	toml   string
 }
 
 // Settings lists the effective configuration in the order of config.toml.
 func (l *Loaded) Settings() []Setting {
 	var out []Setting
 	for _, s := range settings.List(&l.Config) {
-		out = append(out, Setting{s.Key(), s.String(), l.Sources[s.Key()]})
+		out = append(out, Setting{s.Key(), s.Value(), l.Sources[s.Key()], s.String()})
 	}
 	return out
+}
+
+// Variables lists the environment variables that set something, but secrets.
+func (l *Loaded) Variables() []string {
+	var names []string
+	for _, s := range settings.List(&l.Config) {
+		if name, ok := strings.CutPrefix(l.Sources[s.Key()], "env "); ok && !s.Secret() {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Print writes the effective configuration as TOML, the source of each value behind it.
@@ -38,7 +50,7 @@ func (l *Loaded) Print(w io.Writer) error {
 			section = head
 			fmt.Fprintf(tw, "[%s]\n", section)
 		}
-		fmt.Fprintf(tw, "%s\t= %s\t# %s\n", name, s.Value, s.Source)
+		fmt.Fprintf(tw, "%s\t= %s\t# %s\n", name, s.toml, s.Source)
 	}
 	return tw.Flush()
 }

@@ -37,6 +37,7 @@ type Daemon struct {
 	parts   Parts
 	log     zerolog.Logger
 	started time.Time
+	data    string // folder of the store
 
 	listener net.Listener
 	store    *store.Store
@@ -80,11 +81,14 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.API.Logger, c.Store.Logger = d.log, d.log
+	if d.data, err = c.DataDir(); err != nil {
+		return err
+	}
 	if d.listener, err = listen(ctx, c.API.Listen); err != nil {
 		return err
 	}
 	c.Store.ReadOnly = d.parts.Offline
-	if d.store, err = store.Open(c.DataDir(), c.Store); err != nil {
+	if d.store, err = store.Open(d.data, c.Store); err != nil {
 		return err
 	}
 	if d.envs, err = d.openEnvs(ctx); err != nil {

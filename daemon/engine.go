@@ -43,7 +43,7 @@ func loadModel(ctx context.Context, c *Config, log zerolog.Logger) (sparkd.Engin
 	about := e.Describe()
 	log.Info().Str("model", about.Model).Str("weights", about.WeightType).Str("version", about.PolicyVersion).
 		Int("context", about.ContextLength).Interface("settings", about.Details()).
-		Dur("took", time.Since(start)).Msg("the model is loaded")
+		Float64("load_s", time.Since(start).Seconds()).Msg("the model is loaded")
 	return e, nil
 }
 

@@ -23,11 +23,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.queue.begin()
 	}
 	if d.parts.Announce { // without it commands must be told, which is no reason not to serve
-		if err := announce(d.config.DataDir(), d.Addr(), d.started); err != nil {
+		if err := announce(d.data, d.Addr(), d.started); err != nil {
 			d.log.Warn().Err(err).Msg("commands with --data must be told the address")
 		}
 	}
-	d.log.Info().Stringer("address", d.Addr()).Str("data", d.config.DataDir()).Msg("sparkd serves")
+	d.log.Info().Stringer("address", d.Addr()).Str("data", d.data).Msg("sparkd serves")
 	var err error
 	select {
 	case <-ctx.Done():
@@ -52,7 +52,7 @@ func (d *Daemon) shutdown() error {
 		d.log.Warn().Err(err).Msg("requests were cut")
 	}
 	if d.parts.Announce {
-		if err := withdraw(d.config.DataDir()); err != nil {
+		if err := withdraw(d.data); err != nil {
 			d.log.Warn().Err(err).Msg("the address stays in the data folder")
 		}
 	}

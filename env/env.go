@@ -76,21 +76,27 @@ func open(ctx context.Context, name string, c Config, limit time.Duration, log f
 	return s, at("env."+name, err)
 }
 
-// Check finds what Open would refuse before it starts a program or reads games.
-func Check(configured map[string]*Config) error {
+// Check finds what Open would refuse before it starts a program.
+func Check(ctx context.Context, configured map[string]*Config) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
-		c := configured[name]
-		if c.Kind == "alfworld" || len(c.Command) > 0 && (c.Kind != "mcp" || c.URL == "") {
-			continue
-		}
-		s, err := open(context.Background(), name, *c, 0, func(string) {})
-		if err == nil {
-			err = s.Close()
-		}
-		errs = append(errs, err)
+		errs = append(errs, check(ctx, name, *configured[name]))
 	}
 	return errors.Join(errs...)
+}
+
+func check(ctx context.Context, name string, c Config) error {
+	switch {
+	case c.Kind == "exec":
+		return worker.Check(name, worker.Options{Command: c.Command, Workers: c.Workers, Memory: c.Memory})
+	case c.Kind == "mcp" && c.URL == "":
+		return at("env."+name, mcp.Check(name, mcp.Options{Command: c.Command, Workers: c.Workers, Options: c.Options}))
+	}
+	s, err := open(ctx, name, c, 0, func(string) {})
+	if err == nil {
+		err = s.Close()
+	}
+	return err
 }
 
 // nameForm keeps names apart from what stands around them in a task's name.

@@ -46,17 +46,20 @@ func breakOff(w http.ResponseWriter) {
 
 func TestAddresses(t *testing.T) {
 	for addr, want := range map[string]string{
-		"127.0.0.1:8787": "http://127.0.0.1:8787", "trainer": "http://trainer:8787", "localhost": "http://localhost:8787",
+		"127.0.0.1:8787": "http://127.0.0.1:8787", "trainer": "http://trainer:8787",
+		"localhost": "http://localhost:8787",
 		"127.0.0.1": "http://127.0.0.1:8787", ":8787": "http://127.0.0.1:8787", ":80/": "http://127.0.0.1:80",
 		"https://sparkd.example/": "https://sparkd.example", "http://trainer": "http://trainer",
 		"http://127.0.0.1:8787/": "http://127.0.0.1:8787", "HTTP://trainer:1": "http://trainer:1",
 		"[::1]:80": "http://[::1]:80", "::1": "http://[::1]:8787", "[::1]": "http://[::1]:8787",
 		"http://[::1]": "http://[::1]", "fe80::1%eth0": "http://[fe80::1%25eth0]:8787",
 		"[fe80::1%eth0]:80": "http://[fe80::1%25eth0]:80",
-		"0.0.0.0:8787":      "http://127.0.0.1:8787", "[::]:8787": "http://[::1]:8787", "http://0.0.0.0": "http://127.0.0.1",
+		"0.0.0.0:8787":      "http://127.0.0.1:8787",
+		"[::]:8787":         "http://[::1]:8787", "http://0.0.0.0": "http://127.0.0.1",
 		"http://x/v1": "http://x", "http://x/v1/": "http://x", "https://x:1/a/b/": "https://x:1/a/b",
 		"x/a": "http://x:8787/a", "x:1/a/v1": "http://x:1/a",
-		"": "", "ftp://x": "", "http://": "", "a b": "", "x:y:z": "", "::::": "", "x:0": "", "x:65536": "", "x:-1": "",
+		"": "", "ftp://x": "", "http://": "", "a b": "", "x:y:z": "", "::::": "", "x:0": "", "x:65536": "",
+		"x:-1":         "",
 		"http://x?a=b": "", "x#a": "", "http://me:secret@x": "", "me@x": "", "unix:///run/sparkd": "", "://x": "",
 		"[::1": "", "http:x": "", " x": "",
 	} {
@@ -77,7 +80,7 @@ func TestAddresses(t *testing.T) {
 // A client below a prefix asks below it, and a refusal says what the client lacks, not HTTP.
 func TestRefusals(t *testing.T) {
 	for code, want := range map[string]string{
-		"unauthorized": "api.token: the daemon at %s/sub wants a token (name the file that holds it with api.token_file, ",
+		"unauthorized": "api.token: the daemon at %s/sub wants a token (name the file that holds it with ",
 		"forbidden":    "addr: the daemon at %s/sub has no token, ",
 	} {
 		asked := ""

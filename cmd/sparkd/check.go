@@ -22,8 +22,8 @@ func (c *cli) check(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	dir := l.Config.DataDir()
-	if err := needStore(dir, "name it with --data"); err != nil {
+	dir, err := needStore(&l.Config, "name it with --data")
+	if err != nil {
 		return err
 	}
 	options := l.Config.Store

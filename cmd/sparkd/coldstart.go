@@ -82,7 +82,6 @@ func (o *coldstartFlags) validate() error {
 			"nobody drives the environment %s here", o.Env)
 	}
 	taught, t, styles := o.Teacher.URL != "", &o.Teacher, sampler.Styles()
-	plain := !strings.HasSuffix(o.out, ".zst") && o.out != "" && o.out != "-"
 	return cmp.Or(
 		refuse(o.Count < 1, "--trajectories is %d; at least 1", o.Count),
 		refuse(o.From < 0, "--from is %d; at least 0", o.From),
@@ -104,9 +103,14 @@ func (o *coldstartFlags) validate() error {
 		refuse(taught && t.Model == "", "--teacher needs --teacher-model NAME, as the server lists it at /v1/models"),
 		refuse(taught && t.Timeout <= 0, "--teacher-timeout is %v; a time such as 2m", t.Timeout),
 		refuse(o.Inflight > 1024, "--inflight is %d; at most 1024", o.Inflight),
-		refuse(o.resume && !plain, "--resume needs --out FILE of plain lines; pack them when all are there"),
+		refuse(o.resume && !o.plain(), "--resume needs --out FILE of plain lines; pack them when all are there"),
 		o.refuseGiven(taught, "is the planner's; a teacher annotates golden paths", "own", "slips", "seed"),
 	)
+}
+
+// plain reports whether the rows go into a file that can be gone on with.
+func (o *coldstartFlags) plain() bool {
+	return !strings.HasSuffix(o.out, ".zst") && o.out != "" && o.out != "-"
 }
 
 // refuse is the error of a command line that is wrong; nil where it is not.

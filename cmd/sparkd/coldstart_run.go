@@ -83,11 +83,19 @@ func (c *cli) reportRows(o *coldstartFlags, sum *coldstart.Report, err error) er
 		return err
 	}
 	if c.json {
-		return errors.Join(err, writeJSON(c.stderr, sum))
+		err = errors.Join(err, c.report(sum, o.out))
 	}
-	fmt.Fprintln(c.stderr, rowsWritten(sum, o.Teacher.URL != ""))
-	if err != nil && o.Teacher.URL != "" && o.out != "" && sum.Trajectories > 0 {
-		fmt.Fprintln(c.stderr, "what was written is kept; the same command with --resume goes on")
+	c.note("%s", rowsWritten(sum, o.Teacher.URL != ""))
+	kept, first := "what was written is kept, and the planner's rows are made anew", []string(nil)
+	if o.Teacher.URL != "" && o.plain() {
+		kept, first = "what was written is kept", []string{"--resume"}
+	}
+	switch {
+	case err == nil || sum.Trajectories == 0:
+	case sum.Interrupted:
+		return c.interrupted(err, kept, c.again(first))
+	case first != nil:
+		c.note("%s; go on with\n  %s", kept, c.again(first))
 	}
 	return err
 }

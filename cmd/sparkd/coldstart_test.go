@@ -309,7 +309,7 @@ func TestColdstartInterrupted(t *testing.T) {
 	code := s.cli(nil, &stdout, &stderr).main(signals, []string{"coldstart", "--teacher", url, "--teacher-model", "m",
 		"--trajectories", "4", "--inflight", "1", "--out", out})
 	if code != exitInterrupted || !strings.HasPrefix(stderr.String(), "interrupted after 2 trajectories: ") ||
-		!strings.Contains(stderr.String(), "with --resume goes on\n") {
+		!strings.Contains(stderr.String(), "what was written is kept; go on with\n") {
 		t.Errorf("exit %d, %q", code, stderr.String())
 	}
 	if rows := readRows(t, readFile(t, out)); len(rows) != 2 {

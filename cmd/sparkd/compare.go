@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,12 +24,13 @@ type compareOptions struct {
 	*connection
 	policies, contexts string
 	out                string
+	id                 string // that of the rollouts begins with it
 }
 
 func (c *cli) compareCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	o := &compareOptions{connection: c.addGrowing(f)}
-	spec := addSpec(f)
+	spec := c.addSpec(f)
 	f.StringVar(&o.policies, "policies", "spark,linear",
 		"`list` of policies, the first is what others are compared with; "+
 			"parameters behind colons: random:probability=0.3:branch=3")
@@ -40,6 +42,10 @@ func (c *cli) compareCommand(cmd *cobra.Command) run {
 		if err != nil {
 			return err
 		}
+		if base.ID == "" {
+			base.ID = sparkd.NewID(time.Now()) // so that a comparison that is interrupted can go on
+		}
+		o.id = base.ID
 		base.Budget.Leaves = cmp.Or(base.Budget.Leaves, branching.DefaultSpec().Budget.Leaves) // one N for all
 		variants, err := o.variants(base)
 		if err != nil {
@@ -72,9 +78,7 @@ func (o *compareOptions) variants(base sparkd.Spec) ([]variant, error) {
 			if strings.Contains(o.contexts, ",") {
 				label += "/" + mode
 			}
-			if base.ID != "" {
-				s.ID = base.ID + "-" + strings.NewReplacer("/", "-", "=", "-").Replace(label)
-			}
+			s.ID = base.ID + "-" + strings.NewReplacer("/", "-", "=", "-").Replace(label)
 			if s, err = branching.Resolve(s); err != nil {
 				return nil, fmt.Errorf("%s: %w", label, err)
 			}
@@ -126,13 +130,15 @@ func (c *cli) compare(o *compareOptions, variants []variant) error {
 		ids = append(ids, variants[i].spec.ID)
 	}
 	var out *report.Comparison
-	err := c.grow(o.connection, ids, func(cl *client.Client) (err error) {
+	err := c.grow(o.connection, false, ids, func(cl *client.Client) (err error) {
 		out, err = c.runVariants(cl, variants)
-		return err
+		return c.interrupted(err, c.keeps(o.connection, "what has grown"), c.again([]string{"--id", o.id}))
 	})
 	if err != nil {
 		return err
 	}
+	out.Command = c.again([]string{"--id", o.id})
+	out.Judge()
 	if o.out != "" {
 		if err := c.output(o.out, func(w io.Writer) error { return report.HTML(w, out) }); err != nil {
 			return err
@@ -147,10 +153,12 @@ func (c *cli) runVariants(cl *client.Client, variants []variant) (*report.Compar
 	if err != nil {
 		return nil, err
 	}
-	out := &report.Comparison{Model: info.Engine.Model, Engine: info.Engine.Name, Base: variants[0].spec}
+	out := &report.Comparison{Made: time.Now().Truncate(time.Second), Version: info.Version, Commit: info.Commit,
+		Model: info.Engine.Model, PolicyVersion: info.Engine.PolicyVersion, Engine: info.Engine.Name,
+		Base: variants[0].spec}
 	var first []measure.Figures
 	for i, v := range variants {
-		fmt.Fprintf(c.stderr, "%s (%d of %d)\n", v.label, i+1, len(variants))
+		c.note("%s (%d of %d)", v.label, i+1, len(variants))
 		row, figures, err := c.variant(cl, v)
 		if err != nil {
 			return nil, err
@@ -215,16 +223,20 @@ func difference(first, other []measure.Figures) *measure.Estimate {
 	return &d
 }
 
+// comparison are the columns of the table.
+var comparison = []column{{"", 0}, {"pass@1", 1}, {"pass@N", 4}, {"vote", 8}, {"mixed", 7}, {"leaves", 2},
+	{"generated", 3}, {"shared", 10}, {"replayed", 13}, {"prompt", 11}, {"computed", 12}, {"saved tokens", 6},
+	{"saved steps", 9}, {"by formula", 14}, {"time", 5}}
+
 // presentComparison writes the table and what is to know about it.
 func (c *cli) presentComparison(w io.Writer, o *compareOptions, out *report.Comparison) {
-	rows := [][]string{{"", "pass@1", "pass@N", "vote", "mixed", "generated", "shared", "replayed", "prompt",
-		"computed", "saved tokens", "saved steps", "by formula", "time"}}
+	var rows [][]string
 	for i := range out.Rows {
 		rows = append(rows, comparisonRow(&out.Rows[i]))
 	}
 	fmt.Fprintln(w)
-	table(w, rows, c.color)
-	fmt.Fprintf(w, "\n%s, N = %d · values in %%, with 95 %% intervals over tasks · "+
+	c.table(w, comparison, rows)
+	fmt.Fprintf(w, "\n%s, up to N = %d leaves each · values in %%, with 95 %% intervals over tasks · "+
 		"generated tokens, replayed environment steps\n"+
 		"saved against N chains of the same length, leaves that were not used counted as saved, "+
 		"in tokens, in steps, and in steps by the cost model\n"+
@@ -240,6 +252,9 @@ func (c *cli) presentComparison(w io.Writer, o *compareOptions, out *report.Comp
 			fmt.Fprintf(w, "%s: %s failed and counts in nothing above\n", r.Label, count(r.Failed, "tree"))
 		}
 	}
+	for _, warning := range out.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
 	if o.out != "" {
 		fmt.Fprintln(w, o.out)
 	}
@@ -249,7 +264,7 @@ func comparisonRow(r *report.Row) []string {
 	s := r.Summary
 	return []string{
 		r.Label, interval(s.PassAt1, s.Tasks), interval(s.PassAtN, s.Tasks), hundredths(r.Vote),
-		interval(s.Mixed, s.Tasks), thousands(s.Generated), hundredths(s.SharedShare.Value),
+		interval(s.Mixed, s.Tasks), thousands(s.Trajectories), thousands(s.Generated), hundredths(s.SharedShare.Value),
 		thousands(s.ReplaySteps), thousands(s.Unique), thousands(s.Computed), hundredths(s.SavedTokens.Value),
 		hundredths(s.Saved.Value), hundredths(s.SavedByFormula), strconv.FormatFloat(r.Seconds, 'f', 1, 64) + " s",
 	}

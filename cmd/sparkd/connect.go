@@ -29,10 +29,13 @@ type connection struct {
 	offline string // the data folder that is read by this process, because no daemon uses it
 }
 
+// addrVariable stands for --addr.
+const addrVariable = "SPARKD_ADDR"
+
 // addConnection declares --addr and the flags of settings.
 func (c *cli) addConnection(f *flag.FlagSet, about string, named ...string) *connection {
 	n := &connection{settings: c.addSettings(f, named...)}
-	f.StringVar(&n.addr, "addr", c.env("SPARKD_ADDR"), "`address` of a running daemon"+about)
+	f.StringVar(&n.addr, "addr", c.env(addrVariable), "`address` of a running daemon"+about)
 	return n
 }
 
@@ -75,15 +78,15 @@ func (c *cli) read(n *connection, use func(*client.Client) error) error {
 	if err != nil {
 		return err
 	}
-	dir := l.Config.DataDir()
-	if n.addr == "" && l.Sources["daemon.data"] == "default" && !store.Exists(dir) && c.answers(&l.Config) {
+	dir, missing := needStore(&l.Config, "name it with --data, or a running daemon with --addr")
+	if n.addr == "" && missing != nil && l.Sources["daemon.data"] == "default" && c.answers(&l.Config) {
 		n.addr = l.Config.API.Listen
 	}
-	if n.addr != "" {
+	switch {
+	case n.addr != "":
 		return c.dial(n.addr, &l.Config, use)
-	}
-	if err := needStore(dir, "name it with --data, or a running daemon with --addr"); err != nil {
-		return err
+	case missing != nil:
+		return missing
 	}
 	err = c.start(l.Config, daemon.Parts{Offline: true}, func(cl *client.Client) error {
 		n.offline = dir
@@ -92,13 +95,12 @@ func (c *cli) read(n *connection, use func(*client.Client) error) error {
 	if n.offline != "" || sparkd.CodeOf(err) != sparkd.CodeConflict {
 		return err
 	}
-	return c.user(&l.Config, use)
+	return c.user(dir, &l.Config, use)
 }
 
 // user calls use with a client of the daemon that uses the data folder, as the folder says;
 // it refuses to ask any other.
-func (c *cli) user(config *daemon.Config, use func(*client.Client) error) error {
-	dir := config.DataDir()
+func (c *cli) user(dir string, config *daemon.Config, use func(*client.Client) error) error {
 	refused := &sparkd.Error{Code: sparkd.CodeConflict, Field: "daemon.data", Message: "a running sparkd uses " + dir,
 		Remedy: "if it is a daemon name its address with --addr; else wait until it has ended"}
 	a, err := daemon.Announced(dir)
@@ -137,10 +139,11 @@ func (c *cli) about(cl *client.Client, most time.Duration) (api.Info, error) {
 	return cl.Info(ctx)
 }
 
-// needStore refuses a folder that holds no store, which opening it would make one.
-func needStore(dir, remedy string) error {
-	if store.Exists(dir) {
-		return nil
+// needStore returns the data folder, and refuses one that holds no store, which opening it would make one.
+func needStore(config *daemon.Config, remedy string) (string, error) {
+	dir, err := config.DataDir()
+	if err != nil || store.Exists(dir) {
+		return dir, err
 	}
 	e := sparkd.Invalid("daemon.data", remedy, "there is no data folder %s", dir)
 	info, err := os.Stat(dir)
@@ -156,7 +159,7 @@ func needStore(dir, remedy string) error {
 	default:
 		e.Message = "there is no store in " + dir
 	}
-	return e
+	return dir, e
 }
 
 // dial calls use with a client of a running daemon, with the token of the configuration.

@@ -109,7 +109,7 @@ func TestSummary(t *testing.T) {
 	broken := sampleTree()
 	broken.Task.Index, broken.State = 12, sparkd.TreeCanceled
 	var out bytes.Buffer
-	summary(&out, []*sparkd.Tree{sampleTree(), broken}, false)
+	(&cli{}).summary(&out, []*sparkd.Tree{sampleTree(), broken})
 	golden(t, "summary.txt", out.Bytes())
 }
 

@@ -54,9 +54,12 @@ func (c *cli) enginesCommand(cmd *cobra.Command) run {
 	}
 }
 
+// replicas are the columns of the table.
+var replicas = []column{{"replica", 0}, {"dialect", 8}, {"state", 1}, {"version", 2}, {"running", 3}, {"waiting", 4},
+	{"requests", 6}, {"failed", 5}, {"prompt", 9}, {"expected", 11}, {"cached", 10}, {"cached/expected", 7}}
+
 func (c *cli) presentEngines(w io.Writer, e *api.Engines) {
-	rows := [][]string{{"replica", "dialect", "state", "version", "running", "waiting", "requests", "failed",
-		"prompt", "expected", "cached", "cached/expected"}}
+	var rows [][]string
 	for i := range e.Replicas {
 		r := &e.Replicas[i]
 		cached, ratio := thousands(r.CachedTokens), percent(r.CachedTokens, r.ExpectedTokens)
@@ -67,7 +70,7 @@ func (c *cli) presentEngines(w io.Writer, e *api.Engines) {
 			clean(r.Info.PolicyVersion), thousands(r.Running), thousands(r.Waiting), thousands(r.Requests),
 			thousands(r.Failures), thousands(r.PromptTokens), thousands(r.ExpectedTokens), cached, ratio})
 	}
-	table(w, rows, c.color)
+	c.table(w, replicas, rows)
 	fmt.Fprintln(w)
 	for i := range e.Replicas {
 		r := &e.Replicas[i]

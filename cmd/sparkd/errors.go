@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"sparkd"
@@ -63,33 +64,63 @@ func (c *cli) exitCode(err error) int {
 	return exitFailure
 }
 
-// printError writes an error for people, or as JSON where --json was given. Faults
-// that were joined are written one after the other.
+// printError writes an error for people, joined faults one after the other, or as one JSON object where --json was
+// given.
 func (c *cli) printError(err error) {
 	var asked exit
 	if errors.As(err, &asked) {
 		err = asked.err
 	}
-	if err == nil || c.exitCode(err) == exitInterrupted || unread(err) {
+	if err == nil || unread(err) {
 		return
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			c.printError(e)
-		}
-		return
-	}
-	var e *sparkd.Error
-	if !errors.As(err, &e) {
-		e = sparkd.Invalid("", "", "%v", err)
-	}
-	e = c.loaded.Locate(e, func(key string) string { return flagOf(key) + ": " })
+	faults := c.faults(err)
 	if c.json {
-		_ = writeJSON(c.stderr, e)
-	} else {
+		all := faults
+		if len(all) == 1 {
+			all = nil
+		}
+		_ = writeJSON(c.stderr, struct {
+			*sparkd.Error
+			All []*sparkd.Error `json:"errors,omitempty"`
+		}{faults[0], all})
+		return
+	}
+	for _, e := range faults {
 		c.explain(e)
 	}
 }
+
+// faults lists what was joined in an error, in the words of the command line.
+func (c *cli) faults(err error) (all []*sparkd.Error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			all = append(all, c.faults(e)...)
+		}
+		return all
+	}
+	var e *sparkd.Error
+	switch {
+	case c.exitCode(err) == exitInterrupted:
+		e = sparkd.Errorf(sparkd.CodeCanceled, "interrupted; nothing has changed")
+	case !errors.As(err, &e):
+		e = sparkd.Errorf(sparkd.CodeOf(err), "%v", err)
+	}
+	e = c.loaded.Locate(e, func(key string) string { return flagOf(key) + ": " })
+	said := *e
+	said.Message, said.Remedy = words.Replace(e.Message), words.Replace(e.Remedy)
+	return []*sparkd.Error{&said}
+}
+
+// words are those of HTTP in errors, and what a user of commands calls them.
+var words = strings.NewReplacer(
+	"GET /v1/rollouts lists", "sparkd rollouts lists",
+	"GET /openapi.json lists the routes", "check the path in the address; another version of sparkd may be there",
+	"POST /v1/sessions with it", "a program of yours asks for it: docs/api.md, Sessions",
+	"send a JSON object", "write a JSON object", "send JSON in UTF-8", "write JSON in UTF-8",
+	"the body is", "the request is", "the body:", "the request:",
+	"unknown query parameter", "the daemon does not know this option", "query parameter", "option",
+)
 
 // unread reports whether a command failed because nobody reads its output any more.
 func unread(err error) bool {
@@ -103,11 +134,11 @@ func (c *cli) explain(e *sparkd.Error) {
 	if e.Field != "" {
 		text = clean(e.Field) + ": " + text
 	}
-	fmt.Fprintf(c.stderr, "sparkd: %s\n", text)
-	if e.Code == sparkd.CodeInternal && e.Err != nil {
-		fmt.Fprintf(c.stderr, "  cause: %s\n", clean(e.Err.Error()))
+	c.note("sparkd: %s", text)
+	if e.Code == sparkd.CodeInternal && e.Err != nil && e.Err.Error() != e.Message {
+		c.note("  cause: %s", clean(e.Err.Error()))
 	}
 	if e.Remedy != "" {
-		fmt.Fprintf(c.stderr, "  remedy: %s\n", clean(e.Remedy))
+		c.note("  remedy: %s", clean(e.Remedy))
 	}
 }

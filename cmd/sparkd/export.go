@@ -101,7 +101,7 @@ func (c *cli) export(cl *client.Client, e *exportFlags, o client.ExportOptions, 
 	}
 	m := &x.Manifest
 	if c.json {
-		err := writeJSON(c.stderr, map[string]any{"cursor": x.Cursor, "manifest": m})
+		err := c.report(map[string]any{"cursor": x.Cursor, "manifest": m}, e.out)
 		return errors.Join(err, m.Refused())
 	}
 	fmt.Fprintln(c.stderr, m)

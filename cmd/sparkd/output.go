@@ -24,6 +24,14 @@ func (c *cli) output(path string, write func(io.Writer) error) error {
 	return errors.Join(err, f.close())
 }
 
+// input reads a file, stdin for "-".
+func (c *cli) input(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(c.stdin)
+	}
+	return os.ReadFile(path)
+}
+
 // lateFile is a file that is opened, and its old content given up, with the first write:
 // a command that fails before leaves it as it was.
 type lateFile struct {

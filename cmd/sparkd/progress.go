@@ -19,8 +19,13 @@ type status struct {
 	shown time.Time // when the last line was written
 }
 
+// status begins one, of which nothing is seen where JSON was asked for.
 func (c *cli) status() status {
-	return status{out: c.stderr, width: c.bar, color: c.barColor, begin: time.Now()}
+	s := status{out: c.stderr, width: c.bar, color: c.barColor, begin: time.Now()}
+	if c.json {
+		s.out, s.width = io.Discard, 0
+	}
+	return s
 }
 
 // plainEvery is how often plain lines are written.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/daemon"
 	"sparkd/store/storetest"
 )
 
@@ -78,7 +79,8 @@ func TestForbiddenFolder(t *testing.T) {
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with its user
 		_ = syscall.Setfsuid(65534)
-		refused <- needStore(dir, "name another")
+		_, err := needStore(&daemon.Config{Daemon: daemon.DaemonConfig{Data: dir}}, "name another")
+		refused <- err
 	}()
 	err := <-refused
 	if sparkd.CodeOf(err) != sparkd.CodeInvalid || !strings.Contains(err.Error(), "permission denied") {

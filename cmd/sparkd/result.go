@@ -25,7 +25,11 @@ func (c *cli) conclude(cl *client.Client, o *runOptions, r sparkd.Rollout) error
 		return err
 	}
 	result := runResult{r, o.export.out, heads(trees), votes(r.Spec.Policy.Name, trees...)}
-	err = c.show(result, func(w io.Writer) { c.present(w, o, &result, trees) })
+	if c.json {
+		err = c.report(result, o.export.out)
+	} else {
+		err = c.show(result, func(w io.Writer) { c.present(w, o, &result, trees) })
+	}
 	if err == nil && r.State != sparkd.RolloutDone {
 		return exit{exitFailure, rolloutError(&r)}
 	}
@@ -36,8 +40,8 @@ func (c *cli) conclude(cl *client.Client, o *runOptions, r sparkd.Rollout) error
 type runResult struct {
 	Rollout sparkd.Rollout `json:"rollout"`
 	File    string         `json:"file"`
-	Trees   []sparkd.Tree  `json:"trees"`           // without nodes
-	Votes   []vote         `json:"votes,omitempty"` // policy best-of
+	Trees   []sparkd.Tree  `json:"trees"` // without nodes
+	Votes   []vote         `json:"votes"` // policy best-of
 }
 
 func heads(trees []*sparkd.Tree) []sparkd.Tree {
@@ -60,7 +64,7 @@ func (c *cli) present(w io.Writer, o *runOptions, shown *runResult, trees []*spa
 		d.draw(w, t)
 		fmt.Fprintln(w)
 	}
-	summary(w, trees, c.color)
+	c.summary(w, trees)
 	if len(trees) < len(r.Trees) {
 		fmt.Fprintf(w, "and %s\n", count(len(r.Trees)-len(trees), "more tree"))
 	}
@@ -93,12 +97,16 @@ func rolloutError(r *sparkd.Rollout) error {
 	if r.Error != nil {
 		return r.Error
 	}
-	return fmt.Errorf("rollout %s ended %s", r.ID, r.State)
+	return sparkd.Errorf(sparkd.CodeCanceled, "rollout %s ended %s", r.ID, r.State)
 }
 
+// summaries are the columns of a run's table.
+var summaries = []column{{"task", 0}, {"leaves", 2}, {"forks", 3}, {"steps", 4}, {"success", 1}, {"generated", 5},
+	{"computed", 7}, {"reused", 8}, {"reuse", 6}}
+
 // summary writes a table with one row per tree and the sum of them.
-func summary(w io.Writer, trees []*sparkd.Tree, color bool) {
-	rows := [][]string{{"task", "leaves", "forks", "steps", "success", "generated", "computed", "reused", "reuse"}}
+func (c *cli) summary(w io.Writer, trees []*sparkd.Tree) {
+	var rows [][]string
 	var sum sparkd.Stats
 	for _, t := range trees {
 		rows = append(rows, summaryRow(t.Task.String(), t.Stats, t.State))
@@ -107,7 +115,7 @@ func summary(w io.Writer, trees []*sparkd.Tree, color bool) {
 	if len(trees) > 1 {
 		rows = append(rows, summaryRow("all", sum, sparkd.TreeDone))
 	}
-	table(w, rows, color)
+	c.table(w, summaries, rows)
 }
 
 func summaryRow(name string, s sparkd.Stats, state sparkd.TreeState) []string {

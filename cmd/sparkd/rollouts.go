@@ -16,18 +16,35 @@ import (
 	"sparkd/api/client"
 )
 
+// rolloutList is what `sparkd rollouts --json` prints.
+type rolloutList struct {
+	Rollouts []sparkd.Rollout `json:"rollouts"`
+	Daemon   bool             `json:"daemon"` // one grows those that have not ended
+}
+
 func (c *cli) rolloutsCommand(cmd *cobra.Command) run {
-	return c.reading(cmd, func(cl *client.Client, _ []string) error {
-		for r, err := range c.rollouts(cl, "") {
-			if err == nil {
-				err = c.showRollout(r)
+	n := c.addReading(cmd)
+	return func([]string) error {
+		return c.read(n, func(cl *client.Client) error {
+			list := rolloutList{[]sparkd.Rollout{}, n.offline == ""}
+			for r, err := range c.rollouts(cl, "") {
+				switch {
+				case err != nil:
+					return err
+				case c.json:
+					list.Rollouts = append(list.Rollouts, *r)
+				default:
+					if err := c.showRollout(n, r); err != nil {
+						return err
+					}
+				}
 			}
-			if err != nil {
-				return err
+			if c.json {
+				return writeJSON(c.stdout, list)
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 }
 
 func (c *cli) cancelCommand(cmd *cobra.Command) run {
@@ -43,7 +60,7 @@ func (c *cli) cancelCommand(cmd *cobra.Command) run {
 			if err != nil {
 				return err
 			}
-			return c.showRollout(&r)
+			return c.showRollout(n, &r)
 		})
 	}
 }
@@ -89,10 +106,14 @@ func (c *cli) trees(cl *client.Client, ids []string) iter.Seq2[*sparkd.Tree, err
 	}
 }
 
-func (c *cli) showRollout(r *sparkd.Rollout) error {
+func (c *cli) showRollout(n *connection, r *sparkd.Rollout) error {
+	state := string(r.State)
+	if n.offline != "" && !r.State.Ended() {
+		state = "not growing (no daemon)"
+	}
 	return c.show(r, func(w io.Writer) {
 		fmt.Fprintf(w, "%-26s  %-8s  %d/%d trees  %s  %s/%s  %d/%d succeeded  %s\n",
-			r.ID, r.State, r.Done+r.Failed, len(r.Trees), r.Spec.Policy.Name, r.Spec.Tasks.Env, r.Spec.Tasks.Split,
+			r.ID, state, r.Done+r.Failed, len(r.Trees), r.Spec.Policy.Name, r.Spec.Tasks.Env, r.Spec.Tasks.Split,
 			r.Stats.Successes, r.Stats.Leaves, r.Created.Local().Format(time.DateTime))
 	})
 }

@@ -107,6 +107,7 @@ func (c *cli) root() *cobra.Command {
 // execute runs the command that args name.
 func (c *cli) execute(args []string) error {
 	root := c.root()
+	c.line, c.args = root, twoDashes(args)
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		if err := commandNames(root, args); err != nil {
 			return err
@@ -118,7 +119,7 @@ func (c *cli) execute(args []string) error {
 			completeValues(cmd)
 		}
 	}
-	root.SetArgs(twoDashes(args))
+	root.SetArgs(c.args)
 	return root.Execute()
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -19,13 +18,17 @@ import (
 type runOptions struct {
 	*connection
 	resume string
+	asks   []string // the flags of the request
 	export *exportFlags
 }
 
 func (c *cli) runCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	o := &runOptions{connection: c.addGrowing(f)}
-	spec, policy := addSpec(f), addPolicy(f)
+	request := flag.NewFlagSet("", flag.ContinueOnError)
+	spec, policy := c.addSpec(request), addPolicy(request)
+	request.VisitAll(func(fl *flag.Flag) { o.asks = append(o.asks, fl.Name) })
+	f.AddFlagSet(request)
 	f.StringVar(&o.resume, "resume", "", "go on with the rollout `id` instead of asking for a new one")
 	o.export = addExport(f, "format", "dedupe", "advantage", "filter", "entropies", "text")
 	f.Lookup("out").Usage += " (default ROLLOUT.jsonl)"
@@ -57,21 +60,30 @@ func (c *cli) runRollout(o *runOptions, spec sparkd.Spec) error {
 	if err := checkLines(o.export.out); err != nil {
 		return err
 	}
-	return c.grow(o.connection, []string{o.resume, spec.ID}, func(cl *client.Client) error {
+	return c.grow(o.connection, o.resume != "", []string{o.resume, spec.ID}, func(cl *client.Client) error {
 		r, err := c.request(cl, o.resume, spec)
 		if err != nil {
 			return err
 		}
-		if r, err = c.follow(cl, r); err != nil {
-			return c.interrupted(o, r, err)
+		if r, err = c.follow(cl, r); err == nil {
+			err = c.conclude(cl, o, r)
 		}
-		return c.conclude(cl, o, r)
+		goesOn := c.again([]string{"--resume", r.ID}, o.asks...)
+		return c.interrupted(err, c.keeps(o.connection, "rollout "+r.ID), goesOn)
 	})
 }
 
+// keeps says what becomes of something that grows when this command ends.
+func (c *cli) keeps(n *connection, what string) string {
+	if n.addr != "" {
+		return what + " goes on at " + n.addr
+	}
+	return "stopping when the rounds under way are stored; interrupt again to drop them\n" + what + " is kept"
+}
+
 // grow calls use with a client of a daemon in this process, which grows on no other rollouts
-// than those named, or of a running one.
-func (c *cli) grow(n *connection, ids []string, use func(*client.Client) error) error {
+// than those named, or of a running one. What is resumed must have a store.
+func (c *cli) grow(n *connection, resumed bool, ids []string, use func(*client.Client) error) error {
 	l, err := c.connect(n, "warn")
 	if err != nil {
 		return err
@@ -79,8 +91,13 @@ func (c *cli) grow(n *connection, ids []string, use func(*client.Client) error) 
 	if n.addr != "" {
 		return c.dial(n.addr, &l.Config, use)
 	}
+	if resumed {
+		if _, err := needStore(&l.Config, "name the one that has the rollout with --data"); err != nil {
+			return err
+		}
+	}
 	if c.parts.Engine == nil && l.Config.Engine.Kind == "embedded" {
-		fmt.Fprintf(c.stderr, "loading %s\n", clean(l.Config.Engine.Model))
+		c.note("loading %s", clean(l.Config.Engine.Model))
 	}
 	return c.start(l.Config, daemon.Parts{Resume: func(id string) bool { return slices.Contains(ids, id) }}, use)
 }
@@ -94,7 +111,7 @@ func (c *cli) request(cl *client.Client, resume string, spec sparkd.Spec) (spark
 	}
 	r, created, err := cl.Submit(ctx, spec)
 	if err == nil && !created {
-		fmt.Fprintf(c.stderr, "rollout %s exists and goes on\n", r.ID)
+		c.note("rollout %s exists and goes on", r.ID)
 	}
 	return r, err
 }
@@ -104,7 +121,7 @@ func (c *cli) follow(cl *client.Client, r sparkd.Rollout) (sparkd.Rollout, error
 	p := progress{status: c.status()}
 	defer p.end()
 	tasks := r.Spec.Tasks
-	fmt.Fprintf(c.stderr, "rollout %s: %s of %s/%s\n", r.ID, count(len(r.Trees), "task"), tasks.Env, tasks.Split)
+	c.note("rollout %s: %s of %s/%s", r.ID, count(len(r.Trees), "task"), tasks.Env, tasks.Split)
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -123,20 +140,4 @@ func (c *cli) follow(cl *client.Client, r sparkd.Rollout) (sparkd.Rollout, error
 		}
 		r = next
 	}
-}
-
-// interrupted says how to go on after a signal; other errors stay as they are.
-func (c *cli) interrupted(o *runOptions, r sparkd.Rollout, err error) error {
-	if c.ctx.Err() == nil || sparkd.CodeOf(err) != sparkd.CodeCanceled {
-		return err
-	}
-	if o.addr != "" {
-		fmt.Fprintf(c.stderr, "rollout %[1]s goes on at %[2]s; watch it with\n"+
-			"  sparkd run --addr %[2]s --resume %[1]s\nor stop it with\n"+
-			"  sparkd cancel --addr %[2]s %[1]s\n", r.ID, o.addr)
-	} else {
-		fmt.Fprintf(c.stderr, "stopping when the rounds under way are stored; interrupt again to drop them\n"+
-			"rollout %[1]s is kept; go on with\n  sparkd run%[2]s --resume %[1]s\n", r.ID, o.again())
-	}
-	return exit{code: exitInterrupted}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 
 // addSpec declares the flags of a rollout request and returns what reads it: a request
 // file, then the flags. What depends on the policy is branching.Resolve's.
-func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
+func (c *cli) addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	s, f := sparkd.RequestSpec(), flag.NewFlagSet("", flag.ContinueOnError)
 	f.StringVar(&s.ID, "id", s.ID, "`id` of the rollout; the same id again goes on with it")
 	f.StringVar(&s.Tasks.Env, "env", s.Tasks.Env, "environment `name`")
@@ -40,10 +39,10 @@ func addSpec(all *flag.FlagSet) func() (sparkd.Spec, error) {
 	f.Float64Var(&s.Sampling.TopP, "top-p", s.Sampling.TopP, "nucleus `mass`; 0 switches it off")
 	f.Uint64Var(&s.Seed, "seed", s.Seed, "`seed` of everything random")
 	all.AddFlagSet(f)
-	file := all.String("spec", "", "JSON `file` with a whole request; flags win over it")
+	file := all.String("spec", "", "JSON `file` with a whole request, - for stdin; flags win over it")
 	return func() (_ sparkd.Spec, err error) {
 		if *file != "" {
-			err = overlay(f, &s, *file)
+			err = c.overlay(f, &s, *file)
 		}
 		if f.Changed("names") {
 			s.Tasks.Names = strings.Split(*names, ",")
@@ -74,7 +73,11 @@ func addPolicy(f *flag.FlagSet) func(*sparkd.Spec) error {
 			return nil
 		}
 		var given []string
-		f.Visit(func(fl *flag.Flag) { given = append(given, fl.Name) })
+		f.VisitAll(func(fl *flag.Flag) {
+			if fl.Changed {
+				given = append(given, fl.Name)
+			}
+		})
 		s.Policy, err = parsePolicy(*text, s.Policy, given...)
 		return err
 	}
@@ -121,10 +124,10 @@ func setParameter(p *sparkd.Policy, name, value string) error {
 }
 
 // overlay replaces s, which the flags of f write to, by the request in a file and sets the flags that were given again.
-func overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
-	body, err := os.ReadFile(file)
+func (c *cli) overlay(f *flag.FlagSet, s *sparkd.Spec, file string) error {
+	body, err := c.input(file)
 	if err != nil {
-		return usage("cannot read the request: %v", err)
+		return sparkd.Invalid("spec", "name a JSON file, or - for stdin", "cannot read the request: %v", err)
 	}
 	before := map[*flag.Flag]string{}
 	f.VisitAll(func(fl *flag.Flag) {

@@ -44,7 +44,7 @@ func TestPolicyOfFlags(t *testing.T) {
 			`{"name":"topk-entropy","roots":2,"penalty":0,"picks":3,"iterations":2,"max_depth":3}`},
 	} {
 		f := flag.NewFlagSet("run", flag.ContinueOnError)
-		read, policy := addSpec(f), addPolicy(f)
+		read, policy := (&cli{}).addSpec(f), addPolicy(f)
 		if err := f.Parse(c.args); err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func (c *cli) configCommand(cmd *cobra.Command) run {
 		s.file = cmp.Or(check, s.file)
 		l, err := c.load(s, "")
 		if err == nil && check != "" {
-			err = l.Check()
+			err = l.Config.Check(c.ctx)
 		}
 		switch {
 		case err != nil:
@@ -49,9 +49,19 @@ func (c *cli) configCommand(cmd *cobra.Command) run {
 			valid := map[string]any{"valid": true, "file": check}
 			return c.show(valid, func(w io.Writer) { fmt.Fprintf(w, "%s is valid\n", check) })
 		}
-		return c.show(l.Settings(), func(w io.Writer) {
-			fmt.Fprintf(w, "# data folder: %s\n\n", l.Config.DataDir())
+		inForce := configuration{Settings: l.Settings()}
+		if inForce.Data, err = l.Config.DataDir(); err != nil {
+			return err
+		}
+		return c.show(inForce, func(w io.Writer) {
+			fmt.Fprintf(w, "# data folder: %s\n\n", inForce.Data)
 			_ = l.Print(w)
 		})
 	}
+}
+
+// configuration is what `sparkd config --json` prints.
+type configuration struct {
+	Data     string           `json:"data"` // the data folder
+	Settings []daemon.Setting `json:"settings"`
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -80,20 +79,6 @@ func flagOf(key string) string {
 	return "--set " + key
 }
 
-// again repeats the flags that decide where data and model are.
-func (s *settings) again() string {
-	text := ""
-	if s.file != "" {
-		text += " -c " + s.file
-	}
-	for _, fl := range flagged {
-		if v, ok := s.flags[fl.key]; ok && fl.name != "listen" {
-			text += " --" + fl.name + " " + v
-		}
-	}
-	return text
-}
-
 // load reads the configuration. quiet is the level of the command's log where a user has set none for it alone, as
 // a file does, which is written for the daemon; "" leaves it.
 func (c *cli) load(s *settings, quiet string) (daemon.Loaded, error) {
@@ -101,6 +86,12 @@ func (c *cli) load(s *settings, quiet string) (daemon.Loaded, error) {
 	c.loaded = l
 	if err != nil {
 		return l, err
+	}
+	c.variables = l.Variables()
+	for _, name := range []string{daemon.ConfigVariable, addrVariable} {
+		if c.env(name) != "" {
+			c.variables = append(c.variables, name)
+		}
 	}
 	if source := l.Sources["log.level"]; quiet != "" && (source == "default" || strings.HasPrefix(source, "file ")) {
 		l.Config.Log.Level = quiet
@@ -124,7 +115,7 @@ func (c *cli) env(name string) string {
 // logger writes to stderr, for people where that is a terminal.
 func (c *cli) logger(l daemon.LogConfig) zerolog.Logger {
 	w := c.stderr
-	if l.Format == "console" || l.Format == "auto" && c.bar > 0 {
+	if !c.json && (l.Format == "console" || l.Format == "auto" && c.bar > 0) {
 		w = zerolog.ConsoleWriter{Out: c.stderr, TimeFormat: time.TimeOnly, NoColor: !c.barColor}
 	}
 	level, err := zerolog.ParseLevel(l.Level)
@@ -134,15 +125,30 @@ func (c *cli) logger(l daemon.LogConfig) zerolog.Logger {
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 
+// report writes v as JSON: to stdout, or to stderr where the rows of a command have that.
+func (c *cli) report(v any, rows string) error {
+	if rows == "" || rows == "-" {
+		return writeJSON(c.stderr, v)
+	}
+	return writeJSON(c.stdout, v)
+}
+
 // show writes v as JSON where --json was given, else what text writes for people.
 func (c *cli) show(v any, text func(io.Writer)) error {
 	if c.json {
 		return writeJSON(c.stdout, v)
 	}
-	var b bytes.Buffer
+	var b strings.Builder
 	text(&b)
-	_, err := c.stdout.Write(b.Bytes())
+	_, err := io.WriteString(c.stdout, wrap(b.String(), c.width))
 	return err
+}
+
+// note says on stderr what goes on, to people.
+func (c *cli) note(format string, args ...any) {
+	if !c.json {
+		fmt.Fprint(c.stderr, wrap(fmt.Sprintf(format, args...)+"\n", c.bar))
+	}
 }
 
 func writeJSON(w io.Writer, v any) error {

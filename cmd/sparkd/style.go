@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -113,25 +112,6 @@ func screen(f *os.File, env func(string) string) (width int, color bool) {
 		width = 80
 	}
 	return width, env("NO_COLOR") == "" && env("TERM") != "dumb"
-}
-
-// table writes rows under a header, the first column to the left.
-func table(w io.Writer, rows [][]string, color bool) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], cells(cell))
-		}
-	}
-	style := dim
-	for _, row := range rows {
-		text := letters.FillRight(row[0], widths[0])
-		for i, cell := range row[1:] {
-			text += "  " + letters.FillLeft(cell, widths[i+1])
-		}
-		fmt.Fprintln(w, line{{style: style, text: text}}.render(0, color))
-		style = plain
-	}
 }
 
 func percent(part, whole int) string {

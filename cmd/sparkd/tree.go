@@ -104,7 +104,7 @@ type vote struct {
 // votes returns those of trees that were grown to act; trees in which nothing ended have
 // none, and neither have trees of policies that grow them to train.
 func votes(policy string, trees ...*sparkd.Tree) []vote {
-	var out []vote
+	out := []vote{}
 	for _, t := range trees {
 		if b, err := branching.Vote(t); err == nil && policy == "best-of" {
 			out = append(out, vote{t.ID, t.Task.String(), b})

@@ -13,27 +13,25 @@ import (
 	"sparkd/daemon"
 )
 
-// version is set by the linker (-X main.version=v1.2.3); without it the module's
-// version or the commit says what this is.
-var version string
+// version and commit are set by the linker (-X main.version=v1.2.3); without them what the Go command noted says what
+// this is.
+var version, commit string
 
 func (c *cli) versionCommand(*cobra.Command) run { return func([]string) error { return c.version() } }
 
 func (c *cli) version() error {
-	v, commit := buildVersion()
+	v, revision := buildVersion()
 	about := struct {
 		Version  string `json:"version"`
-		Commit   string `json:"commit,omitempty"`
+		Commit   string `json:"commit"`
 		Go       string `json:"go"`
 		Platform string `json:"platform"`
 		Engine   string `json:"engine"`
-		Warning  string `json:"warning,omitempty"`
-	}{v, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, engineBuild(), daemon.EngineWarning()}
+		Warning  string `json:"warning"`
+	}{v, revision, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, engineBuild(), daemon.EngineWarning()}
 	return c.show(about, func(w io.Writer) {
 		fmt.Fprintf(w, "sparkd %s\n", v)
-		if commit != "" {
-			fmt.Fprintf(w, "commit %s\n", commit)
-		}
+		fmt.Fprintf(w, "commit %s\n", about.Commit)
 		fmt.Fprintf(w, "%s %s\nengine: %s\n", about.Go, about.Platform, about.Engine)
 		if about.Warning != "" {
 			fmt.Fprintf(w, "warning: %s\n", about.Warning)
@@ -54,15 +52,16 @@ func buildInfo() (*debug.BuildInfo, map[string]string) {
 	return info, settings
 }
 
-// buildVersion returns the version and the commit, "-dirty" behind it when files were changed.
-func buildVersion() (v, commit string) {
+// buildVersion returns the version and the commit, "-dirty" behind it when files were changed, "unknown" where nobody
+// noted it.
+func buildVersion() (v, c string) {
 	info, settings := buildInfo()
-	commit = settings["vcs.revision"]
-	commit = commit[:min(12, len(commit))]
-	if commit != "" && settings["vcs.modified"] == "true" {
-		commit += "-dirty"
+	noted := settings["vcs.revision"]
+	noted = noted[:min(12, len(noted))]
+	if noted != "" && settings["vcs.modified"] == "true" {
+		noted += "-dirty"
 	}
-	return cmp.Or(version, info.Main.Version, "(devel)"), commit
+	return cmp.Or(version, info.Main.Version, "(devel)"), cmp.Or(commit, noted, "unknown")
 }
 
 // engineBuild says what the embedded engine was built from and with.

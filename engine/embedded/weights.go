@@ -89,6 +89,12 @@ func (c *checkpoint) changed() bool {
 		!now.ModTime().Equal(c.stat.ModTime())
 }
 
+// CheckModel finds what Open would refuse of a model's file before llama.cpp reads it.
+func CheckModel(ctx context.Context, path string) error {
+	_, err := inspect(ctx, path)
+	return err
+}
+
 // inspect checks a GGUF before llama.cpp does, so that the plain mistakes have errors of their own, and takes its hash.
 func inspect(ctx context.Context, path string) (checkpoint, error) {
 	c := checkpoint{path: path}

@@ -13,6 +13,7 @@ package mcp
 import (
 	"context"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -81,6 +82,25 @@ type settings struct {
 
 // Open reads the options. A program is started once, to see that it works; a server at a URL is not yet needed.
 func Open(ctx context.Context, name string, o Options) (*Source, error) {
+	s, err := prepare(name, o)
+	if err != nil || s.settings.url != nil {
+		return s, err
+	}
+	k, err := s.connect(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s, k.close()
+}
+
+// Check finds what Open would refuse before it starts a program.
+func Check(name string, o Options) error {
+	_, err := prepare(name, o)
+	return err
+}
+
+// prepare reads the options, and looks for the program.
+func prepare(name string, o Options) (*Source, error) {
 	r := connector.Read(name, o.Options)
 	s := &Source{settings: read(r, o)}
 	s.Server = connector.Server{Name: name, Splits: s.settings.splits, MaxSteps: r.Steps(), Places: r.Places(o.Workers)}
@@ -105,12 +125,12 @@ func Open(ctx context.Context, name string, o Options) (*Source, error) {
 		s.About = "MCP server at " + s.settings.url.Redacted()
 		return s, nil
 	}
-	k, err := s.connect(ctx, 0)
-	if err != nil {
-		return nil, err
+	if _, err := exec.LookPath(o.Command[0]); err != nil {
+		return nil, sparkd.NewError(sparkd.CodeEnv, s.settings.server(), "install it, or give its full path",
+			"cannot find the program %q", o.Command[0]).Because(err)
 	}
 	s.About = "MCP server " + strings.Join(o.Command, " ")
-	return s, k.close()
+	return s, nil
 }
 
 func read(r *connector.Settings, o Options) settings {

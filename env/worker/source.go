@@ -3,7 +3,10 @@ package worker
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -60,6 +63,29 @@ func (o Options) withDefaults(name string) (*Options, error) {
 	o.CallTimeout = cmp.Or(o.CallTimeout, 30*time.Second)
 	o.measure = cmp.Or(o.measure, 100*time.Millisecond)
 	return &o, nil
+}
+
+// Check finds what Open would refuse before it starts a program.
+func Check(name string, o Options) error {
+	options, err := o.withDefaults(name)
+	if err == nil {
+		_, err = exec.LookPath(o.Command[0])
+		err = options.unstartable(err)
+	}
+	return err
+}
+
+// unstartable says why a program could not be started; nil where it could.
+func (o *Options) unstartable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+		return sparkd.Invalid(o.field("command"), "install it, or give its full path",
+			"cannot find the program %q", o.Command[0]).Because(err)
+	}
+	return sparkd.NewError(sparkd.CodeEnv, o.field("command"), "make it a program that can be run",
+		"cannot start %q: %v", o.Command[0], err).Because(err)
 }
 
 func (o *Options) field(key string) string { return "env." + o.name + "." + key }

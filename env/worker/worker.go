@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -63,13 +61,8 @@ func (a *abandoned) Unwrap() error { return a.err }
 // start starts a worker and asks for its hello.
 func start(ctx context.Context, o *Options) (*worker, error) {
 	p, err := jsonlines.Start(jsonlines.Options{Command: o.Command, MaxLine: maxLine, Log: o.Log, Keep: tailLines})
-	switch {
-	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		return nil, sparkd.Invalid(o.field("command"), "install it, or give its full path",
-			"cannot find the program %q", o.Command[0]).Because(err)
-	case err != nil:
-		return nil, sparkd.NewError(sparkd.CodeEnv, o.field("command"), "make it a program that can be run",
-			"cannot start %q: %v", o.Command[0], err).Because(err)
+	if err != nil {
+		return nil, o.unstartable(err)
 	}
 	w := &worker{o: o, process: p, calls: make(chan *call), asked: make(chan struct{}), gone: make(chan struct{})}
 	w.stop = sync.OnceFunc(func() { close(w.asked) })

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 )
 
 // Setting is one field of an Options struct, under the section where users find it.
@@ -106,12 +108,24 @@ func (s Setting) assign(v any, err error) error {
 	return err
 }
 
+// Secret reports whether the value is never shown.
+func (s Setting) Secret() bool { return s.tag.Get("secret") == "true" }
+
 // String writes the value as TOML; a secret is masked.
 func (s Setting) String() string {
-	if s.tag.Get("secret") == "true" && !s.value.IsZero() {
+	if s.Secret() && !s.value.IsZero() {
 		return `"********"`
 	}
 	return s.write(s.value.Interface())
+}
+
+// Value is the value as a TOML parser decodes what String writes.
+func (s Setting) Value() any {
+	var decoded map[string]any
+	if err := toml.Unmarshal([]byte("v = "+s.String()), &decoded); err != nil {
+		panic(fmt.Sprintf("settings: value of %s: %v", s.Key(), err))
+	}
+	return decoded["v"]
 }
 
 // Default writes the default as TOML.

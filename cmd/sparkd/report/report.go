@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -21,10 +22,16 @@ import (
 
 // Comparison is what `sparkd compare --json` prints.
 type Comparison struct {
-	Model  string      `json:"model"`
-	Engine string      `json:"engine"`
-	Base   sparkd.Spec `json:"base"` // the first row's request; tasks, sampling and budget are those of all
-	Rows   []Row       `json:"rows"`
+	Made          time.Time   `json:"made"`
+	Version       string      `json:"version"` // of the sparkd that grew the trees
+	Commit        string      `json:"commit"`
+	Command       string      `json:"command"` // that makes the comparison again, of the trees that are stored
+	Model         string      `json:"model"`
+	PolicyVersion string      `json:"policy_version"`
+	Engine        string      `json:"engine"`
+	Base          sparkd.Spec `json:"base"` // the first row's request; tasks, sampling and budget are those of all
+	Rows          []Row       `json:"rows"`
+	Warnings      []string    `json:"warnings"` // where rows are not of like with like
 }
 
 // Row is one policy in one context.
@@ -40,59 +47,116 @@ type Row struct {
 	Seconds    float64           `json:"seconds"`    // wall time
 }
 
+// unlike is the share by which leaves or tokens of two rows may differ without a warning.
+const unlike = 0.1
+
+// Judge sets the warnings: where a row grew other numbers of leaves or tokens a task than the first.
+func (c *Comparison) Judge() {
+	c.Warnings = []string{}
+	first := &c.Rows[0]
+	for i := range c.Rows[1:] {
+		r := &c.Rows[i+1]
+		for _, of := range []struct {
+			what, why string
+			number    func(*measure.Summary) int
+		}{
+			{"leaves", "pass@N, mixed, vote and saved are not of like with like",
+				func(s *measure.Summary) int { return s.Trajectories }},
+			{"tokens", "--budget-tokens gives all the same", func(s *measure.Summary) int { return s.Generated }},
+		} {
+			mine, firsts := perTask(r, of.number), perTask(first, of.number)
+			if math.Abs(mine-firsts) > unlike*firsts {
+				c.Warnings = append(c.Warnings, fmt.Sprintf("%s grew %.4g %s a task, %s %.4g: %s",
+					r.Label, mine, of.what, first.Label, firsts, of.why))
+			}
+		}
+	}
+}
+
+func perTask(r *Row, number func(*measure.Summary) int) float64 {
+	return float64(number(&r.Summary)) / float64(max(1, r.Summary.Tasks))
+}
+
 //go:embed page.html
 var page string
 
 var tmpl = template.Must(template.New("page").Funcs(template.FuncMap{
-	"percent":   func(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) },
-	"thousands": thousands,
+	"thousands": thousands, "number": func(i int) int { return i + 1 },
 }).Parse(page))
 
 // HTML writes the page.
 func HTML(w io.Writer, c *Comparison) error {
+	var heads []string
+	var table [][]cell
+	for i := range c.Rows {
+		table = append(table, cells(&c.Rows[i]))
+	}
+	for _, cell := range table[0] {
+		heads = append(heads, cell.Name)
+	}
 	return tmpl.Execute(w, struct {
 		*Comparison
 		Tasks  int
+		Heads  []string
+		Table  [][]cell
 		Charts []chart
 		Cost   scatter
 		Depths []histogram
-	}{c, c.Rows[0].Summary.Tasks, charts(c.Rows), costs(c.Rows), depths(c.Rows)})
+	}{c, c.Rows[0].Summary.Tasks, heads, table, charts(c.Rows), costs(c.Rows), depths(c.Rows)})
 }
+
+// cell is one of the table; a narrow screen shows its name beside it.
+type cell struct{ Name, Value, Note string }
+
+func cells(r *Row) []cell {
+	s := &r.Summary
+	estimate := func(name string, e measure.Estimate) cell {
+		return cell{name, percent(e.Value), "[" + percent(e.Low) + ", " + percent(e.High) + "]"}
+	}
+	label, difference := cell{Name: "policy", Value: r.Label}, cell{Name: "Δ pass@1", Value: "–"}
+	if r.Failed > 0 {
+		label.Note = fmt.Sprintf("(%d trees failed)", r.Failed)
+	}
+	if r.Difference != nil {
+		difference = estimate("Δ pass@1", *r.Difference)
+	}
+	return []cell{label, estimate("pass@1", s.PassAt1), estimate("pass@N", s.PassAtN), {"vote", percent(r.Vote), ""},
+		estimate("mixed groups", s.Mixed), difference, {"leaves", thousands(s.Trajectories), ""},
+		{"generated tokens", thousands(s.Generated), ""}, {"shared", percent(s.SharedShare.Value), ""},
+		{"replayed steps", thousands(s.ReplaySteps), ""},
+		{"prompt computed", thousands(s.Computed), ""}, {"prompt unique", thousands(s.Unique), ""},
+		{"saved tokens", percent(s.SavedTokens.Value), ""}, {"saved steps", percent(s.Saved.Value), ""},
+		{"by formula", percent(s.SavedByFormula), ""}, {"time", fmt.Sprintf("%.1f s", r.Seconds), ""}}
+}
+
+func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) }
 
 // thousands writes 12345 as 12 345.
 func thousands(n int) string { return strings.ReplaceAll(humanize.Comma(int64(n)), ",", " ") }
 
-// All pictures have this inner width; positions in them are computed here, so that the page holds no arithmetic.
-const (
-	plotWidth = 420.0
-	rowHeight = 26.0
-)
+// plotWidth is the inner width of all pictures; positions in them are computed here, so that the page holds no
+// arithmetic.
+const plotWidth = 420.0
 
 // chart shows one share with its interval for every row.
 type chart struct {
-	Title  string
-	Height float64
-	Bars   []bar
+	Title string
+	Bars  []bar
 }
 
+// bar is a share, and its interval from Left, all in percent.
 type bar struct {
-	Label, Value        string
-	Y, Middle           float64
-	Length, Left, Right float64 // of the bar, and of its interval
-	TextAt              float64
+	Label, Value         string
+	Length, Left, Spread float64
 }
 
 func charts(rows []Row) []chart {
 	of := func(title string, value func(*measure.Summary) measure.Estimate) chart {
-		c := chart{Title: title, Height: rowHeight * float64(len(rows))}
+		c := chart{Title: title}
 		for i := range rows {
 			e := value(&rows[i].Summary)
-			y := rowHeight * float64(i)
-			c.Bars = append(c.Bars, bar{
-				Label: clip(rows[i].Label), Value: fmt.Sprintf("%.1f %%", 100*e.Value), Y: y, Middle: y + rowHeight/2,
-				Length: plotWidth * e.Value, Left: plotWidth * e.Low, Right: plotWidth * e.High,
-				TextAt: plotWidth*e.High + 8,
-			})
+			c.Bars = append(c.Bars, bar{Label: rows[i].Label, Value: percent(e.Value) + " %",
+				Length: 100 * e.Value, Left: 100 * e.Low, Spread: 100 * (e.High - e.Low)})
 		}
 		return c
 	}
@@ -111,7 +175,7 @@ type scatter struct {
 }
 
 type point struct {
-	Label       string
+	Number      int // of the row, from 1
 	X, Y        float64
 	Top, Bottom float64 // of the interval
 	LabelY      float64
@@ -125,10 +189,10 @@ type tick struct {
 const plotHeight = 220.0
 
 func costs(rows []Row) scatter {
-	perTask := func(r *Row) float64 { return float64(r.Summary.Generated) / math.Max(1, float64(r.Summary.Tasks)) }
+	generated := func(s *measure.Summary) int { return s.Generated }
 	most, best := 1.0, 0.1
 	for i := range rows {
-		most = math.Max(most, perTask(&rows[i]))
+		most = math.Max(most, perTask(&rows[i], generated))
 		best = math.Max(best, rows[i].Summary.PassAt1.High)
 	}
 	most, best = round(most*1.1), math.Min(1, round(best*1.1))
@@ -136,8 +200,8 @@ func costs(rows []Row) scatter {
 	var s scatter
 	for i := range rows {
 		e := rows[i].Summary.PassAt1
-		x := plotWidth * perTask(&rows[i]) / most
-		s.Points = append(s.Points, point{rows[i].Label, x, y(e.Value), y(e.High), y(e.Low), y(e.Value)})
+		x := plotWidth * perTask(&rows[i], generated) / most
+		s.Points = append(s.Points, point{i + 1, x, y(e.Value), y(e.High), y(e.Low), y(e.Value)})
 	}
 	spread(s.Points)
 	for i := range 5 {
@@ -148,25 +212,17 @@ func costs(rows []Row) scatter {
 	return s
 }
 
-// spread moves labels down until none covers another.
+// spread moves numbers down until none covers another.
 func spread(points []point) {
 	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.Y, b.Y) })
 	for i := range points {
 		for j := range i {
-			near := math.Abs(points[i].X-points[j].X) < plotWidth/4
-			if free := points[j].LabelY + 13; near && points[i].LabelY < free {
+			near := math.Abs(points[i].X-points[j].X) < plotWidth/16
+			if free := points[j].LabelY + 14; near && points[i].LabelY < free {
 				points[i].LabelY = free
 			}
 		}
 	}
-}
-
-// clip keeps a label within the margin of a chart.
-func clip(label string) string {
-	if len(label) <= 22 {
-		return label
-	}
-	return label[:21] + "…"
 }
 
 // round returns the next number with two digits that is not less.
