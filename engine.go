@@ -41,6 +41,9 @@ type EngineInfo struct {
 	AddBOS        bool   `json:"add_bos"`        // the model expects BOS in front of the text
 	TokenizerHash string `json:"tokenizer_hash"` // of how it tokenises a fixed text; equal for replicas of one model
 
+	// Warnings say what is doubtful about the vocabulary: a pre-tokenizer that is not known, an EOS that is no token …
+	Warnings []string `json:"warnings,omitempty"`
+
 	Capabilities Capabilities `json:"capabilities"`
 
 	// Facts that only some engines have, zero elsewhere. JSON shows them among Settings.

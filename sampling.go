@@ -24,6 +24,7 @@ func DefaultSampling() Sampling { return Sampling{Temperature: 1, MaxTokens: 512
 // Limits of Sampling.
 const (
 	MaxStops      = 16
+	MaxStopTokens = 64
 	MaxStopLength = 256
 	MaxMaxTokens  = 1 << 16
 )
@@ -47,8 +48,9 @@ func (s *Sampling) Validate(prefix string) error {
 		return Invalid(field("max_tokens"), fmt.Sprintf("use 1 to %d", MaxMaxTokens), "%d is out of range", s.MaxTokens)
 	case len(s.Stop) > MaxStops:
 		return Invalid(field("stop"), fmt.Sprintf("use at most %d strings", MaxStops), "%d stop strings", len(s.Stop))
-	case len(s.StopTokenIDs) > 64:
-		return Invalid(field("stop_token_ids"), "use at most 64 ids", "%d stop tokens", len(s.StopTokenIDs))
+	case len(s.StopTokenIDs) > MaxStopTokens:
+		return Invalid(field("stop_token_ids"), fmt.Sprintf("use at most %d ids", MaxStopTokens), "%d stop tokens",
+			len(s.StopTokenIDs))
 	}
 	for i, t := range s.Stop {
 		if t == "" || len(t) > MaxStopLength {

@@ -5,7 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 )
+
+// Tokenize is Engine.Tokenize, or what does the same.
+type Tokenize func(ctx context.Context, text string, control bool) ([]Token, error)
 
 // hashedText is what TokenizerHash tokenises: words, numbers, blanks, other scripts, bytes
 // that merge in some vocabularies, and control tokens of several families.
@@ -14,10 +18,8 @@ const hashedText = "The quick brown fox: 12345 + 67,890.5\n\n\tdef f(x):\n      
 
 // TokenizerHash returns a hash of how an engine tokenises a fixed text, with control
 // tokens and without. It is equal for engines of one model and differs where a tokenizer
-// differs in what this text meets. The argument is Engine.Tokenize, or what does the same.
-func TokenizerHash(
-	ctx context.Context, tokenize func(ctx context.Context, text string, control bool) ([]Token, error),
-) (string, error) {
+// differs in what this text meets.
+func TokenizerHash(ctx context.Context, tokenize Tokenize) (string, error) {
 	h := sha256.New()
 	for _, control := range []bool{false, true} {
 		ids, err := tokenize(ctx, hashedText, control)
@@ -27,4 +29,31 @@ func TokenizerHash(
 		fmt.Fprintln(h, control, ids)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+// sentinels are texts that hardly any tokenizer joins with what follows: one of them with most texts.
+var sentinels = []string{"\n", "|", "a"}
+
+// Behind returns the ids that text has where other text stands in front of it. SentencePiece takes what it is given for
+// the beginning of a text and puts a blank in front (add_dummy_prefix, in a GGUF tokenizer.ggml.add_space_prefix), so a
+// text that is tokenised in pieces would have a blank at every border. So text is tokenised behind a sentinel, whose
+// ids are dropped. Where every sentinel would be joined with the text it is tokenised alone.
+func (t Tokenize) Behind(ctx context.Context, text string, control bool) ([]Token, error) {
+	if text == "" {
+		return nil, nil
+	}
+	for _, s := range sentinels {
+		head, err := t(ctx, s, control)
+		if err != nil {
+			return nil, err
+		}
+		whole, err := t(ctx, s+text, control)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(head); 0 < n && n < len(whole) && slices.Equal(whole[:n], head) {
+			return whole[n:], nil
+		}
+	}
+	return t(ctx, text, control)
 }

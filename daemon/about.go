@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,15 +20,16 @@ import (
 
 // about is the part of the API that describes the daemon. Nothing in it changes.
 type about struct {
-	parts   *Parts
-	started time.Time
-	limits  *DaemonConfig
-	prompt  sampler.Prompt
-	engine  sparkd.Engine // nil when offline
-	envs    *env.Catalog
-	store   *store.Store
-	queue   *queue
-	metrics *metrics
+	parts    *Parts
+	started  time.Time
+	limits   *DaemonConfig
+	prompt   sampler.Prompt
+	engine   sparkd.Engine // nil when offline
+	warnings []string      // about the model's chat template
+	envs     *env.Catalog
+	store    *store.Store
+	queue    *queue
+	metrics  *metrics
 }
 
 // Info describes the daemon.
@@ -41,6 +43,7 @@ func (p *about) Info() api.Info {
 	}
 	if p.engine != nil {
 		info.Engine, info.Prompt = p.engine.Describe(), string(p.prompt.Style)
+		info.Engine.Warnings = slices.Concat(info.Engine.Warnings, p.warnings)
 	}
 	if s, err := p.store.Stats(context.Background()); err == nil {
 		info.LastEvent = s.LastEvent

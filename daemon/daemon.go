@@ -130,9 +130,13 @@ func (d *Daemon) connect(ctx context.Context) error {
 		log: d.log, store: d.store, metrics: m, engine: d.engine, limits: &c.Sampler,
 		envs: d.envs, sessions: s, openEnv: d.parts.OpenEnv,
 	}
+	var doubts []string
 	if d.engine != nil {
 		var err error
 		if g.template, g.prompt, err = promptStyle(ctx, d.engine, &c.Sampler, d.log); err != nil {
+			return err
+		}
+		if doubts, err = warnings(ctx, d.engine, g.template, d.log); err != nil {
 			return err
 		}
 	}
@@ -144,7 +148,7 @@ func (d *Daemon) connect(ctx context.Context) error {
 	d.records = &records{store: d.store, rollouts: d.rollouts}
 	d.fleet = &fleet{log: d.log, engine: d.engine, started: d.started}
 	d.about = &about{
-		parts: &d.parts, started: d.started, limits: &c.Daemon, prompt: g.prompt,
+		parts: &d.parts, started: d.started, limits: &c.Daemon, prompt: g.prompt, warnings: doubts,
 		engine: d.engine, envs: d.envs, store: d.store, queue: d.queue, metrics: m,
 	}
 	return nil

@@ -79,5 +79,14 @@ func promptStyle(ctx context.Context, e sparkd.Engine, c *sampler.Options, log z
 	return t, p, nil
 }
 
+// warnings logs what is doubtful about the model's vocabulary, and returns what is about its chat template.
+func warnings(ctx context.Context, e sparkd.Engine, t sampler.Template, log zerolog.Logger) ([]string, error) {
+	found, err := sampler.ControlWarnings(ctx, e, t)
+	for _, w := range append(e.Describe().Warnings, found...) {
+		log.Warn().Msg(w)
+	}
+	return found, err
+}
+
 // EngineWarning says what the embedded engine of this build lacks, or "".
 func EngineWarning() string { return embedded.BuildWarning() }

@@ -4,10 +4,13 @@
 //
 // # Prompts
 //
-// A conversation is rendered in append form: every piece of text is rendered once, tokenised alone and appended, so
+// A conversation is rendered in append form: every piece of text is rendered once, tokenised once and appended, so
 // that the tokens of a path only ever grow and what an engine has computed of them stays valid. [Template] holds the
 // pieces that a model's chat template puts around the turns, and [Prompt] the words, in the [Style] that the template
-// names. Text that an environment wrote is tokenised without control tokens: an observation cannot end a turn.
+// names. A message and what the template puts around it are tokenised together, so that their ids are those that the
+// whole text has; only behind an answer, whose tokens stay as they were sampled, a token of the whole text may be
+// another. A message that spells out control tokens is tokenised apart from the rest, as the plain text that it is: an
+// observation cannot end a turn. The end of an answer's turn stands there once, whoever wrote it.
 //
 // # Reproducibility
 //

@@ -101,6 +101,7 @@ func (x *expansion) sample(ctx context.Context) error {
 		}
 	}
 	r.Sampling.MaxTokens = min(r.Sampling.MaxTokens, x.allowance)
+	r.Sampling.StopTokenIDs = g.chat.stops(r.Sampling.StopTokenIDs)
 	for i := range r.Seeds {
 		r.Seeds[i] = sparkd.Mix(g.tree.Seed, uint64(x.Node), uint64(x.first+i))
 	}

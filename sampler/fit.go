@@ -37,7 +37,7 @@ func (c *chat) room(ctx context.Context, text string) (bool, error) {
 		return true, nil
 	}
 	for n := firstLook * c.info.ContextLength; n < len(text); n *= 2 {
-		ids, err := c.engine.Tokenize(ctx, beginning(text, n), false)
+		ids, err := c.tokenize(ctx, beginning(text, n), false)
 		if err != nil || c.full(len(ids)) {
 			return false, err
 		}

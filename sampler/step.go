@@ -113,16 +113,12 @@ func (x *expansion) prompt(ctx context.Context, i int, o *sparkd.Observation) er
 	}
 	g, c := x.g, &x.children[i]
 	answer, seen := c.node.Spans[0].Tokens, &c.node.Spans[1]
-	last := sparkd.Token(-1)
-	if len(answer) > 0 {
-		last = answer[len(answer)-1]
-	}
 	room, err := g.chat.room(ctx, seen.Text)
 	if err != nil || !room {
 		c.node.Outcome = sparkd.OutcomeContext
 		return err
 	}
-	tokens, err := g.chat.turn(ctx, last, seen.Text)
+	tokens, err := g.chat.turn(ctx, answer, c.node.Finish, seen.Text)
 	if err != nil {
 		return err
 	}

@@ -138,6 +138,9 @@ func describe(w io.Writer, i *api.Info) {
 	} else {
 		fmt.Fprintln(w, "engine: none, what is stored can be read")
 	}
+	for _, doubt := range e.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", clean(doubt))
+	}
 	if i.Prompt != "" {
 		fmt.Fprintf(w, "prompts: %s\n", i.Prompt)
 	}

@@ -52,11 +52,15 @@ typedef struct {
     const char * architecture;
     const char * file_type;     // enum llama_ftype in digits, or ""
     const char * chat_template; // or ""
+    const char * tokenizer;     // tokenizer.ggml.model
+    const char * pre;           // tokenizer.ggml.pre, or ""
+    const char * warnings;      // of llama.cpp about the file, a line each
+    int64_t header;             // bytes of the file in front of its weights
     int32_t vocabulary, context, bos, eos, eot, layers;
     int64_t parameters;
     int64_t block_bytes;         // of a block of KV cells, over all layers
     int32_t rearranged_matrices; // multiplied by q8.cpp
-    bool add_bos;
+    bool add_bos, names_bos, names_eos; // the file names a token for BOS and EOS
 } bridge_info;
 
 // A model is opened without cells, whose number may depend on their size, and runs once
@@ -73,9 +77,9 @@ void bridge_close(bridge_model * model);
 int bridge_tokenize(const bridge_model * model, const char * text, int32_t length, bool control, int32_t * tokens,
                     int32_t capacity, int32_t * count, bridge_error * error);
 // The text of a token, *length bytes, which may be more than capacity, and then text is not
-// filled; and whether the token ends a generation.
+// filled; whether the token ends a generation, and whether it is a control token.
 int bridge_token(const bridge_model * model, int32_t id, char * text, int32_t capacity, int32_t * length, bool * ends,
-                 bridge_error * error);
+                 bool * control, bridge_error * error);
 
 // Runs the new tokens of `count` segments; path is the concatenation of their (block, n) pairs.
 int bridge_forward(bridge_model * model, const bridge_segment * segments, int32_t count, const int32_t * path,

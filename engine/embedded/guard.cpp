@@ -9,9 +9,16 @@ namespace bridge {
 
 static thread_local guard * active = nullptr;
 
-// llama.cpp reports why it failed only through its log.
+// What is kept of a log, whose lines may be as many as a vocabulary has tokens.
+static constexpr size_t most_kept = 1 << 16;
+
+// llama.cpp reports why it failed, and what it doubts, only through its log. A line without an
+// end is ended.
 static void collect(ggml_log_level level, const char * text, void *) {
-    if (active && level == GGML_LOG_LEVEL_ERROR) active->log += text;
+    if (!active || (level != GGML_LOG_LEVEL_ERROR && level != GGML_LOG_LEVEL_WARN)) return;
+    auto & kept = level == GGML_LOG_LEVEL_ERROR ? active->log : active->warnings;
+    if (kept.size() < most_kept) kept += text;
+    if (!kept.empty() && kept.back() != '\n') kept += '\n';
 }
 
 // ggml calls this before it ends the process. The exception crosses frames of C code, which

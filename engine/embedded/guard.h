@@ -17,7 +17,7 @@ struct failure : std::runtime_error {
     failure(int s, const std::string & why) : std::runtime_error(why), status(s) {}
 };
 
-// While it lives, the error lines that llama.cpp logs on this thread are kept, and a
+// While it lives, the errors and warnings that llama.cpp logs on this thread are kept, and a
 // GGML_ASSERT that fails on this thread is thrown as a std::runtime_error. There is one per
 // thread at most.
 class guard {
@@ -27,7 +27,7 @@ class guard {
     guard(const guard &) = delete;
     guard & operator=(const guard &) = delete;
 
-    std::string log;
+    std::string log, warnings;
     // Threads that compute with this one, itself included. They would wait for it for ever if
     // it left by an exception, so an assertion ends the process while there are others.
     int threads = 1;

@@ -54,10 +54,16 @@ int bridge_describe(const bridge_model * m, bridge_info * info, bridge_error * e
         info->architecture  = m->architecture.c_str();
         info->file_type     = m->file_type.c_str();
         info->chat_template = chat_template ? chat_template : "";
+        info->tokenizer     = m->file.tokenizer.c_str();
+        info->pre           = m->file.pre.c_str();
+        info->warnings      = m->warnings.c_str();
+        info->header        = (int64_t) m->file.header;
+        info->names_bos     = m->file.names_bos;
+        info->names_eos     = m->file.names_eos;
         info->vocabulary    = llama_vocab_n_tokens(m->vocab);
         info->context       = m->context_length();
-        info->bos           = llama_vocab_bos(m->vocab);
-        info->eos           = llama_vocab_eos(m->vocab);
+        info->bos           = m->bos;
+        info->eos           = m->eos;
         info->eot           = llama_vocab_eot(m->vocab);
         info->add_bos       = llama_vocab_get_add_bos(m->vocab);
         info->layers        = llama_model_n_layer(m->model.get());
@@ -77,12 +83,16 @@ int bridge_tokenize(const bridge_model * m, const char * text, int32_t length, b
 }
 
 int bridge_token(const bridge_model * m, int32_t id, char * text, int32_t capacity, int32_t * length, bool * ends,
-                 bridge_error * error) {
+                 bool * control, bridge_error * error) {
     return guarded(error, BRIDGE_VOCABULARY, [&](guard &) {
         if (id < 0 || id >= llama_vocab_n_tokens(m->vocab)) throw failure(BRIDGE_VOCABULARY, "no such token");
         const int32_t n = llama_token_to_piece(m->vocab, id, text, capacity, 0, true);
         *length = n < 0 ? -n : n;
-        *ends   = llama_vocab_is_eog(m->vocab, id);
+        // llama.cpp counts the EOS that it takes a model to have, and makes some of the file's control
+        // tokens ordinary ones.
+        const bool doubted = id == llama_vocab_eos(m->vocab) && m->eos < 0 && id != llama_vocab_eot(m->vocab);
+        *ends    = llama_vocab_is_eog(m->vocab, id) && !doubted;
+        *control = m->file.control[id] || (llama_vocab_get_attr(m->vocab, id) & LLAMA_TOKEN_ATTR_CONTROL);
     });
 }
 

@@ -31,6 +31,7 @@ type model struct {
 	about     sparkd.EngineInfo
 	pieces    [][]byte // text of every token
 	ends      []bool   // tokens that end a generation
+	control   []bool   // tokens that no plain text has
 
 	// Scratch of forward, kept between calls.
 	segs    []C.bridge_segment
@@ -67,7 +68,8 @@ func (m *model) detokenize(ids []sparkd.Token) string {
 	return b.String()
 }
 
-func (m *model) tokenize(s string, control bool) ([]sparkd.Token, error) {
+// encode returns the ids that llama.cpp has for s.
+func (m *model) encode(s string, control bool) ([]sparkd.Token, error) {
 	if s == "" {
 		return nil, nil
 	}

@@ -6,6 +6,7 @@
 #include "ggml-cpp.h"
 #include "ggml-cpu.h"
 #include "llama-cpp.h"
+#include "metadata.h"
 
 #include <memory>
 #include <string>
@@ -41,7 +42,10 @@ struct bridge_model {
     token_batch batch;
     const llama_vocab * vocab = nullptr;
 
+    bridge::metadata file;
     std::string name, architecture, file_type;
+    std::string warnings;                 // of llama.cpp about the file
+    int32_t bos = -1, eos = -1;
     std::vector<int32_t> output_rows;     // batch row of each segment with output
     std::vector<float> reference_logits;  // of ggml's own kernels, until ours are verified
     int queries_per_kv = 1;               // query heads of one KV head

@@ -2,7 +2,6 @@
 // and of ours. A GGUF whose metadata ggml only refuses while it computes fails there, where an
 // assertion is an exception (guard.h), before a forward has several threads.
 #include "guard.h"
-#include "metadata.h"
 #include "model.h"
 
 #include <algorithm>
@@ -19,9 +18,6 @@ using bridge::guarded;
 namespace {
 
 const char * unsupported_feature(const llama_model * m) {
-    const auto tokenizer = llama_vocab_type(llama_model_get_vocab(m));
-    if (tokenizer == LLAMA_VOCAB_TYPE_NONE) return "a tokenizer outside its file";
-    if (tokenizer == LLAMA_VOCAB_TYPE_RWKV) return "RWKV's tokenizer";  // which never ends at unknown text
     if (llama_model_has_encoder(m)) return "an encoder";
     if (llama_model_is_recurrent(m)) return "recurrent layers";
     if (llama_model_is_hybrid(m)) return "hybrid (recurrent and attention) layers";
@@ -36,12 +32,20 @@ std::string metadata(const llama_model * m, const char * key) {
     return llama_model_meta_val_str(m, key, value, sizeof value) < 0 ? "" : value;
 }
 
+// llama.cpp takes a fixed id where the file names none. It is believed where it is a control token's:
+// 11 is a comma to many vocabularies.
+int32_t special(const llama_vocab * vocab, int32_t id, bool named) {
+    const bool believed = named || (id >= 0 && id < llama_vocab_n_tokens(vocab) &&
+                                    (llama_vocab_get_attr(vocab, id) & LLAMA_TOKEN_ATTR_CONTROL));
+    return believed ? id : -1;
+}
+
 bool proceed(float, void * canceled) { return __atomic_load_n((const int32_t *) canceled, __ATOMIC_RELAXED) == 0; }
 
 // Reads the weights, which are not mapped: the file may be overwritten as soon as they are
 // there.
 void load_weights(bridge_model & m, const bridge_options & o, const guard & g) {
-    bridge::check_metadata(o.path);
+    m.file = bridge::read_metadata(o.path);
     auto params = llama_model_default_params();
     params.n_gpu_layers  = 0;
     params.use_mmap      = false;
@@ -51,11 +55,17 @@ void load_weights(bridge_model & m, const bridge_options & o, const guard & g) {
     m.model.reset(llama_model_load_from_file(o.path, params));
     if (!m.model) throw failure(proceed(0, (void *) o.canceled) ? BRIDGE_LOAD : BRIDGE_CANCELED, g.log);
     if (const char * feature = unsupported_feature(m.model.get())) throw failure(BRIDGE_UNSUPPORTED, feature);
-    if (m.context_length() < 1) throw failure(BRIDGE_LOAD, "context_length is out of range");
     m.vocab        = llama_model_get_vocab(m.model.get());
     m.name         = metadata(m.model.get(), "general.name");
     m.architecture = metadata(m.model.get(), "general.architecture");
     m.file_type    = metadata(m.model.get(), "general.file_type");
+    m.warnings     = g.warnings;
+    m.bos          = special(m.vocab, llama_vocab_bos(m.vocab), m.file.names_bos);
+    m.eos          = special(m.vocab, llama_vocab_eos(m.vocab), m.file.names_eos);
+    if (m.context_length() < 1) {
+        const auto key = m.architecture + ".context_length";
+        throw failure(BRIDGE_LOAD, key + " is " + metadata(m.model.get(), key.c_str()) + ", not 1 to 2147483647");
+    }
 }
 
 void load_adapter(bridge_model & m, const char * path, const guard & g) {

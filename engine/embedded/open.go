@@ -106,38 +106,6 @@ func loadError(w weights, code C.int, why string) error {
 	}
 }
 
-// firstLine is the first line of llama.cpp's log, without the name of the C function.
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	if _, rest, ok := strings.Cut(line, ": "); ok {
-		return rest
-	}
-	return line
-}
-
-// readVocabulary reads every token once, so that detokenizing and finding stop strings needs no call into C.
-func (m *model) readVocabulary() (code C.int) {
-	m.pieces, m.ends = make([][]byte, int(m.facts.vocabulary)), make([]bool, int(m.facts.vocabulary))
-	buf := make([]byte, 512)
-	for id := range m.pieces {
-		var n C.int32_t
-		var ends C.bool
-		for {
-			at := (*C.char)(unsafe.Pointer(&buf[0]))
-			code = C.bridge_token(m.c, C.int32_t(id), at, C.int32_t(len(buf)), &n, &ends, &m.failure)
-			if code != C.BRIDGE_OK {
-				return code
-			}
-			if int(n) <= len(buf) {
-				break
-			}
-			buf = make([]byte, n)
-		}
-		m.pieces[id], m.ends[id] = append([]byte(nil), buf[:n]...), bool(ends)
-	}
-	return C.BRIDGE_OK
-}
-
 func (m *model) describe(ctx context.Context, w weights) (err error) {
 	f := &m.facts
 	m.about = sparkd.EngineInfo{
@@ -166,6 +134,10 @@ func (m *model) describe(ctx context.Context, w weights) (err error) {
 	if f.eot < 0 {
 		m.about.EOT = m.about.EOS
 	}
+	if err := m.checkBytes(w); err != nil {
+		return err
+	}
+	m.about.Warnings = m.doubts()
 	tokenize := func(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 		return m.tokenize(text, control)
 	}

@@ -121,7 +121,8 @@ func (e *encoder) pad() { e.put(make([]byte, -e.n&31)) }
 
 // Value types of the specification.
 const (
-	typeU32 uint32 = iota + 4
+	typeU8  uint32 = 0
+	typeU32 uint32 = iota + 3
 	typeI32
 	typeF32
 	typeBool
@@ -145,6 +146,8 @@ func (e *encoder) value(value any) {
 		e.put(typeBool, v)
 	case string:
 		e.put(typeString, v)
+	case []byte:
+		e.put(typeArray, typeU8, uint64(len(v)), v)
 	case []string:
 		e.put(typeArray, typeString, uint64(len(v)), v)
 	case []int32:

@@ -64,8 +64,8 @@ func (s Shape) replaced(meta []entry) []entry {
 
 // Types of tokens, and the place of the first filler word.
 const (
-	normal, control, userDefined = 1, 3, 4
-	firstWord                    = 260
+	normal, unknown, control, userDefined, byteToken = 1, 2, 3, 4, 6
+	firstWord                                        = 260
 )
 
 // vocabulary is three control tokens, the 256 bytes in the spelling of GPT-2's byte-level
@@ -73,15 +73,8 @@ const (
 func vocabulary(n int) ([]string, []int32) {
 	tokens := []string{"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
 	types := []int32{control, control, control}
-	next := rune(256)
-	for b := range 256 {
-		r := rune(b)
-		if !(b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae) {
-			r = next
-			next++
-		}
-		tokens, types = append(tokens, string(r)), append(types, normal)
-	}
+	tokens = append(tokens, byteSpellings()...)
+	types = append(types, slices.Repeat([]int32{normal}, 256)...)
 	for i := len(tokens); i < n; i++ {
 		w := "Ġw" + strconv.Itoa(i)
 		if i == 259 {
@@ -90,4 +83,19 @@ func vocabulary(n int) ([]string, []int32) {
 		tokens, types = append(tokens, w), append(types, normal)
 	}
 	return tokens, types
+}
+
+// byteSpellings are the bytes as GPT-2's byte-level BPE spells them.
+func byteSpellings() []string {
+	out := make([]string, 256)
+	next := rune(256)
+	for b := range out {
+		r := rune(b)
+		if !(b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae) {
+			r = next
+			next++
+		}
+		out[b] = string(r)
+	}
+	return out
 }
