@@ -1,7 +1,6 @@
 package sampler
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -58,12 +57,12 @@ func turnEnd(ctx context.Context, e sparkd.Engine, end string) (sparkd.Token, er
 		return -1, err
 	}
 	spelled, err := e.Tokenize(ctx, word, true)
-	plain, plainErr := e.Tokenize(ctx, word, false)
-	if err := cmp.Or(err, plainErr); err != nil {
+	if err != nil || !slices.Equal(spelled, ids[:1]) {
 		return -1, err
 	}
-	if !slices.Equal(spelled, ids[:1]) || slices.Contains(plain, head) {
-		return -1, nil
+	plain, err := e.Tokenize(ctx, word, false)
+	if err != nil || slices.Contains(plain, head) {
+		return -1, err
 	}
 	return head, nil
 }
@@ -126,8 +125,11 @@ func (c *chat) tokens(ctx context.Context, first sparkd.Tokenize, parts []Part) 
 // harmless reports whether text spells out no control token.
 func (c *chat) harmless(ctx context.Context, text string) (bool, error) {
 	plain, err := c.tokenize(ctx, text, false)
-	control, controlErr := c.tokenize(ctx, text, true)
-	return slices.Equal(plain, control), cmp.Or(err, controlErr)
+	if err != nil {
+		return false, err
+	}
+	control, err := c.tokenize(ctx, text, true)
+	return slices.Equal(plain, control), err
 }
 
 // apart returns the ids of each part, one after the other.
