@@ -30,7 +30,7 @@ engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/rem
 engine/embedded: . internal/settings prefixcache
 engine/embedded/gguftest:
 engine/remote: . internal/httpclient internal/loopback prefixcache
-engine/generic: . engine/remote
+engine/generic: . engine/remote internal/httpclient
 engine/llamaserver: . engine/remote prefixcache
 engine/sglang: . engine/remote internal/httpclient
 engine/vllm: . engine/remote

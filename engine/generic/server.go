@@ -9,18 +9,29 @@ package generic
 
 import (
 	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	openai "github.com/sashabaranov/go-openai"
 
 	"sparkd"
 	"sparkd/engine/remote"
+	"sparkd/internal/httpclient"
 )
 
 // Open connects to a server.
 func Open(ctx context.Context, o remote.Options) (*remote.Engine, error) {
-	return remote.Connect(ctx, o, func(api *remote.OpenAI) remote.Server { return &server{api} })
+	return remote.Connect(ctx, o, func(api *remote.OpenAI) remote.Server { return &server{OpenAI: api} })
 }
 
 // server implements remote.Server.
-type server struct{ *remote.OpenAI }
+type server struct {
+	*remote.OpenAI
+	refused sync.Map // names of parameters that it does not take
+}
 
 // end stands for the end of a text, where the model or a stop string ended it.
 const end = 256
@@ -54,7 +65,7 @@ func (s *server) Detokenize(_ context.Context, ids []sparkd.Token) (string, erro
 	return string(text), nil
 }
 
-// Sample implements remote.Server: all continuations in one request.
+// Sample implements remote.Server: all continuations in one request, where the server takes several.
 func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error) {
 	return remote.Plan{Each: len(a.Seeds)}.Run(ctx, *a, s.Generate)
 }
@@ -74,14 +85,20 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 	if len(a.Sampling.Stop) == 0 {
 		delete(fields, "stop")
 	}
-	got, err := s.Complete(ctx, fields, nil)
+	got, err := s.complete(ctx, fields)
 	if err != nil {
 		return remote.Answer{}, err
 	}
 	out := remote.Answer{Computed: len(a.Seeds) * len(a.Prefix)}
+	slices.SortStableFunc(got.Choices, func(a, b openai.CompletionChoice) int { return a.Index - b.Index })
 	for _, c := range got.Choices {
+		// How many tokens it has the server says of all choices together, or not at all.
+		full := got.Usage == nil || got.Usage.CompletionTokens >= a.Limit*len(got.Choices)
+		stopped, err := remote.Stopped(c.FinishReason, full)
+		if err != nil {
+			return remote.Answer{}, err
+		}
 		ids, _ := s.Tokenize(ctx, c.Text, false)
-		stopped := c.FinishReason == "stop"
 		if stopped {
 			ids = append(ids, end)
 		}
@@ -90,5 +107,41 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 	return out, nil
 }
 
-// Restarted implements remote.Server: such a server does not tell.
-func (s *server) Restarted(context.Context) (bool, error) { return false, nil }
+// neutral are parameters that change nothing as they are sent, and the seed, without which draws cannot be repeated.
+var neutral = []string{"seed", "presence_penalty", "frequency_penalty", "top_p", "stream", "n"}
+
+// complete sends a request, without what the server refuses by name although it changes nothing.
+func (s *server) complete(ctx context.Context, fields map[string]any) (openai.CompletionResponse, error) {
+	for {
+		s.refused.Range(func(name, _ any) bool { delete(fields, name.(string)); return true })
+		got, err := s.Complete(ctx, fields, nil)
+		name := s.refuses(err)
+		one, same := fields[name], map[string]any{"top_p": 1.0, "n": 1}[name]
+		if one == nil || same != nil && one != same {
+			return got, err
+		}
+		s.refused.Store(name, true)
+	}
+}
+
+// refuses returns which of the neutral parameters an error is about, or "".
+func (s *server) refuses(err error) string {
+	var said *httpclient.Status
+	if sparkd.CodeOf(err) != sparkd.CodeInvalid || !errors.As(err, &said) {
+		return ""
+	}
+	for _, name := range neutral {
+		quoted := regexp.MustCompile("['\"`\u2018\u201c]" + name + "['\"`\u2019\u201d]")
+		if said.Param == name || quoted.MatchString(said.Message) ||
+			len(name) > 1 && strings.Contains(strings.ToLower(said.Message), name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// FansOut implements remote.Server.
+func (s *server) FansOut() bool { return true }
+
+// Restarted implements remote.Server: such a server does not tell, but it says whether it is there.
+func (s *server) Restarted(ctx context.Context) (bool, error) { return false, s.Lists(ctx) }

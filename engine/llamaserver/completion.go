@@ -2,7 +2,6 @@ package llamaserver
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"sparkd"
@@ -26,10 +25,10 @@ type generated struct {
 
 type prob struct {
 	ID      sparkd.Token
-	Logprob float64
+	Logprob *float64
 	Tops    []struct {
 		ID      sparkd.Token
-		Logprob float64
+		Logprob *float64
 	} `json:"top_logprobs"`
 }
 
@@ -42,7 +41,7 @@ func request(a *remote.Ask, slot int) map[string]any {
 		"temperature": a.Sampling.Temperature, "top_k": a.Sampling.TopK, "top_p": a.TopP(), "min_p": a.Sampling.MinP,
 		"samplers": []string{"temperature", "top_k", "top_p", "min_p"}, "dynatemp_range": 0, "repeat_penalty": 1,
 		"presence_penalty": 0, "frequency_penalty": 0, "mirostat": 0, "ignore_eos": false, "min_keep": 0, "grammar": "",
-		"seed": a.Seeds[0] & math.MaxInt32, "stop": a.Stop(),
+		"seed": a.Seed(), "stop": a.Stop(),
 		"return_tokens": true, "n_probs": max(a.Top, 1), "post_sampling_probs": false,
 		"response_fields": []string{
 			"content", "tokens", "id_slot", "stop_type", "stopping_word", "model",
@@ -51,14 +50,18 @@ func request(a *remote.Ask, slot int) map[string]any {
 	}
 }
 
-func (s *server) completion(ctx context.Context, request map[string]any, n int) ([]generated, error) {
-	return remote.Results[generated](ctx, s.OpenAI, "/completion", request, n)
+func (s *server) completion(ctx context.Context, request map[string]any) ([]generated, error) {
+	return remote.Results[generated](ctx, s.OpenAI, "/completion", request)
 }
 
 // read makes a continuation of a result: ids and text as they came, logprobs where they
 // came and, for the tokens that llama-server leaves out, by asking for them.
 func (s *server) read(ctx context.Context, g *generated, a *remote.Ask, slot int) (remote.Choice, error) {
-	c := remote.Choice{Tokens: g.Tokens, Text: g.Content, Stopped: g.StopType == "eos" || g.StopType == "word"}
+	c := remote.Choice{Tokens: g.Tokens, Text: g.Content}
+	var err error
+	if c.Stopped, err = remote.Stopped(g.StopType, len(c.Tokens) >= a.Limit); err != nil {
+		return c, err
+	}
 	if g.StopType == "word" {
 		c.Text += g.Stopping
 	}

@@ -22,8 +22,11 @@ func (s *server) addLogprobs(
 			missing = append(missing, i)
 			continue
 		}
+		if i < n && probs[0].Logprob == nil {
+			return sparkd.Errorf(sparkd.CodeEngine, "the server reports no logprob for token %d", i)
+		}
 		if i < n {
-			c.Logprobs[i], c.Tops[i] = probs[0].Logprob, probs[0].tops()
+			c.Logprobs[i], c.Tops[i] = *probs[0].Logprob, probs[0].tops()
 		}
 		probs = probs[1:]
 	}
@@ -38,7 +41,8 @@ func (s *server) addLogprobs(
 		if err != nil {
 			return err
 		}
-		c.Logprobs[i], c.Tops[i] = p.Logprob, p.tops()[:min(len(p.Tops), a.Top)]
+		tops := p.tops()
+		c.Logprobs[i], c.Tops[i] = *p.Logprob, tops[:min(len(tops), a.Top)]
 		s.slots.filled(slot, slices.Concat(a.Prefix, c.Tokens[:i+1])) // the slot has lost what lay behind
 	}
 	return nil
@@ -55,7 +59,7 @@ func (s *server) score(ctx context.Context, prefix []sparkd.Token, id sparkd.Tok
 		forced := request(&greedy, slot)
 		forced["logit_bias"] = [][]any{{s.eos, 1e6}}
 		forced["samplers"] = []string{}
-		got, err := s.completion(ctx, forced, 1)
+		got, err := s.completion(ctx, forced)
 		if err != nil {
 			return prob{}, err
 		}
@@ -65,7 +69,7 @@ func (s *server) score(ctx context.Context, prefix []sparkd.Token, id sparkd.Tok
 		}
 		p := got[0].Probs[0]
 		for _, top := range p.Tops {
-			if top.ID == id {
+			if top.ID == id && top.Logprob != nil {
 				p.ID, p.Logprob = id, top.Logprob
 				return p, nil
 			}
@@ -76,11 +80,13 @@ func (s *server) score(ctx context.Context, prefix []sparkd.Token, id sparkd.Tok
 	}
 }
 
-// tops returns the logprobs of the alternatives, best first.
+// tops returns the logprobs of the alternatives, best first; null is what cannot come.
 func (p *prob) tops() []float64 {
-	out := make([]float64, len(p.Tops))
-	for i, t := range p.Tops {
-		out[i] = t.Logprob
+	var out []float64
+	for _, t := range p.Tops {
+		if t.Logprob != nil {
+			out = append(out, *t.Logprob)
+		}
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error
 	}
 	defer free()
 	a.Expected = at.expected
-	p := plan(n, s.slots.most(), s.slots.files != nil, at.cold)
+	p := plan(n, min(s.slots.most(), a.Fits()), s.slots.files != nil, at.cold)
 	inSlot := func(ctx context.Context, a remote.Ask) (remote.Answer, error) { return s.generate(ctx, a, at.slot) }
 	if !p.Warm {
 		return p.Run(ctx, *a, inSlot)
@@ -104,7 +104,7 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 // generate sends one request into a slot.
 func (s *server) generate(ctx context.Context, a remote.Ask, slot int) (remote.Answer, error) {
 	n := len(a.Seeds)
-	results, err := s.completion(ctx, request(&a, slot), n)
+	results, err := s.completion(ctx, request(&a, slot))
 	if err != nil {
 		return remote.Answer{}, err
 	}

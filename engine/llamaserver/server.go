@@ -110,6 +110,9 @@ func (s *server) Detokenize(ctx context.Context, ids []sparkd.Token) (string, er
 	return out.Content, err
 }
 
+// FansOut implements remote.Server: where slots are copied, each continuation has a request of its own.
+func (s *server) FansOut() bool { return s.slots.files == nil }
+
 func (s *server) Restarted(ctx context.Context) (bool, error) {
 	p, err := s.props(ctx)
 	if err != nil || !s.process.Changed(p.Marker) {

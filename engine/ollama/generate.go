@@ -129,6 +129,5 @@ func (s *server) request(model, prompt string, a *remote.Ask) *api.GenerateReque
 	}
 }
 
-// fold makes of a seed one of 31 bits, which every version of Ollama takes (Fibonacci
-// hashing; Knuth, The Art of Computer Programming 3, section 6.4).
-func fold(seed uint64) int64 { return int64(seed * 0x9E3779B97F4A7C15 >> 33) }
+// fold makes of a seed one of 31 bits, which every version of Ollama takes.
+func fold(seed uint64) int64 { return remote.Fold(seed) }

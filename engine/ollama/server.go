@@ -111,6 +111,9 @@ func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error
 	return p.Run(ctx, *a, s.Generate)
 }
 
+// FansOut implements remote.Server.
+func (s *server) FansOut() bool { return false }
+
 // Restarted implements remote.Server: a runner that is gone took its cache along. A model
 // that was created anew under its name is an error of code engine.
 func (s *server) Restarted(ctx context.Context) (bool, error) {

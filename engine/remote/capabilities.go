@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"sparkd"
@@ -39,7 +40,13 @@ func (e *Engine) describe(ctx context.Context, probe string) error {
 		c.Deterministic = "as far as the server repeats itself: " +
 			"one seed a request, and another batch may round a draw over a border"
 	}
-	return e.verify(ctx, ids)
+	if err := e.verify(ctx, ids); err != nil {
+		return err
+	}
+	if s, ok := e.server.(interface{ Alias() string }); ok && s.Alias() != "" {
+		a.Settings["answers_as"] = s.Alias()
+	}
+	return nil
 }
 
 // roundTrip has the server tokenise a text and spell it again.
@@ -92,13 +99,43 @@ func (e *Engine) verify(ctx context.Context, ids []sparkd.Token) error {
 			c.Entropy = sparkd.EntropyTopK
 		}
 	}
+	e.most.Store(1)
 	if !c.NativeK {
 		return nil
 	}
-	if _, err = e.attempt(ctx, probeAsk(ids, 1, c.TopK, 2, 3)); sparkd.CodeOf(err) == sparkd.CodeInvalid {
-		c.NativeK, err = false, nil
+	if c.NativeK, err = e.siblings(ctx, ids); c.NativeK {
+		e.most.Store(sparkd.MaxLeaves)
 	}
 	return err
+}
+
+// siblings tries whether one request can have two continuations that are two draws. They may begin alike behind a
+// text that says how to go on, so those that do are drawn again behind a single token.
+func (e *Engine) siblings(ctx context.Context, ids []sparkd.Token) (bool, error) {
+	ask := probeAsk(ids, 1, e.about.Capabilities.TopK, 2, 3)
+	if two, err := e.two(ctx, ask); two == nil || err != nil {
+		return false, err
+	} else if !slices.Equal(two[0].Tokens, two[1].Tokens) || !e.server.FansOut() {
+		return true, nil
+	}
+	ask.Prefix, ask.Limit = ids[:1], 32
+	ask.Sampling = &sparkd.Sampling{Temperature: 1, MaxTokens: ask.Limit}
+	two, err := e.two(ctx, ask)
+	return two != nil && !slices.Equal(two[0].Tokens, two[1].Tokens), err
+}
+
+// two asks for two continuations in one request; nil where the server does not return them.
+func (e *Engine) two(ctx context.Context, a Ask) ([]Choice, error) {
+	got, err := e.server.Generate(ctx, a)
+	if refused(err) || err == nil && len(got.Choices) < 2 {
+		return nil, nil
+	}
+	for i := range got.Choices {
+		if got.Choices[i].check(e.about.Vocabulary) != nil {
+			return nil, nil
+		}
+	}
+	return got.Choices, err
 }
 
 func probeAsk(ids []sparkd.Token, temperature float64, top int, seeds ...uint64) Ask {
@@ -120,7 +157,7 @@ func (e *Engine) alternatives(ctx context.Context, ids []sparkd.Token) (top int,
 // attempt sends one request, whose answer must be whole.
 func (e *Engine) attempt(ctx context.Context, a Ask) (Answer, error) {
 	got, err := e.server.Generate(ctx, a)
-	if err == nil && len(got.Choices) != len(a.Seeds) {
+	if err == nil && len(got.Choices) < len(a.Seeds) {
 		err = e.incomplete(len(got.Choices), len(a.Seeds))
 	}
 	for i := 0; err == nil && i < len(got.Choices); i++ {

@@ -37,7 +37,7 @@ func (t *Tokenizer) Added(ctx context.Context, text string) ([]sparkd.Token, err
 func (t *Tokenizer) ids(ctx context.Context, text string, add bool) ([]sparkd.Token, error) {
 	var out struct{ Tokens []sparkd.Token }
 	err := t.Post(ctx, "/tokenize", map[string]any{"model": t.Model(), "prompt": text, "add_special_tokens": add}, &out)
-	return out.Tokens, err
+	return out.Tokens, untokenised(err)
 }
 
 // control keeps control tokens out of text that must not have any, where the server's tokenizer turns every

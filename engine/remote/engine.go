@@ -20,15 +20,18 @@
 //
 // # Seeds
 //
-// A request has one seed. Where k continuations go in one request it is Seeds[0], and the
-// server gives its continuations different ones by a rule of its own (vLLM and
-// llama-server count up from it); where each is a request, each has its own of Seeds.
+// A request has one seed, in 31 bits, which all servers take. Where k continuations go in one request it is Seeds[0],
+// and the server gives its continuations different ones by a rule of its own (vLLM and llama-server count up from
+// it); where each is a request, each has its own of Seeds. Open tries whether two continuations of a request are two
+// draws. A server that copies its seed, that does not know of several continuations or that refuses them is asked
+// for one in each request; one that returns fewer than it was asked for is asked for the others again.
 package remote
 
 import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -67,6 +70,8 @@ type Server interface {
 	// Sample draws a continuation from each seed by the server's own plan. It corrects
 	// a.Expected where it knows better.
 	Sample(ctx context.Context, a *Ask) (Drawn, error)
+	// FansOut reports whether Sample may ask for several continuations in one request.
+	FansOut() bool
 	// Restarted asks whether the server is there, and reports once whether it has lost its
 	// cache since it was asked last.
 	Restarted(ctx context.Context) (bool, error)
@@ -85,6 +90,8 @@ type Engine struct {
 	server   Server
 	http     *httpclient.Client
 	resident *resident
+	most     atomic.Int64 // continuations that a request may have
+	anew     atomic.Bool  // the server was started anew, and not recognised since
 
 	// weights is held once by every sample and wholly by a reload, so that no sample has tokens of two policies.
 	weights *semaphore.Weighted
@@ -157,17 +164,43 @@ func (e *Engine) ended(ctx context.Context, err error) error {
 }
 
 // Probe asks whether the server is there and still the process that it was. A cache that was lost is an error of
-// code unavailable that wraps httpclient.ErrRestarted, once: from then on the engine knows that it is empty.
+// code unavailable that wraps httpclient.ErrRestarted, once: from then on the engine knows that it is empty. A server
+// that came back with another model is an error of code engine until it has its own again.
 func (e *Engine) Probe(ctx context.Context) error {
 	ctx, done := e.alive(ctx)
 	defer done()
 	restarted, err := e.server.Restarted(ctx)
-	if err != nil || !restarted {
+	if restarted {
+		e.resident.forget()
+		e.anew.Store(true)
+	}
+	if err == nil && e.anew.Load() {
+		err = e.recognise(ctx)
+	}
+	if err != nil || !e.anew.Swap(false) {
 		return e.ended(ctx, err)
 	}
-	e.resident.forget()
 	return &sparkd.Error{Code: sparkd.CodeUnavailable, Err: httpclient.ErrRestarted,
 		Message: fmt.Sprintf("the cache of %s is empty: it was started anew, or has unloaded the model", e.about.Name)}
+}
+
+// Lister is a Server that can say whether the model that it lists is still the same.
+type Lister interface{ Lists(ctx context.Context) error }
+
+// recognise makes sure that a server that was started anew has the model that the one before had.
+func (e *Engine) recognise(ctx context.Context) error {
+	if l, ok := e.server.(Lister); ok {
+		if err := l.Lists(ctx); err != nil {
+			return err
+		}
+	}
+	hash, err := sparkd.TokenizerHash(ctx, e.server.Tokenize)
+	if err == nil && hash != e.about.TokenizerHash {
+		err = sparkd.NewError(sparkd.CodeEngine, "engine.served_model",
+			"give it the model back that it had, or start sparkd anew",
+			"%s was started anew with another model: it tokenises differently", e.about.Name)
+	}
+	return err
 }
 
 // Reload implements sparkd.Reloader. It waits for the samples under way, and others wait for it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"sparkd"
 	"sparkd/internal/httpclient"
@@ -17,9 +18,28 @@ func AnotherModel(server, got, want string) error {
 		Remedy:  "check whether the server was given another model, or a proxy stands in front of another server"}
 }
 
+// untokenised says of a server without a route for tokens what to do, where that is the error.
+func untokenised(err error) error {
+	var s *httpclient.Status
+	if errors.As(err, &s) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusNotImplemented}, s.Code) {
+		return sparkd.NewError(sparkd.CodeEngine, "engine.dialect", "switch its routes for tokens on, take a version that "+
+			`has them, or set engine.dialect = "generic", which does without ids`,
+			"the server does not tokenise: %s", sparkd.AsError(err).Message).Because(err)
+	}
+	return err
+}
+
+// refused reports whether the server answered, and not with what it was asked for.
+func refused(err error) bool {
+	var s *httpclient.Status
+	return errors.As(err, &s) && !httpclient.IsPassing(err) || sparkd.CodeOf(err) == sparkd.CodeInvalid
+}
+
 // overlong is how servers say that a prompt is too long.
-var overlong = regexp.MustCompile(
-	`(?i)context length|context size|maximum allowed length|maximum model length|max_model_len`)
+var overlong = regexp.MustCompile(`(?i)context.?length|context.?size|context.?window|maximum allowed length|` +
+	`maximum model length|max_model_len|max_(seq|input|total)_\w*len|(prompt|input|sequence)s?\b.{0,40} too long|` +
+	`exceeds? the (context|maximum (number of )?(input )?tokens)|maximum (input|sequence) length`)
 
 // contextFull turns the refusal of an overlong prompt, which every server says in its own way, into context_full.
 func contextFull(err error) error {
@@ -33,7 +53,8 @@ func contextFull(err error) error {
 	if !refused && typed.Code != sparkd.CodeEngine {
 		return err
 	}
-	if s.Kind == "exceed_context_size_error" || s.Param == "input_tokens" || overlong.MatchString(s.Message) {
+	if s.Kind == "exceed_context_size_error" || s.Kind == "context_length_exceeded" || s.Param == "input_tokens" ||
+		overlong.MatchString(s.Message) {
 		return sparkd.ContextFull("the prefix does not fit into the model's context: "+s.Message, err)
 	}
 	return err

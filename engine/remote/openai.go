@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -39,7 +40,10 @@ type OpenAI struct {
 	HTTP   *httpclient.Client
 	Card   Card // of the model, as the server lists it
 	api    *goopenai.Client
-	folder string // Options.Tokenizer
+	folder string   // Options.Tokenizer
+	names  []string // of the model: those that the server lists with the same root
+	// answered is the name that the first answer had.
+	answered atomic.Pointer[string]
 }
 
 // Card is what /v1/models says of a model: OpenAI's fields are few, the others are of vLLM
@@ -71,29 +75,62 @@ func connect(ctx context.Context, o Options) (*OpenAI, error) {
 	config := goopenai.DefaultConfig(o.APIKey)
 	config.BaseURL, config.HTTPClient = c.Base("/v1"), wire{c}
 	s := &OpenAI{HTTP: c, api: goopenai.NewClientWithConfig(config), folder: o.Tokenizer}
+	cards, err := s.cards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Card, err = named(c.Name(), cards, cmp.Or(o.Model, cards[0].ID)); err != nil {
+		return nil, err
+	}
+	for _, other := range cards {
+		if other.ID == s.Card.ID || other.Root != "" && other.Root == s.Card.Root {
+			s.names = append(s.names, other.ID)
+		}
+	}
+	s.Move(s.Card.ID, s.Card.ID)
+	return s, nil
+}
+
+// cards lists the server's models. There is at least one.
+func (s *OpenAI) cards(ctx context.Context) ([]Card, error) {
 	x := &exchange{}
 	if _, err := s.api.ListModels(x.in(ctx)); err != nil {
 		return nil, x.failure(err)
 	}
 	var list struct{ Data []Card }
 	if err := json.Unmarshal(x.answer, &list); err != nil || len(list.Data) == 0 {
-		return nil, sparkd.Errorf(sparkd.CodeEngine, "%s lists no model", c.Base("/v1/models"))
+		return nil, s.HTTP.NotExpected("/v1/models", x.answer, errors.New("it lists no model"))
 	}
-	i := 0
-	if o.Model != "" {
-		i = slices.IndexFunc(list.Data, func(c Card) bool { return c.ID == o.Model })
+	return list.Data, nil
+}
+
+// named returns the card of a model.
+func named(server string, cards []Card, model string) (Card, error) {
+	i := slices.IndexFunc(cards, func(c Card) bool { return c.ID == model })
+	if i >= 0 {
+		return cards[i], nil
 	}
-	if i < 0 {
-		names := make([]string, len(list.Data))
-		for j, c := range list.Data {
-			names[j] = c.ID
-		}
-		return nil, sparkd.Invalid("engine.served_model", "one of "+strings.Join(names, ", "),
-			"%s serves no model %q", c.Name(), o.Model)
+	names := make([]string, len(cards))
+	for j, c := range cards {
+		names[j] = c.ID
 	}
-	s.Card = list.Data[i]
-	s.Move(s.Card.ID, s.Card.ID)
-	return s, nil
+	return Card{}, sparkd.Invalid("engine.served_model", "one of "+strings.Join(names, ", "),
+		"%s serves no model %q", server, model)
+}
+
+// Lists makes sure that the server still lists the model as it did.
+func (s *OpenAI) Lists(ctx context.Context) error {
+	cards, err := s.cards(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := named(s.HTTP.Name(), cards, s.Card.ID)
+	if err == nil && now.Root == s.Card.Root && now.Meta == s.Card.Meta {
+		return nil
+	}
+	return sparkd.NewError(sparkd.CodeEngine, "engine.served_model",
+		"give it the model back that it had, or start sparkd anew",
+		"%s lists another model than it did: %q of %q", s.HTTP.Name(), cmp.Or(now.ID, cards[0].ID), now.Root)
 }
 
 // Post sends in to a route of the server's own and reads the answer into out.
@@ -101,15 +138,22 @@ func (s *OpenAI) Post(ctx context.Context, path string, in, out any) error {
 	return s.HTTP.JSON(ctx, http.MethodPost, path, in, out)
 }
 
-// Results asks a route that answers with a list for n > 1 and with the one result for 1.
-func Results[T any](ctx context.Context, s *OpenAI, path string, request any, n int) ([]T, error) {
+// Results asks a route that answers with a list for several continuations and with the one result for one.
+func Results[T any](ctx context.Context, s *OpenAI, path string, request any) ([]T, error) {
+	var body json.RawMessage
+	if err := s.Post(ctx, path, request, &body); err != nil {
+		return nil, err
+	}
 	list := make([]T, 1)
 	var into any = &list[0]
-	if n > 1 {
+	if body[0] == '[' { // also of a server that does not know of several, or always answers so
 		into = &list
 	}
-	err := s.Post(ctx, path, request, into)
-	return list, err
+	err := json.Unmarshal(body, into)
+	if err != nil || len(list) == 0 {
+		return nil, s.HTTP.NotExpected(path, body, err)
+	}
+	return list, nil
 }
 
 // Complete asks /v1/completions through go-openai and reads the answer into out as well.
@@ -124,22 +168,39 @@ func (s *OpenAI) Complete(ctx context.Context, fields map[string]any, out any) (
 	if err != nil {
 		return got, x.failure(err)
 	}
+	if len(got.Choices) == 0 {
+		return got, s.HTTP.NotExpected("/v1/completions", x.answer, errors.New("it has no choices"))
+	}
 	return got, s.AnswersAs(got.Model)
 }
 
-// AnswersAs refuses an answer of another model than the one asked for.
+// AnswersAs refuses an answer of another model than the one asked for. Names that the server lists with the same root
+// are one model, and so is the name that its first answer had: that of what an alias stands for.
 func (s *OpenAI) AnswersAs(model string) error {
-	if want := s.Model(); model != "" && model != want {
-		return AnotherModel(s.HTTP.Name(), model, want)
+	want := s.Model()
+	if model == "" {
+		return nil
 	}
-	return nil
+	s.answered.CompareAndSwap(nil, &model)
+	if model == want || want == s.Card.ID && (*s.answered.Load() == model || slices.Contains(s.names, model)) {
+		return nil
+	}
+	return AnotherModel(s.HTTP.Name(), model, want)
+}
+
+// Alias is the name under which the server answers where that is none of the model's, else "".
+func (s *OpenAI) Alias() string {
+	if name := s.answered.Load(); name != nil && *name != s.Model() {
+		return *name
+	}
+	return ""
 }
 
 // CompletionFields are the sampling parameters that OpenAI's route has, with no filter left to the server's defaults.
 func CompletionFields(a *Ask) map[string]any {
 	return map[string]any{
 		"temperature": a.Sampling.Temperature, "top_p": a.TopP(), "stop": a.Stop(),
-		"presence_penalty": 0, "frequency_penalty": 0, "seed": int64(a.Seeds[0] & (1<<53 - 1)),
+		"presence_penalty": 0, "frequency_penalty": 0, "seed": a.Seed(),
 		"n": len(a.Seeds), "max_tokens": a.Limit, "stream": false,
 	}
 }

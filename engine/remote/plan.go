@@ -2,8 +2,10 @@ package remote
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +22,35 @@ type Ask struct {
 	Expected int // how much of the prefix the server is thought to have computed before
 	// Resident says that this is all that it can have: whole blocks, but for the last token.
 	Resident bool
+	most     *atomic.Int64 // continuations that a request may have; nil bounds them not
 }
+
+// Fits is how many continuations a request may have, as far as is known.
+func (a *Ask) Fits() int {
+	if a.most == nil {
+		return sparkd.MaxLeaves
+	}
+	return int(a.most.Load())
+}
+
+// lower notes that a request may have no more than n.
+func (a *Ask) lower(n int) {
+	if a.most != nil && n < a.Fits() {
+		a.most.Store(int64(max(n, 1)))
+	}
+}
+
+// Seed is the first seed in 31 bits: what every server takes, also those that count up from it. One that has more is
+// mixed, so that seeds that differ anywhere differ (Fibonacci hashing; Knuth, The Art of Computer Programming 3, 6.4).
+func (a *Ask) Seed() int64 {
+	if seed := a.Seeds[0]; seed > math.MaxInt32 {
+		return Fold(seed)
+	}
+	return int64(a.Seeds[0])
+}
+
+// Fold mixes a seed into 31 bits.
+func Fold(seed uint64) int64 { return int64(seed * 0x9E3779B97F4A7C15 >> 33) }
 
 // Of returns the part of an ask that has these seeds.
 func (a Ask) Of(seeds ...uint64) Ask {
@@ -69,10 +99,11 @@ func (p Plan) Run(ctx context.Context, a Ask, generate func(context.Context, Ask
 		}
 		d.Warm = &got
 	}
-	requests := slices.Collect(slices.Chunk(a.Seeds, p.Each))
-	d.Answers = make([]Answer, len(requests))
+	each := min(p.Each, a.Fits())
+	requests := slices.Collect(slices.Chunk(a.Seeds, each))
+	answers := make([][]Answer, len(requests))
 	g, ctx := errgroup.WithContext(ctx)
-	if !p.AtOnce {
+	if !p.AtOnce && each == p.Each {
 		g.SetLimit(1)
 	}
 	for i, seeds := range requests {
@@ -80,11 +111,42 @@ func (p Plan) Run(ctx context.Context, a Ask, generate func(context.Context, Ask
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			d.Answers[i], err = generate(ctx, a.Of(seeds...))
+			answers[i], err = a.Of(seeds...).draw(ctx, generate)
 			return err
 		})
 	}
-	return d, g.Wait()
+	err := g.Wait()
+	d.Answers = slices.Concat(answers...)
+	return d, err
+}
+
+// draw asks for a continuation from each seed in one request, and for those that the answer lacks in further ones. A
+// server that refuses several is asked for one, and for fewer from then on.
+func (a Ask) draw(ctx context.Context, generate func(context.Context, Ask) (Answer, error)) ([]Answer, error) {
+	var answers []Answer
+	for len(a.Seeds) > 0 {
+		n := min(len(a.Seeds), a.Fits())
+		got, err := generate(ctx, a.Of(a.Seeds[:n]...))
+		if n > 1 && refused(err) {
+			if got, err = generate(ctx, a.Of(a.Seeds[0])); err == nil {
+				a.lower(n / 2)
+			}
+			n = 1
+		}
+		if err != nil {
+			return nil, err
+		}
+		got.Choices = got.Choices[:min(len(got.Choices), n)]
+		drawn := len(got.Choices)
+		if drawn < n {
+			a.lower(drawn)
+		}
+		if answers = append(answers, got); drawn == 0 {
+			break // what is missing is counted at the end
+		}
+		a.Seeds = a.Seeds[drawn:]
+	}
+	return answers, nil
 }
 
 // cost adds up what the requests of a plan computed, and says how much of the prefix was

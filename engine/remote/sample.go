@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -54,7 +55,11 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 	}
 	for i := range drawn.Answers {
 		for j := range drawn.Answers[i].Choices {
-			s, err := drawn.Answers[i].Choices[j].Sample(&e.about, a.Sampling)
+			c := &drawn.Answers[i].Choices[j]
+			s, err := c.Sample(&e.about, a.Sampling)
+			if about := &e.about.Capabilities; err == nil && c.Logprobs == nil && about.TokenExact && about.Logprobs.Has() {
+				err = errors.New("no logprobs, which it had when it was connected")
+			}
 			if err != nil {
 				return result, e.malformed(err)
 			}
@@ -80,7 +85,7 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 
 // ask is what the server is asked for. Greedy continuations are all the same, so that one is drawn for all.
 func (e *Engine) ask(r *sparkd.SampleRequest) Ask {
-	a := Ask{Prefix: r.Prefix, Sampling: &r.Sampling, Seeds: r.Seeds,
+	a := Ask{Prefix: r.Prefix, Sampling: &r.Sampling, Seeds: r.Seeds, most: &e.most,
 		Limit: r.Sampling.MaxTokens, Top: e.about.Capabilities.TopK}
 	if n := e.about.ContextLength; n > 0 {
 		a.Limit = min(a.Limit, n-len(r.Prefix))
@@ -204,8 +209,14 @@ func copied(s sparkd.Sample) sparkd.Sample {
 	return s
 }
 
-// Descending sorts the logprobs of alternatives, the best first.
-func Descending(values []float64) []float64 {
+// Descending sorts the logprobs of alternatives, the best first. Those that are nil have no mass.
+func Descending(list []*float64) []float64 {
+	var values []float64
+	for _, v := range list {
+		if v != nil {
+			values = append(values, *v)
+		}
+	}
 	slices.Sort(values)
 	slices.Reverse(values)
 	return values

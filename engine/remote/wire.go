@@ -21,6 +21,7 @@ type wire struct{ http *httpclient.Client }
 type exchange struct {
 	fields map[string]any // the whole request; nil has no body
 	answer []byte         // as it came
+	failed func(cause error) error
 }
 
 type exchangeKey struct{}
@@ -37,7 +38,7 @@ func (x *exchange) failure(err error) error {
 	if err == nil || errors.As(err, &typed) {
 		return err
 	}
-	return httpclient.NotExpected("the answer", x.answer, err)
+	return x.failed(err)
 }
 
 // Do implements go-openai's HTTPDoer. It returns answers of success only.
@@ -54,6 +55,7 @@ func (w wire) Do(r *http.Request) (*http.Response, error) {
 		}
 	}
 	path := strings.TrimPrefix(r.URL.String(), w.http.Name())
+	x.failed = func(cause error) error { return w.http.NotExpected(path, x.answer, cause) }
 	if x.answer, err = w.http.Bytes(r.Context(), r.Method, path, body); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
+	"net/http"
 
 	"sparkd"
 	"sparkd/engine/remote"
@@ -21,6 +21,7 @@ type produced struct {
 			Type    string
 			Matched any // a stop string or a stop token
 			Message string
+			Status  int `json:"status_code"` // of an abort: what it would have been as an answer
 		} `json:"finish_reason"`
 		Cached   *int        `json:"cached_tokens"`
 		Logprobs []scored    `json:"output_token_logprobs"`
@@ -28,9 +29,9 @@ type produced struct {
 	} `json:"meta_info"`
 }
 
-// scored is [logprob, id, text or null].
+// scored is [logprob, id, text or null]. A logprob that is null has no number in JSON: the token cannot come.
 type scored struct {
-	logprob float64
+	logprob *float64
 	id      sparkd.Token
 }
 
@@ -42,15 +43,17 @@ func (s *scored) UnmarshalJSON(data []byte) error {
 	}
 	logprob, ok := list[0].(float64)
 	id, fine := list[1].(float64)
-	if !ok || !fine || id != math.Trunc(id) || math.Abs(id) > math.MaxInt32 {
+	if !ok && list[0] != nil || !fine || id != math.Trunc(id) || math.Abs(id) > math.MaxInt32 {
 		return fmt.Errorf("%s is no logprob and id", httpclient.Excerpt(data))
 	}
-	s.logprob, s.id = logprob, sparkd.Token(id)
+	if s.id = sparkd.Token(id); ok {
+		s.logprob = &logprob
+	}
 	return nil
 }
 
 func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
-	list, err := remote.Results[produced](ctx, s.OpenAI, "/generate", request(&a), len(a.Seeds))
+	list, err := remote.Results[produced](ctx, s.OpenAI, "/generate", request(&a))
 	if err != nil {
 		return remote.Answer{}, err
 	}
@@ -75,8 +78,8 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 	return out, nil
 }
 
-// request is what /generate is sent, with every parameter that has a default. The seed
-// counts with --enable-deterministic-inference.
+// request is what /generate is sent, with every parameter that has a default. The seed counts with
+// --enable-deterministic-inference, and then for all continuations of a request.
 func request(a *remote.Ask) map[string]any {
 	return map[string]any{
 		"input_ids": a.Prefix, "stream": false, "return_logprob": true, "logprob_start_len": -1,
@@ -88,48 +91,64 @@ func request(a *remote.Ask) map[string]any {
 			"min_new_tokens": 0, "ignore_eos": false,
 			"stop": a.Stop(), "stop_token_ids": append([]sparkd.Token{}, a.Sampling.StopTokenIDs...),
 			"skip_special_tokens": false, "spaces_between_special_tokens": false, "no_stop_trim": false,
-			"sampling_seed": a.Seeds[0] & math.MaxInt32,
+			"sampling_seed": a.Seed(),
 		},
 	}
 }
 
 func (p *produced) read(a *remote.Ask) (remote.Choice, error) {
 	c := remote.Choice{Tokens: p.IDs, Text: p.Text}
-	if p.Meta.Finish == nil {
-		return c, sparkd.Errorf(sparkd.CodeEngine, "the server does not say why a continuation ended")
-	}
-	switch f := p.Meta.Finish; f.Type {
-	case "stop":
-		c.Stopped = true
-		if word, ok := f.Matched.(string); ok {
-			c.Text += word
+	if p.IDs == nil { // of older servers
+		for _, l := range p.Meta.Logprobs {
+			c.Tokens = append(c.Tokens, l.id)
 		}
-	case "length":
-	case "abort":
-		return c, &sparkd.Error{Code: sparkd.CodeUnavailable,
-			Message: "the server aborted a continuation: " + f.Message,
-			Err:     &httpclient.Retry{Err: fmt.Errorf("aborted: %s", f.Message)}}
-	default:
-		return c, sparkd.Errorf(sparkd.CodeEngine, "the server ended a continuation with %q", f.Type)
+	}
+	if err := p.finish(&c, a.Limit); err != nil {
+		return c, err
 	}
 	c.Logprobs = make([]float64, len(p.Meta.Logprobs))
 	for i, l := range p.Meta.Logprobs {
-		if c.Logprobs[i] = l.logprob; i >= len(c.Tokens) || l.id != c.Tokens[i] {
+		if i >= len(c.Tokens) || l.id != c.Tokens[i] {
 			return c, sparkd.Errorf(sparkd.CodeEngine,
 				"logprob %d is of token %d, which is not the one returned", i, l.id)
 		}
+		if l.logprob == nil {
+			return c, sparkd.Errorf(sparkd.CodeEngine, "the server reports no logprob for token %d", i)
+		}
+		c.Logprobs[i] = *l.logprob
 	}
 	for _, top := range p.Meta.Tops {
 		if a.Top == 0 {
 			break
 		}
-		var values []float64
+		var values []*float64
 		for _, t := range top {
 			if t != nil {
 				values = append(values, t.logprob)
 			}
 		}
-		c.Tops = append(c.Tops, remote.Descending(slices.Clip(values)))
+		c.Tops = append(c.Tops, remote.Descending(values))
 	}
 	return c, nil
+}
+
+// finish says why the continuation ended.
+func (p *produced) finish(c *remote.Choice, limit int) (err error) {
+	f := p.Meta.Finish
+	if f == nil {
+		c.Stopped, err = remote.Stopped("", len(c.Tokens) >= limit)
+		return err
+	}
+	if f.Type == "abort" {
+		if f.Status >= http.StatusBadRequest && f.Status < http.StatusInternalServerError {
+			return sparkd.Invalid("", "the server refuses the request as it is", "the server aborted a continuation: %s",
+				f.Message)
+		}
+		return remote.Aborted(f.Message)
+	}
+	c.Stopped, err = remote.Stopped(f.Type, len(c.Tokens) >= limit)
+	if word, ok := f.Matched.(string); ok && c.Stopped {
+		c.Text += word
+	}
+	return err
 }

@@ -35,9 +35,7 @@ func (s *server) Describe(ctx context.Context, about *sparkd.EngineInfo) error {
 	if err := s.HTTP.JSON(ctx, http.MethodGet, "/get_model_info", nil, &m); err != nil {
 		return err
 	}
-	if m.WeightVersion != "" && m.WeightVersion != "default" {
-		s.Move(s.Model(), m.WeightVersion)
-	}
+	s.Move(s.Model(), s.version(&m))
 	f, err := s.Files(cmp.Or(m.TokenizerPath, m.ModelPath))
 	if err != nil {
 		return err
@@ -67,10 +65,30 @@ func plan(a *remote.Ask) remote.Plan {
 	return remote.Plan{Warm: n > 1 && !a.Resident, Each: n}
 }
 
-// Restarted implements remote.Server: SGLang does not tell when it was started.
+// FansOut implements remote.Server.
+func (s *server) FansOut() bool { return true }
+
+// version names the weights: as the server does, or else as the model.
+func (s *server) version(m *modelInfo) string {
+	if m.WeightVersion == "default" {
+		return s.Card.ID
+	}
+	return cmp.Or(m.WeightVersion, s.Card.ID)
+}
+
+// Restarted implements remote.Server. SGLang does not tell when it was started, but a new process may have other
+// weights than sparkd gave the one before.
 func (s *server) Restarted(ctx context.Context) (bool, error) {
 	var m modelInfo
-	return false, s.HTTP.JSON(ctx, http.MethodGet, "/get_model_info", nil, &m)
+	if err := s.HTTP.JSON(ctx, http.MethodGet, "/get_model_info", nil, &m); err != nil {
+		return false, err
+	}
+	version := s.version(&m)
+	if m.WeightVersion == "" || version == s.PolicyVersion() {
+		return false, nil
+	}
+	s.Move(s.Model(), version)
+	return true, nil
 }
 
 // Reload implements remote.Reloader: the server waits for what runs there and empties its cache.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sparkd"
@@ -28,8 +29,9 @@ type completionChoice struct {
 	TokenIDs     []sparkd.Token `json:"token_ids"`
 	PromptIDs    []sparkd.Token `json:"prompt_token_ids"`
 	Logprobs     *struct {
-		Tokens []*float64           `json:"token_logprobs"`
-		Tops   []map[string]float64 `json:"top_logprobs"` // by "token_id:7"
+		Words  []string              `json:"tokens"` // "token_id:7"
+		Tokens []*float64            `json:"token_logprobs"`
+		Tops   []map[string]*float64 `json:"top_logprobs"` // by the same words; null is what cannot come
 	}
 }
 
@@ -72,12 +74,18 @@ func (c *completionChoice) read(a *remote.Ask) (remote.Choice, error) {
 		return remote.Choice{}, sparkd.Errorf(sparkd.CodeEngine,
 			"the server read another prompt than the ids that it was sent")
 	}
-	out := remote.Choice{Tokens: c.TokenIDs, Text: c.Text, Stopped: c.FinishReason == "stop"}
+	out := remote.Choice{Tokens: c.ids(), Text: c.Text}
+	if out.Tokens == nil && c.Text != "" {
+		return out, sparkd.NewError(sparkd.CodeEngine, "engine.dialect",
+			`take vLLM 0.10.2 or later, or set engine.dialect = "generic", which does without ids`,
+			"the server returns no token ids")
+	}
+	var err error
+	if out.Stopped, err = remote.Stopped(c.FinishReason, len(out.Tokens) >= a.Limit); err != nil {
+		return out, err
+	}
 	if word, ok := c.StopReason.(string); ok && out.Stopped {
 		out.Text += word
-	}
-	if c.FinishReason != "stop" && c.FinishReason != "length" {
-		return out, sparkd.Errorf(sparkd.CodeEngine, "the server ended a continuation with %q", c.FinishReason)
 	}
 	if c.Logprobs == nil {
 		return out, nil
@@ -95,6 +103,22 @@ func (c *completionChoice) read(a *remote.Ask) (remote.Choice, error) {
 		}
 	}
 	return out, nil
+}
+
+// ids are those of the field, which older servers lack, or else those that stand for the tokens of the logprobs.
+func (c *completionChoice) ids() []sparkd.Token {
+	if c.TokenIDs != nil || c.Logprobs == nil {
+		return c.TokenIDs
+	}
+	var ids []sparkd.Token
+	for _, word := range c.Logprobs.Words {
+		id, err := strconv.ParseInt(strings.TrimPrefix(word, "token_id:"), 10, 32)
+		if err != nil {
+			return nil
+		}
+		ids = append(ids, sparkd.Token(id))
+	}
+	return ids
 }
 
 // respell has the texts of continuations made anew from their ids where the prompt ends

@@ -102,6 +102,9 @@ func (s *server) Detokenize(ctx context.Context, ids []sparkd.Token) (string, er
 	return out.Prompt, err
 }
 
+// FansOut implements remote.Server.
+func (s *server) FansOut() bool { return true }
+
 func (s *server) Sample(ctx context.Context, a *remote.Ask) (remote.Drawn, error) {
 	return plan(a).Run(ctx, *a, s.Generate)
 }
@@ -123,10 +126,15 @@ var (
 	blockSize = regexp.MustCompile(`(?m)^vllm:cache_config_info\{.*[{,]block_size="(\d{1,6})"`)
 )
 
-// Restarted implements remote.Server, by the time at which vLLM's process was started.
+// Restarted implements remote.Server, by the time at which vLLM's process was started. The new process has the
+// weights again that it was started with.
 func (s *server) Restarted(ctx context.Context) (bool, error) {
 	started, err := s.metric(ctx, startTime)
-	return err == nil && s.process.Changed(started), err
+	if err != nil || !s.process.Changed(started) {
+		return false, err
+	}
+	s.Move(s.Card.ID, s.Card.ID)
+	return true, s.weightVersion(ctx)
 }
 
 // metric returns what an expression finds in /metrics, or "".

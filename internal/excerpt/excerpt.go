@@ -25,3 +25,23 @@ func Line(line []byte) string {
 	}
 	return fmt.Sprintf("%q", line)
 }
+
+// Address shows an address without the name and password, the query and the fragment that it may have, which may be
+// secret. It takes what is no address, too.
+func Address(text string) string {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if scheme += "://"; !ok {
+		scheme, rest = "", text
+	}
+	at, behind := strings.LastIndex(rest, "@"), strings.IndexAny(rest, "?#")
+	switch {
+	case behind >= 0 && at > behind: // either may be part of the other
+		return scheme + "***"
+	case behind >= 0:
+		rest = rest[:behind+1] + "***"
+	}
+	if at >= 0 {
+		rest = "***" + rest[at:]
+	}
+	return scheme + rest
+}

@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -15,13 +16,19 @@ var ErrTooLarge = errors.New("the answer is larger than its limit")
 // bodies of answers end with ErrTooLarge after most bytes.
 func Bounded(host, token string, most int64, through http.RoundTripper) http.RoundTripper {
 	if through == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		// uvicorn and llama-server close after 5, maybe while a request is on its way
-		t.IdleConnTimeout = 2 * time.Second
-		t.MaxIdleConnsPerHost = 64
-		through = t
+		through = Transport(nil)
 	}
 	return &bounded{through, host, token, most}
+}
+
+// Transport returns connections to a server; trust may be nil.
+func Transport(trust *tls.Config) http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	// uvicorn and llama-server close after 5, maybe while a request is on its way
+	t.IdleConnTimeout = 2 * time.Second
+	t.MaxIdleConnsPerHost = 64
+	t.TLSClientConfig = trust
+	return t
 }
 
 type bounded struct {

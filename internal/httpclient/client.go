@@ -23,11 +23,14 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 )
 
 // Options say which server and within which limits.
 type Options struct {
-	URL       string            // "http://127.0.0.1:8000"; a path in front of the routes is kept
+	// URL is "http://127.0.0.1:8000". A path in front of the routes is kept; a name and password, and a query, go with
+	// every request and are seen nowhere else.
+	URL       string
 	Token     string            // bearer token; "" sends none
 	Timeout   time.Duration     // most time of a request; default 10 minutes
 	MaxBody   int64             // most bytes of an answer; default 64 MiB
@@ -36,30 +39,41 @@ type Options struct {
 
 // Client speaks JSON with one server. It is safe for concurrent use.
 type Client struct {
-	base  *url.URL
-	http  *http.Client
-	limit time.Duration
-	most  int64
+	base    *url.URL // without what is secret
+	secrets *strings.Replacer
+	http    *http.Client
+	limit   time.Duration
+	most    int64
 }
 
 // New returns a client; it sends nothing yet.
 func New(o Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimRight(o.URL, "/"))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, sparkd.Invalid("engine.replicas",
-			`write the address of the server, such as "http://127.0.0.1:8000"`, "cannot use %q", o.URL)
+			`write the address of the server, such as "http://127.0.0.1:8000"`, "cannot use %q", excerpt.Address(o.URL))
 	}
 	if strings.ContainsAny(o.Token, "\r\n") {
 		return nil, sparkd.Invalid("engine.api_key_file", "put one key into the file, in one line",
 			"the key holds a line break")
 	}
-	c := &Client{base: u, limit: cmp.Or(o.Timeout, 10*time.Minute), most: cmp.Or(o.MaxBody, 64<<20)}
-	c.http = &http.Client{Transport: Bounded(u.Host, o.Token, c.most, o.Transport),
+	if u.User != nil && o.Token != "" {
+		return nil, sparkd.Invalid("engine.api_key_file", "use one of them: both go into the same header",
+			"there is a key, and the address of %s has a name or password", excerpt.Address(o.URL))
+	}
+	secret := &identity{user: u.User, query: u.RawQuery, RoundTripper: o.Transport}
+	if secret.RoundTripper == nil {
+		secret.RoundTripper = Transport(nil)
+	}
+	c := &Client{limit: cmp.Or(o.Timeout, 10*time.Minute), most: cmp.Or(o.MaxBody, 64<<20)}
+	c.base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
+	c.secrets = secrets(u, o.Token)
+	c.http = &http.Client{Transport: Bounded(u.Host, o.Token, c.most, secret),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c, nil
 }
 
-// Name is the server's address.
+// Name is the server's address, without what is secret in it.
 func (c *Client) Name() string { return c.base.String() }
 
 // Base is the address of the server with a path behind it.
@@ -82,19 +96,19 @@ func (c *Client) JSON(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return NotExpected("the answer of "+c.Base(path), answer, err)
+		return c.NotExpected(path, answer, err)
 	}
 	return nil
 }
 
-// NotExpected is the error of an answer that is not the JSON it should be.
-func NotExpected(what string, answer []byte, cause error) error {
+// NotExpected is the error of an answer to path that is not what it should be. It has the server's words.
+func (c *Client) NotExpected(path string, answer []byte, cause error) error {
 	return &sparkd.Error{Code: sparkd.CodeEngine, Err: cause,
-		Message: what + " is not the JSON that was expected: " + Excerpt(answer),
+		Message: "the answer of " + c.Base(path) + " is not what was expected: " + c.secrets.Replace(Excerpt(answer)),
 		Remedy:  "check that the address is an inference server's, without a proxy that answers itself"}
 }
 
-// Bytes sends body and returns the answer as it is.
+// Bytes sends body and returns the answer as it is. One that is an error whatever its status says is an error.
 func (c *Client) Bytes(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	var reader io.Reader
 	if body != nil {
@@ -105,7 +119,11 @@ func (c *Client) Bytes(ctx context.Context, method, path string, body []byte) ([
 		return nil, err
 	}
 	defer answer.Close()
-	return io.ReadAll(answer)
+	text, err := io.ReadAll(answer)
+	if err != nil {
+		return nil, err
+	}
+	return text, c.bodyError(c.Base(path), text)
 }
 
 // Open sends body (nil: none) and returns the answer of a success, to be read as it comes and closed; closing it
@@ -130,22 +148,28 @@ func (c *Client) Open(ctx context.Context, method, path string, body io.Reader) 
 func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &answer{c: c, url: r.URL.String(), ctx: r.Context()}
 	a.limited, a.cancel = context.WithTimeoutCause(a.ctx, c.limit, errSlow)
-	w, err := c.http.Do(r.WithContext(a.limited))
+	r = r.Clone(a.limited)
+	r.Header["X-Idempotency-Key"] = nil // not sent: net/http repeats it where the server had closed the connection
+	w, err := c.http.Do(r)
 	if err != nil {
 		err = c.transportError(a.ctx, a.limited, err)
 		a.cancel()
 		return nil, err
 	}
 	a.body, w.Body = w.Body, a
-	if w.StatusCode >= 200 && w.StatusCode <= 299 {
+	coded := w.Header.Get("Content-Encoding") // net/http has undone the one that it asked for
+	if w.StatusCode >= 200 && w.StatusCode <= 299 && coded == "" {
 		return w, nil
 	}
 	defer a.Close()
-	said, err := io.ReadAll(a)
+	text, err := io.ReadAll(a)
 	if err != nil {
 		return nil, err
 	}
-	return nil, statusError(a.url, w, said)
+	if coded != "" {
+		text = []byte("(" + coded + ", which nobody asked for)")
+	}
+	return nil, c.statusError(a.url, w, text)
 }
 
 // answer is the body of an answer with its limits.

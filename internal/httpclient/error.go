@@ -3,7 +3,6 @@ package httpclient
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,9 +30,9 @@ func (r *Retry) Error() string {
 // Unwrap returns what happened.
 func (r *Retry) Unwrap() error { return r.Err }
 
-// Status is what a server said with a status that is no success.
+// Status is what a server said with a status that is no success, or in the body of one that is.
 type Status struct {
-	Code    int    // of HTTP
+	Code    int    // of HTTP; of an error in the body the one that its words stand for, 0 where they say none
 	Kind    string // the server's own name of the error, "" where it has none
 	Param   string // the field that the server names, "" where it names none
 	Message string
@@ -63,6 +62,9 @@ func (c *Client) transportError(ctx, limited context.Context, err error) error {
 	if ctx.Err() != nil {
 		return sparkd.AsError(ctx.Err())
 	}
+	if e := c.mistaken(err); e != nil {
+		return e
+	}
 	e := &sparkd.Error{Code: sparkd.CodeUnavailable, Err: &Retry{Err: err},
 		Message: fmt.Sprintf("%s cannot be reached or broke off: %v", c.Name(), err),
 		Remedy:  "check that the server runs and its address is right"}
@@ -73,58 +75,49 @@ func (c *Client) transportError(ctx, limited context.Context, err error) error {
 	return e
 }
 
-// statusError reads a status that is no success.
-func statusError(url string, w *http.Response, body []byte) error {
+// statusError types what a server said with a status that is no success.
+func (c *Client) statusError(url string, w *http.Response, body []byte) error {
 	s := readStatus(w.StatusCode, body)
-	e := &sparkd.Error{Code: sparkd.CodeEngine, Message: fmt.Sprintf("%s answers with %v", url, s), Err: s}
+	s.Message = c.secrets.Replace(s.Message)
+	return c.refusal(s, w.Header, fmt.Sprintf("%s answers with %v", url, s))
+}
+
+// bodyError types the error that a server put into an answer of success; nil where it did not.
+func (c *Client) bodyError(url string, answer []byte) error {
+	s := said(answer)
+	if s == nil {
+		return nil
+	}
+	s.Message = c.secrets.Replace(s.Message)
+	return c.refusal(s, nil, fmt.Sprintf("%s answers with an error: %s", url, s.Message))
+}
+
+// refusal is the error that a status stands for.
+func (c *Client) refusal(s *Status, header http.Header, message string) error {
+	e := &sparkd.Error{Code: sparkd.CodeEngine, Message: message, Err: s}
 	switch s.Code {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		e.Code, e.Remedy = sparkd.CodeUnavailable, "it is busy or starting; try again"
-		e.Err = &Retry{After: retryAfter(w.Header.Get("Retry-After"), time.Now()), Err: s}
+		e.Err = &Retry{After: retryAfter(header.Get("Retry-After"), time.Now()), Err: s}
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
 		e.Code, e.Field = sparkd.CodeInvalid, s.Param
 		e.Remedy = "the server refuses the request as it is"
+		if strings.Contains(s.Message, "HTTPS") && c.base.Scheme == "http" {
+			e.Code, e.Field, e.Remedy = sparkd.CodeEngine, "engine.replicas", "write https:// in its address"
+		}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		e.Field, e.Remedy = "engine.api_key_file", "give the key that the server wants"
+	case http.StatusProxyAuthRequired:
+		e.Remedy = "give the name and password of the proxy in HTTPS_PROXY or HTTP_PROXY, or name the server in NO_PROXY"
 	case http.StatusNotFound:
 		e.Field, e.Remedy = "engine.served_model", "check the address of the server and the name of its model"
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		e.Field, e.Remedy = "engine.replicas", "write the address that it points to: "+
+			excerpt.Text(excerpt.Address(header.Get("Location")), 200)
 	}
 	return e
-}
-
-// readStatus finds the message of the servers known here: {"error": {"message", "type", "param"}} of OpenAI, vLLM
-// and llama-server, {"error": {"message"}} or {"error": "…"} of SGLang and Ollama, {"detail": "…"} of FastAPI,
-// {"object": "error", "message"} of older vLLM; else the start of the body.
-func readStatus(code int, body []byte) *Status {
-	s := &Status{Code: code, Message: Excerpt(body)}
-	type inner struct {
-		Message, Type string
-		Param         any
-	}
-	var outer struct {
-		inner
-		Error  json.RawMessage
-		Detail any
-	}
-	if json.Unmarshal(body, &outer) != nil {
-		return s
-	}
-	in := outer.inner
-	if text := ""; json.Unmarshal(outer.Error, &text) == nil {
-		in.Message = text
-	} else {
-		_ = json.Unmarshal(outer.Error, &in)
-	}
-	if text, ok := outer.Detail.(string); ok && in.Message == "" {
-		in.Message = text
-	}
-	if in.Message != "" {
-		s.Message = Excerpt([]byte(in.Message))
-	}
-	s.Kind = in.Type
-	s.Param, _ = in.Param.(string)
-	return s
 }
 
 // retryAfter reads the header of that name: seconds or a date (RFC 9110, section 10.2.3).
