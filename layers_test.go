@@ -26,7 +26,7 @@ sampler: . branching internal/excerpt internal/settings prefixcache
 coldstart: . env env/alfworld internal/httpclient sampler
 
 engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/remote engine/sglang engine/vllm
-	internal/settings
+	internal/httpclient internal/settings
 engine/embedded: . internal/settings prefixcache
 engine/embedded/gguftest:
 engine/remote: . internal/httpclient internal/loopback prefixcache
@@ -53,7 +53,7 @@ internal/httpclient: . internal/excerpt
 internal/jsonlines: internal/excerpt internal/procgroup
 internal/loopback:
 internal/procgroup:
-internal/settings: .
+internal/settings: . internal/excerpt
 internal/sparse:
 internal/suggest:
 

@@ -176,11 +176,10 @@ func writeSize(bytes int64) string {
 
 // list is the form of a list. A variable or a flag has it as TOML, or as words with spaces or separators between them.
 func list(separators string) form {
-	between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(separators, r) }
 	return form{
 		func(text string) (any, error) {
 			if !strings.HasPrefix(strings.TrimSpace(text), "[") {
-				return strings.FieldsFunc(text, between), nil
+				return words(text, separators)
 			}
 			var decoded struct{ List any }
 			if toml.Unmarshal([]byte("list = "+text), &decoded) != nil {
@@ -191,6 +190,33 @@ func list(separators string) form {
 		decodeList,
 		func(v any) string { return writeList(v.([]string)) },
 	}
+}
+
+// words splits a text; a word, or a part of it, that stands in quotes is taken as it is.
+func words(text, separators string) (list []string, err error) {
+	list = []string{}
+	var word strings.Builder
+	begun, quote := false, rune(0)
+	for _, r := range text + " " {
+		switch {
+		case quote == 0 && (unicode.IsSpace(r) || strings.ContainsRune(separators, r)):
+			if begun {
+				list = append(list, word.String())
+			}
+			word.Reset()
+			begun = false
+			continue
+		case quote == 0 && !begun && (r == '"' || r == '\''), quote != 0 && r == quote:
+			quote = r - quote // begins, or ends
+		default:
+			word.WriteRune(r)
+		}
+		begun = true
+	}
+	if quote != 0 {
+		return nil, notList(text)
+	}
+	return list, nil
 }
 
 func notList(text string) error {

@@ -1,14 +1,18 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"sparkd/internal/excerpt"
 )
 
 // Setting is one field of an Options struct, under the section where users find it.
@@ -102,8 +106,11 @@ func (s Setting) Set(text string) error { return s.assign(s.form().parse(text)) 
 func (s Setting) Assign(v any) error { return s.assign(s.form().decode(v)) }
 
 func (s Setting) assign(v any, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		s.value.Set(reflect.ValueOf(v))
+	case s.tag.Get("secret") != "":
+		return errors.New(addresses.ReplaceAllStringFunc(err.Error(), excerpt.Address))
 	}
 	return err
 }
@@ -111,10 +118,20 @@ func (s Setting) assign(v any, err error) error {
 // Secret reports whether the value is never shown.
 func (s Setting) Secret() bool { return s.tag.Get("secret") == "true" }
 
-// String writes the value as TOML; a secret is masked.
+// addresses are what may hold a password in the message of an error.
+var addresses = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"',]*`)
+
+// String writes the value as TOML; a secret is masked, and what may be secret in addresses.
 func (s Setting) String() string {
-	if s.Secret() && !s.value.IsZero() {
+	switch {
+	case s.Secret() && !s.value.IsZero():
 		return `"********"`
+	case s.tag.Get("secret") == "addresses":
+		var shown []string
+		for _, address := range s.value.Interface().([]string) {
+			shown = append(shown, excerpt.Address(address))
+		}
+		return s.write(shown)
 	}
 	return s.write(s.value.Interface())
 }
