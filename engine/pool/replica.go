@@ -103,9 +103,19 @@ func (p *Pool) failure(r *replica, err error) {
 		time.AfterFunc(time.Until(r.pause), func() { p.mu.Lock(); p.signal(); p.mu.Unlock() })
 		return
 	}
-	if r.failing >= mostFailures && r.State == sparkd.ReplicaUp {
+	if r.failing >= mostFailures && r.State == sparkd.ReplicaUp && !(answered(err) && p.alone(r)) {
 		p.down(r, err)
 	}
+}
+
+// answered reports whether the server is there, whatever it answers.
+func answered(err error) bool {
+	return sparkd.CodeOf(err) == sparkd.CodeEngine && !httpclient.IsPassing(err)
+}
+
+// alone reports whether no other replica serves.
+func (p *Pool) alone(r *replica) bool {
+	return !slices.ContainsFunc(p.replicas, func(o *replica) bool { return o != r && o.serves(p.version) })
 }
 
 // watch asks a replica from time to time whether it is there, until ctx ends.
@@ -145,6 +155,7 @@ func (p *Pool) probe(ctx context.Context, r *replica, engine Member) {
 	defer p.mu.Unlock()
 	if errors.Is(err, httpclient.ErrRestarted) {
 		p.held.Drop(r.Name)
+		r.Info = engine.Describe() // its weights may be those again that it was started with
 		err = nil
 	}
 	switch {

@@ -33,7 +33,7 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 			return res, nil
 		case ctx.Err() != nil:
 			return res, ctx.Err()
-		case !passing(err) || attempt >= p.attempts:
+		case !passing(err) || attempt >= p.attempts || p.final(at.on, err):
 			return res, err
 		}
 		failed = at.on
@@ -41,6 +41,14 @@ func (p *Pool) Sample(ctx context.Context, r sparkd.SampleRequest) (sparkd.Sampl
 			return res, err
 		}
 	}
+}
+
+// final reports whether a failure will not be gone at the next attempt: the server answered, not with what it was asked
+// for, and there is no other that may do better.
+func (p *Pool) final(on *replica, err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return answered(err) && p.alone(on)
 }
 
 func (p *Pool) attempt(ctx context.Context, at place, r sparkd.SampleRequest) (sparkd.SampleResult, error) {
