@@ -50,7 +50,8 @@ func TestRecordings(t *testing.T) {
 			if strings.HasPrefix(file, "ollama") {
 				dialect = "ollama" // the recording knows no other server's routes
 			}
-			conform(t, dialect, remote.Options{URL: "http://recording", Context: recordedContext, Transport: tape}, nil)
+			o := remote.Options{URL: "http://recording", Context: recordedContext, Transport: tape}
+			conform(t, dialect, o, enginetest.Options{Recorded: true})
 		})
 	}
 }
@@ -84,13 +85,13 @@ var folders = map[string]string{"llamacpp": "llamaserver"}
 func live(t *testing.T, o remote.Options, running func(context.Context) (int, error)) {
 	record := os.Getenv("SPARKD_CONFORMANCE_RECORD")
 	if record == "" {
-		conform(t, "auto", o, running)
+		conform(t, "auto", o, enginetest.Options{Running: running})
 		return
 	}
 	file := filepath.Join(t.TempDir(), "tape")
 	tape := enginetest.Record(file, http.DefaultTransport)
 	o.Transport = tape
-	about := conform(t, "auto", o, running)
+	about := conform(t, "auto", o, enginetest.Options{Running: running, Recorded: true})
 	if t.Failed() {
 		return
 	}
@@ -113,9 +114,7 @@ func live(t *testing.T, o remote.Options, running func(context.Context) (int, er
 }
 
 // conform opens an engine and runs the suite.
-func conform(
-	t *testing.T, dialect string, o remote.Options, running func(context.Context) (int, error),
-) sparkd.EngineInfo {
+func conform(t *testing.T, dialect string, o remote.Options, suite enginetest.Options) sparkd.EngineInfo {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	e, err := engine.Connect(ctx, dialect, o)
@@ -127,7 +126,7 @@ func conform(
 	t.Logf("%+v, template of %d bytes, settings %v", about.Capabilities, len(about.ChatTemplate), about.Details())
 	t.Logf("%d ids, context %d, BOS %d (added: %v), EOS %d, EOT %d, policy %q, tokenizer %s", about.Vocabulary,
 		about.ContextLength, about.BOS, about.AddBOS, about.EOS, about.EOT, about.PolicyVersion, about.TokenizerHash)
-	enginetest.Run(t, e, enginetest.Options{Running: running})
+	enginetest.Run(t, e, suite)
 	if err := e.Probe(ctx); err != nil {
 		t.Errorf("probe: %v", err)
 	}

@@ -11,11 +11,14 @@ import (
 	"sparkd/engine/remote"
 )
 
-func open(t *testing.T, h http.Handler) *remote.Engine {
+func open(t *testing.T, h http.Handler) *remote.Engine { return connect(t, h, "") }
+
+// connect opens a server that is asked for a model.
+func connect(t *testing.T, h http.Handler, model string) *remote.Engine {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	e, err := engine.Connect(t.Context(), "auto", remote.Options{URL: server.URL})
+	e, err := engine.Connect(t.Context(), "auto", remote.Options{URL: server.URL, Model: model})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,9 +27,9 @@ func open(t *testing.T, h http.Handler) *remote.Engine {
 }
 
 func TestSGLang(t *testing.T) {
-	e := open(t, sglangServer(&toy{}))
+	e := open(t, enginetest.Serve("sglang", enginetest.Mean{}))
 	about := e.Describe()
-	if about.Dialect != "sglang" || about.PolicyVersion != "step-7" || about.BOS != toyBOS || !about.AddBOS {
+	if about.Dialect != "sglang" || about.PolicyVersion != "step-7" || about.BOS != enginetest.ToyBOS || !about.AddBOS {
 		t.Errorf("%+v", about)
 	}
 	want := sparkd.Capabilities{TokenExact: true, Logprobs: "raw", Entropy: "top_k", NativeK: true, TopK: 20,
@@ -40,7 +43,7 @@ func TestSGLang(t *testing.T) {
 }
 
 func TestSGLangReload(t *testing.T) {
-	e := open(t, sglangServer(&toy{}))
+	e := open(t, enginetest.Serve("sglang", enginetest.Mean{}))
 	for _, w := range []sparkd.Weights{{}, {Path: "/weights/8"}, {Path: "/weights/9", Version: "9"},
 		{Path: "/weights/8", Version: "8", LoRA: true}} {
 		if _, err := e.Reload(t.Context(), w); err == nil || e.Describe().PolicyVersion != "step-7" {
@@ -59,7 +62,7 @@ func TestSGLangReload(t *testing.T) {
 }
 
 func TestGeneric(t *testing.T) {
-	e := open(t, openaiServer(&toy{}))
+	e := open(t, enginetest.Serve("generic", enginetest.Mean{}))
 	about := e.Describe()
 	want := sparkd.Capabilities{Logprobs: "none", Entropy: "none", NativeK: true, Abort: true}
 	if got := about.Capabilities; about.Dialect != "generic" || got.TokenExact {
@@ -75,7 +78,7 @@ func TestGeneric(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	server := httptest.NewServer(sglangServer(&toy{}))
+	server := httptest.NewServer(enginetest.Serve("sglang", enginetest.Mean{}))
 	defer server.Close()
 	for field, o := range map[string]remote.Options{
 		"engine.replicas":     {URL: "localhost:80"},

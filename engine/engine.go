@@ -4,6 +4,10 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
 	"strings"
 
 	"sparkd"
@@ -14,17 +18,20 @@ import (
 	"sparkd/engine/remote"
 	"sparkd/engine/sglang"
 	"sparkd/engine/vllm"
+	"sparkd/internal/httpclient"
 	"sparkd/internal/settings"
 )
 
 // Options say which servers hold the model: their part of the section [engine] of the configuration.
 type Options struct {
-	Replicas []string `toml:"replicas" default:"" separators:","` // addresses
-	Dialect  string   `toml:"dialect" default:"auto"`             // one of Dialects
-	Model    string   `toml:"served_model"`                       // its name there; "": the first that a server lists
+	Replicas []string `toml:"replicas" default:"" separators:"," secret:"addresses"`
+	Dialect  string   `toml:"dialect" default:"auto"` // one of Dialects
+	Model    string   `toml:"served_model"`           // its name there; "": the first that a server lists
 	// Tokenizer is a folder of Hugging Face files, for servers that do not tell the chat template.
 	Tokenizer  string `toml:"tokenizer"`
 	APIKeyFile string `toml:"api_key_file"` // that holds the bearer token
+	TLSCA      string `toml:"tls_ca"`       // file with the certificates that are trusted beside the system's
+	TLSAny     bool   `toml:"tls_skip_verify"`
 	pool.Options
 }
 
@@ -40,7 +47,14 @@ func (o *Options) Validate(section string) (faults settings.Faults) {
 }
 
 // base is the address in front of the routes of a server: OpenAI's clients want the /v1.
-func base(address string) string { return strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1") }
+func base(address string) string {
+	address, query, asks := strings.Cut(address, "?")
+	address = strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1")
+	if asks {
+		address += "?" + query
+	}
+	return address
+}
 
 // dialects are the servers that are known, in the order of asking for the route and the
 // field of its answer by which they are recognised: a server may imitate another's routes, as
@@ -75,13 +89,18 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	trust, err := trust(o.TLSCA, o.TLSAny)
+	if err != nil {
+		return nil, err
+	}
+	names := names(o.Replicas)
 	targets := make([]pool.Target, len(o.Replicas))
 	for i, address := range o.Replicas {
-		address = base(address)
 		server := remote.Options{
-			URL: address, Model: o.Model, APIKey: key, Tokenizer: o.Tokenizer, Timeout: o.Timeout,
+			URL: base(address), Model: o.Model, APIKey: key, Tokenizer: o.Tokenizer, Timeout: o.Timeout,
+			Transport: httpclient.Transport(trust),
 		}
-		targets[i] = pool.Target{Name: address, Connect: func(ctx context.Context) (pool.Member, error) {
+		targets[i] = pool.Target{Name: names[i], Connect: func(ctx context.Context) (pool.Member, error) {
 			e, err := Connect(ctx, o.Dialect, server)
 			if err != nil {
 				return nil, err
@@ -90,6 +109,42 @@ func Open(ctx context.Context, o Options) (*pool.Pool, error) {
 		}}
 	}
 	return pool.Open(ctx, targets, o.Options)
+}
+
+// names are what the replicas are called: their addresses without what may be secret, and a number behind those that
+// are alike then.
+func names(replicas []string) []string {
+	out, seen := make([]string, len(replicas)), map[string]int{}
+	for i, address := range replicas {
+		out[i] = address
+		if c, err := (remote.Options{URL: base(address)}).Client(); err == nil {
+			out[i] = c.Name()
+		}
+		if seen[out[i]]++; seen[out[i]] > 1 {
+			out[i] = fmt.Sprintf("%s#%d", out[i], seen[out[i]])
+		}
+	}
+	return out
+}
+
+// trust is how certificates of servers are verified; nil is as the system does.
+func trust(ca string, any bool) (*tls.Config, error) {
+	if ca == "" && !any {
+		return nil, nil
+	}
+	c := &tls.Config{InsecureSkipVerify: any} //nolint:gosec // it was asked for
+	if ca == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(ca)
+	if c.RootCAs, _ = x509.SystemCertPool(); c.RootCAs == nil {
+		c.RootCAs = x509.NewCertPool()
+	}
+	if err != nil || !c.RootCAs.AppendCertsFromPEM(text) {
+		return nil, sparkd.Invalid("engine.tls_ca", "name a file with certificates in PEM (-----BEGIN CERTIFICATE-----)",
+			"no certificate can be read from %q", ca).Because(err)
+	}
+	return c, nil
 }
 
 // Connect opens the engine of one server, one of Dialects.

@@ -15,6 +15,7 @@ import (
 
 	"sparkd"
 	"sparkd/engine"
+	"sparkd/engine/enginetest"
 	"sparkd/engine/remote"
 	"sparkd/internal/httpclient"
 )
@@ -66,20 +67,20 @@ var rigs = []rig{
 		`"type":"BadRequestError","param":"input_tokens","code":400}}`},
 	{"llamacpp", "/completion", taped("llamaserver/llamacpp-*-kvu"), llamaSpoil, llamaOverflow},
 	{"llamacpp with copies", "/completion", taped("llamaserver/llamacpp-*-copies"), llamaSpoil, llamaOverflow},
-	{"sglang", "/generate", serves(sglangServer), map[string]func(string) string{
+	{"sglang", "/generate", serves("sglang"), map[string]func(string) string{
 		"lengths": sub(`"output_token_logprobs":\[\[[^\]]*\],`, `"output_token_logprobs":[`),
 		"nan":     sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[NaN,`),
 		"null":    sub(`"output_token_logprobs":\[\[[^,]*,`, `"output_token_logprobs":[[null,`),
 		"none":    sub(`"output_ids":\[[^\]]*\]`, `"output_ids":[]`),
 	}, `{"error":{"message":"The input (600 tokens) is longer than the model's context length (512 tokens)."}}`},
-	{"generic", "/v1/completions", serves(openaiServer), map[string]func(string) string{
+	{"generic", "/v1/completions", serves("generic"), map[string]func(string) string{
 		"model": sub(`"model":"[^"]*"`, `"model":"other"`),
 	}, `{"error":{"message":"This model's maximum context length is 512 tokens.","type":"invalid_request_error"}}`},
 }
 
 // serves makes a server of a toy model.
-func serves(server func(*toy) http.Handler) func(t *testing.T) http.Handler {
-	return func(*testing.T) http.Handler { return server(&toy{}) }
+func serves(dialect string) func(t *testing.T) http.Handler {
+	return func(*testing.T) http.Handler { return enginetest.Serve(dialect, enginetest.Mean{}) }
 }
 
 // taped serves a recording over real connections.

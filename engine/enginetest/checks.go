@@ -143,6 +143,33 @@ func (s *suite) distinct(t *testing.T) {
 	}
 }
 
+// draws: k continuations are k draws, whatever their seeds are and however many they are.
+func (s *suite) draws(t *testing.T) {
+	if s.Recorded {
+		t.Skip("a recording has no such requests")
+	}
+	for name, seed := range map[string]func(i uint64) uint64{
+		"from 0":             func(i uint64) uint64 { return i },
+		"around 31 bits":     func(i uint64) uint64 { return math.MaxInt32 - 2 + i },
+		"alike below bit 31": func(i uint64) uint64 { return i << 31 },
+		"alike below bit 32": func(i uint64) uint64 { return i<<32 | 5 },
+		"beyond 53 bits":     func(i uint64) uint64 { return i << 54 },
+		"from the top":       func(i uint64) uint64 { return math.MaxUint64 - i },
+	} {
+		r := s.request(s.prompt, 5, 1, 0)
+		for i := range r.Seeds {
+			r.Seeds[i] = seed(uint64(i))
+		}
+		seen := map[string]bool{}
+		for _, x := range s.sample(t, r).Samples {
+			seen[fmt.Sprint(x.Tokens)] = true
+		}
+		if len(seen) != r.K {
+			t.Errorf("seeds %s: %d different continuations of %d", name, len(seen), r.K)
+		}
+	}
+}
+
 // stopString ends a greedy continuation at a string of two characters that it contains.
 func (s *suite) stopString(t *testing.T) {
 	whole := s.sample(t, s.request(s.prompt, 1, 0, 51)).Samples[0]

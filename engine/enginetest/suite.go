@@ -28,6 +28,8 @@ type Options struct {
 	Timeout   time.Duration // of a check; default 2 minutes
 	// Running says how many requests the server works on; nil where it does not tell.
 	Running func(ctx context.Context) (int, error)
+	// Recorded engines answer the requests of their recordings alone.
+	Recorded bool
 }
 
 type suite struct {
@@ -37,8 +39,11 @@ type suite struct {
 	prompt []sparkd.Token
 }
 
-// Run checks an engine. The engine stays open.
-func Run(t *testing.T, e sparkd.Engine, o Options) {
+// Draws checks that continuations of one prefix are draws of their own, a part of Run.
+func Draws(t *testing.T, e sparkd.Engine, o Options) { newSuite(t, e, o).draws(t) }
+
+func newSuite(t *testing.T, e sparkd.Engine, o Options) *suite {
+	t.Helper()
 	const sentence = "Once upon a time there was a little house at the edge of the forest, and in it lived"
 	o.Prompt, o.Tolerance = cmp.Or(o.Prompt, sentence), cmp.Or(o.Tolerance, 0.05)
 	o.Tokens, o.Timeout = cmp.Or(o.Tokens, 12), cmp.Or(o.Timeout, 2*time.Minute)
@@ -47,12 +52,19 @@ func Run(t *testing.T, e sparkd.Engine, o Options) {
 	if s.info.AddBOS && s.info.BOS >= 0 {
 		s.prompt = append([]sparkd.Token{s.info.BOS}, s.prompt...)
 	}
+	return s
+}
+
+// Run checks an engine. The engine stays open.
+func Run(t *testing.T, e sparkd.Engine, o Options) {
+	s := newSuite(t, e, o)
 	for _, c := range []struct {
 		name  string
 		check func(*testing.T)
 	}{
 		{"describe", s.describe}, {"round trip", s.roundTrip}, {"control text", s.controlText},
 		{"samples", s.samples}, {"greedy", s.greedy}, {"teacher forced", s.teacherForced}, {"distinct", s.distinct},
+		{"draws", s.draws},
 		{"stop string", s.stopString}, {"stop token", s.stopToken}, {"max tokens", s.maxTokens}, {"context", s.context},
 		{"counts", s.counts}, {"siblings", s.siblings}, {"bad requests", s.badRequests}, {"cancel", s.cancel},
 	} {

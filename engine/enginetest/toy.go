@@ -1,11 +1,9 @@
-package engine_test
+package enginetest
 
 import (
-	"encoding/json"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +17,7 @@ type toy struct {
 }
 
 const (
-	toyBOS, toyEnd, toyVocabulary, toyContext = 256, 257, 260, 512
+	ToyBOS, toyEnd, toyVocabulary, toyContext = 256, 257, 260, 512
 )
 
 var toyControl = map[int]string{256: "<s>", 257: "</s>", 258: "<|im_start|>", 259: "<|im_end|>"}
@@ -81,6 +79,8 @@ type grown struct {
 	finish string         // "stop", "length"
 	match  any            // stop string, stop token
 	text   string         // without a stop string
+	cached int            // of the prompt
+	index  int
 }
 
 // grow continues ids.
@@ -145,143 +145,4 @@ func (m *toy) cached(ids []int) int {
 		most = max(most, n)
 	}
 	return most
-}
-
-func reply(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
-}
-
-type object = map[string]any
-
-// sglangServer is a server written from SGLang's documented schema
-// (srt/managers/io_struct.py), for SGLang has no build for CPUs to be had here.
-func sglangServer(m *toy) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /get_model_info", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, 200, object{"model_path": "toy", "tokenizer_path": "toy", "is_generation": true,
-			"weight_version": "step-7"})
-	})
-	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, 200, object{"object": "list",
-			"data": []object{{"id": "toy", "object": "model", "root": "toy", "max_model_len": toyContext}}})
-	})
-	mux.HandleFunc("POST /tokenize", func(w http.ResponseWriter, r *http.Request) {
-		var in struct {
-			Prompt string
-			Add    bool `json:"add_special_tokens"`
-		}
-		_ = json.NewDecoder(r.Body).Decode(&in)
-		ids := m.tokenize(in.Prompt)
-		if in.Add {
-			ids = append([]int{toyBOS}, ids...)
-		}
-		reply(w, 200, object{"tokens": ids, "count": len(ids), "max_model_len": toyContext})
-	})
-	mux.HandleFunc("POST /detokenize", func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ Tokens []int }
-		_ = json.NewDecoder(r.Body).Decode(&in)
-		reply(w, 200, object{"text": m.spell(in.Tokens)})
-	})
-	mux.HandleFunc("POST /generate", func(w http.ResponseWriter, r *http.Request) { sglangGenerate(m, w, r) })
-	mux.HandleFunc("POST /update_weights_from_disk", func(w http.ResponseWriter, r *http.Request) {
-		var in struct {
-			Path string `json:"model_path"`
-		}
-		_ = json.NewDecoder(r.Body).Decode(&in)
-		reply(w, 200, object{"success": in.Path == "/weights/8", "message": "looked at " + in.Path,
-			"num_paused_requests": 0})
-	})
-	return mux
-}
-
-func sglangGenerate(m *toy, w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		IDs    []int `json:"input_ids"`
-		Top    int   `json:"top_logprobs_num"`
-		Params struct {
-			Limit       int `json:"max_new_tokens"`
-			N           int
-			Temperature float64
-			Stop        []string
-			StopIDs     []int  `json:"stop_token_ids"`
-			Seed        uint64 `json:"sampling_seed"`
-		} `json:"sampling_params"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		reply(w, 400, object{"error": object{"message": err.Error()}})
-		return
-	}
-	if len(in.IDs) >= toyContext {
-		reply(w, 400, object{"error": object{
-			"message": "The input (600 tokens) is longer than the model's context length (512 tokens).",
-		}})
-		return
-	}
-	var list []object
-	for i := range in.Params.N {
-		cached := m.cached(in.IDs)
-		g := m.grow(in.IDs, in.Params.Limit, in.Top, in.Params.Temperature, in.Params.Seed+uint64(i), in.Params.Stop,
-			in.Params.StopIDs)
-		lps := [][]any{}
-		for j, l := range g.lps {
-			lps = append(lps, []any{l, g.ids[j], nil})
-		}
-		tops := [][][]any{}
-		for _, t := range g.tops {
-			row := [][]any{}
-			for _, x := range t {
-				row = append(row, []any{x[0], int(x[1]), nil})
-			}
-			tops = append(tops, row)
-		}
-		finish := object{"type": g.finish}
-		if g.finish == "stop" {
-			finish["matched"] = g.match
-		} else {
-			finish["length"] = len(g.ids)
-		}
-		list = append(list, object{"text": g.text, "output_ids": append([]int{}, g.ids...),
-			"meta_info": object{"id": "x", "finish_reason": finish,
-				"prompt_tokens": len(in.IDs), "completion_tokens": len(g.ids), "cached_tokens": cached,
-				"output_token_logprobs": lps, "output_top_logprobs": tops}})
-	}
-	if in.Params.N > 1 {
-		reply(w, 200, list)
-		return
-	}
-	reply(w, 200, list[0])
-}
-
-// openaiServer has OpenAI's two routes and nothing else.
-func openaiServer(m *toy) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, r *http.Request) {
-		reply(w, 200, object{"object": "list", "data": []object{{"id": "gpt-4o", "object": "model"}}})
-	})
-	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) {
-		var in struct {
-			Model, Prompt string
-			Limit         int `json:"max_tokens"`
-			N             int
-			Temperature   *float64
-			Seed          uint64
-			Stop          []string
-		}
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Temperature == nil || in.Model != "gpt-4o" {
-			reply(w, 400, object{"error": object{"message": "no temperature, or another model",
-				"type": "invalid_request_error"}})
-			return
-		}
-		var choices []object
-		ids := m.tokenize(in.Prompt)
-		for i := range in.N {
-			g := m.grow(ids[max(0, len(ids)-100):], in.Limit, 1, *in.Temperature, in.Seed+uint64(i), in.Stop, nil)
-			choices = append(choices, object{"index": i, "text": g.text, "logprobs": nil, "finish_reason": g.finish})
-		}
-		reply(w, 200, object{"id": "x", "object": "text_completion", "model": "gpt-4o", "choices": choices,
-			"usage": object{"prompt_tokens": len(in.Prompt)}})
-	})
-	return mux
 }

@@ -23,6 +23,9 @@ type generated struct {
 	}
 }
 
+// empty reports whether nothing was read that a continuation has.
+func (g *generated) empty() bool { return g.Tokens == nil && g.Content == "" && g.StopType == "" }
+
 type prob struct {
 	ID      sparkd.Token
 	Logprob *float64
@@ -51,7 +54,7 @@ func request(a *remote.Ask, slot int) map[string]any {
 }
 
 func (s *server) completion(ctx context.Context, request map[string]any) ([]generated, error) {
-	return remote.Results[generated](ctx, s.OpenAI, "/completion", request)
+	return remote.Results[generated](ctx, s.OpenAI, "/completion", request, (*generated).empty)
 }
 
 // read makes a continuation of a result: ids and text as they came, logprobs where they

@@ -185,7 +185,9 @@ func (e *Engine) Probe(ctx context.Context) error {
 }
 
 // Lister is a Server that can say whether the model that it lists is still the same.
-type Lister interface{ Lists(ctx context.Context) error }
+type Lister interface {
+	Lists(ctx context.Context) error
+}
 
 // recognise makes sure that a server that was started anew has the model that the one before had.
 func (e *Engine) recognise(ctx context.Context) error {

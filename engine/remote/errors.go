@@ -23,8 +23,8 @@ func untokenised(err error) error {
 	var s *httpclient.Status
 	if errors.As(err, &s) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed,
 		http.StatusNotImplemented}, s.Code) {
-		return sparkd.NewError(sparkd.CodeEngine, "engine.dialect", "switch its routes for tokens on, take a version that "+
-			`has them, or set engine.dialect = "generic", which does without ids`,
+		return sparkd.NewError(sparkd.CodeEngine, "engine.dialect", "switch its routes for tokens on, take a version "+
+			`that has them, or set engine.dialect = "generic", which does without ids`,
 			"the server does not tokenise: %s", sparkd.AsError(err).Message).Because(err)
 	}
 	return err

@@ -138,8 +138,9 @@ func (s *OpenAI) Post(ctx context.Context, path string, in, out any) error {
 	return s.HTTP.JSON(ctx, http.MethodPost, path, in, out)
 }
 
-// Results asks a route that answers with a list for several continuations and with the one result for one.
-func Results[T any](ctx context.Context, s *OpenAI, path string, request any) ([]T, error) {
+// Results asks a route that answers with a list for several continuations and with the one result for one. What is
+// empty is no result.
+func Results[T any](ctx context.Context, s *OpenAI, path string, request any, empty func(*T) bool) ([]T, error) {
 	var body json.RawMessage
 	if err := s.Post(ctx, path, request, &body); err != nil {
 		return nil, err
@@ -150,8 +151,8 @@ func Results[T any](ctx context.Context, s *OpenAI, path string, request any) ([
 		into = &list
 	}
 	err := json.Unmarshal(body, into)
-	if err != nil || len(list) == 0 {
-		return nil, s.HTTP.NotExpected(path, body, err)
+	if err != nil || len(list) == 0 || empty(&list[0]) {
+		return nil, s.HTTP.NotExpected(path, body, cmp.Or(err, errors.New("it has no continuation")))
 	}
 	return list, nil
 }

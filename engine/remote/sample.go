@@ -57,7 +57,7 @@ func (e *Engine) sample(ctx context.Context, r *sparkd.SampleRequest) (sparkd.Sa
 		for j := range drawn.Answers[i].Choices {
 			c := &drawn.Answers[i].Choices[j]
 			s, err := c.Sample(&e.about, a.Sampling)
-			if about := &e.about.Capabilities; err == nil && c.Logprobs == nil && about.TokenExact && about.Logprobs.Has() {
+			if can := &e.about.Capabilities; err == nil && c.Logprobs == nil && can.TokenExact && can.Logprobs.Has() {
 				err = errors.New("no logprobs, which it had when it was connected")
 			}
 			if err != nil {

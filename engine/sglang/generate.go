@@ -29,6 +29,11 @@ type produced struct {
 	} `json:"meta_info"`
 }
 
+// empty reports whether nothing was read that a continuation has.
+func (p *produced) empty() bool {
+	return p.IDs == nil && p.Text == "" && p.Meta.Finish == nil && p.Meta.Logprobs == nil
+}
+
 // scored is [logprob, id, text or null]. A logprob that is null has no number in JSON: the token cannot come.
 type scored struct {
 	logprob *float64
@@ -53,7 +58,7 @@ func (s *scored) UnmarshalJSON(data []byte) error {
 }
 
 func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, error) {
-	list, err := remote.Results[produced](ctx, s.OpenAI, "/generate", request(&a))
+	list, err := remote.Results[produced](ctx, s.OpenAI, "/generate", request(&a), (*produced).empty)
 	if err != nil {
 		return remote.Answer{}, err
 	}
@@ -141,8 +146,8 @@ func (p *produced) finish(c *remote.Choice, limit int) (err error) {
 	}
 	if f.Type == "abort" {
 		if f.Status >= http.StatusBadRequest && f.Status < http.StatusInternalServerError {
-			return sparkd.Invalid("", "the server refuses the request as it is", "the server aborted a continuation: %s",
-				f.Message)
+			return sparkd.Invalid("", "the server refuses the request as it is",
+				"the server aborted a continuation: %s", f.Message)
 		}
 		return remote.Aborted(f.Message)
 	}

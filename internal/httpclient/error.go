@@ -109,7 +109,7 @@ func (c *Client) refusal(s *Status, header http.Header, message string) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		e.Field, e.Remedy = "engine.api_key_file", "give the key that the server wants"
 	case http.StatusProxyAuthRequired:
-		e.Remedy = "give the name and password of the proxy in HTTPS_PROXY or HTTP_PROXY, or name the server in NO_PROXY"
+		e.Remedy = "give the proxy's name and password in HTTPS_PROXY or HTTP_PROXY, or name the server in NO_PROXY"
 	case http.StatusNotFound:
 		e.Field, e.Remedy = "engine.served_model", "check the address of the server and the name of its model"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,

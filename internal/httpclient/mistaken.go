@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"sparkd"
@@ -24,7 +25,7 @@ func (c *Client) mistaken(err error) *sparkd.Error {
 	switch {
 	case errors.As(err, &authority):
 		field, remedy = "engine.tls_ca", "name the file with the certificate of its authority, or its own if it is "+
-			"self-signed (of a program without this setting: SSL_CERT_FILE in its environment)"
+			"self-signed; or set engine.tls_skip_verify = true (elsewhere than for engines: SSL_CERT_FILE)"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		remedy = "renew the server's certificate, and check the clocks of both machines"
 	case errors.As(err, &host):
@@ -45,7 +46,7 @@ func (c *Client) mistaken(err error) *sparkd.Error {
 
 // named lists some of the names of a certificate.
 func named(c *x509.Certificate) string {
-	list := c.DNSNames[:min(len(c.DNSNames), 5)]
+	list := slices.Clone(c.DNSNames[:min(len(c.DNSNames), 5)])
 	for _, ip := range c.IPAddresses[:min(len(c.IPAddresses), 5)] {
 		list = append(list, net.IP(ip).String())
 	}
