@@ -142,7 +142,8 @@ func trust(ca string, any bool) (*tls.Config, error) {
 	}
 	if err != nil || !c.RootCAs.AppendCertsFromPEM(text) {
 		return nil, sparkd.Invalid("engine.tls_ca",
-			"name a file with certificates in PEM (-----BEGIN CERTIFICATE-----)", "no certificate can be read from %q", ca).Because(err)
+			"name a file with certificates in PEM (-----BEGIN CERTIFICATE-----)",
+			"no certificate can be read from %q", ca).Because(err)
 	}
 	return c, nil
 }
