@@ -76,15 +76,17 @@ func TestMistaken(t *testing.T) {
 		any           bool
 		field, remedy string // "" answers
 	}{
-		"self-signed":        {url: secure.URL, field: "engine.tls_ca", remedy: "engine.tls_skip_verify"},
-		"trusted":            {url: secure.URL, trusts: &good},
-		"any":                {url: secure.URL, any: true},
-		"expired":            {url: quiet(t, &old).URL, trusts: &old, field: "engine.replicas", remedy: "renew"},
-		"of another host":    {url: quiet(t, &other).URL, trusts: &other, field: "engine.replicas", remedy: "gpu7.example"},
+		"self-signed": {url: secure.URL, field: "engine.tls_ca", remedy: "engine.tls_skip_verify"},
+		"trusted":     {url: secure.URL, trusts: &good},
+		"any":         {url: secure.URL, any: true},
+		"expired":     {url: quiet(t, &old).URL, trusts: &old, field: "engine.replicas", remedy: "renew"},
+		"of another host": {url: quiet(t, &other).URL, trusts: &other, field: "engine.replicas",
+			remedy: "gpu7.example"},
 		"HTTPS to HTTP":      {url: "https" + plain.URL[4:], field: "engine.replicas", remedy: "http://"},
 		"HTTP to HTTPS":      {url: "http" + secure.URL[5:], field: "engine.replicas", remedy: "https://"},
 		"another's protocol": {url: banner(t, "SSH-2.0-OpenSSH_9.6\r\n"), field: "engine.replicas", remedy: "port"},
-		"TLS without words":  {url: banner(t, "\x15\x03\x01\x00\x02\x02\x46"), field: "engine.replicas", remedy: "https://"},
+		"TLS without words": {url: banner(t, "\x15\x03\x01\x00\x02\x02\x46"), field: "engine.replicas",
+			remedy: "https://"},
 	} {
 		trust := &tls.Config{InsecureSkipVerify: tt.any}
 		if tt.trusts != nil {
@@ -166,7 +168,8 @@ func TestSecrets(t *testing.T) {
 		hides(t, shown)
 	}
 	for _, bad := range []string{"http://jo:hunter2!@h:port", "jo:hunter2!@h:80", "ftp://jo:hunter2!@h",
-		"http://jo:hun/ter2!@h", "http://h:0x?key=sesame-open", "http://jo:hunter2!%zz@h", "http://h:a?key=a@sesame-open"} {
+		"http://jo:hun/ter2!@h", "http://h:0x?key=sesame-open", "http://jo:hunter2!%zz@h",
+		"http://h:a?key=a@sesame-open"} {
 		_, err := New(Options{URL: bad})
 		if err == nil {
 			t.Errorf("%s is taken", bad)
