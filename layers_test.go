@@ -22,7 +22,7 @@ branching/advantage: .
 branching/measure: .
 bundled: .
 prefixcache: .
-sampler: . branching internal/excerpt internal/settings prefixcache
+sampler: . branching internal/excerpt internal/jinja internal/settings prefixcache
 coldstart: . env env/alfworld internal/httpclient sampler
 
 engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/remote engine/sglang engine/vllm
@@ -50,6 +50,8 @@ env/envtest: . internal/jsonlines
 
 internal/excerpt:
 internal/httpclient: . internal/excerpt
+internal/jinja:
+internal/jinja/jinjatest: internal/jinja
 internal/jsonlines: internal/excerpt internal/procgroup
 internal/loopback:
 internal/procgroup:

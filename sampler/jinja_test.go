@@ -50,47 +50,6 @@ func TestJinjaLikeJinja2(t *testing.T) {
 	}
 }
 
-// A template may neither reach files nor write without end.
-func TestJinjaIsConfined(t *testing.T) {
-	for name, source := range map[string]string{
-		"include":    `{% include "/etc/hostname" %}`,
-		"self":       `{% include "/chat" %}`,
-		"extends":    `{% extends "/chat" %}`,
-		"import":     `{% import "/chat" as c %}`,
-		"endless":    `{% for i in range(100000000) %}{% endfor %}`,
-		"verbose":    `{% for i in range(9999) %}{% for j in range(9999) %}0123456789{% endfor %}{% endfor %}`,
-		"no step":    `{% for i in range(0, 1, 0) %}{% endfor %}`,
-		"broken":     `{% if %}`,
-		"unclosed":   `{% for m in messages %}`,
-		"wrong type": `{{ messages + 1 }}{{ raise_exception("no") }}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			j, err := parseJinja(source, "", "")
-			if err == nil {
-				_, err = j.render(conversations["user"], true)
-			}
-			if err == nil {
-				t.Error("no error")
-			}
-		})
-	}
-}
-
-func TestJinjaRange(t *testing.T) {
-	for source, want := range map[string]string{
-		`{{ range(3) | join(",") }}`: "0,1,2", `{{ range(1, 3) | join(",") }}`: "1,2",
-		`{{ range(3, 0, -2) | join(",") }}`: "3,1", `{{ range(0) | join(",") }}`: "",
-	} {
-		j, err := parseJinja(source, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := j.render(nil, false); got != want || err != nil {
-			t.Errorf("%s: got %q, error %v; want %q", source, got, err, want)
-		}
-	}
-}
-
 func templateSource(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata/templates", name+".jinja"))

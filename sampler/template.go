@@ -127,7 +127,7 @@ var errNotAppended = errors.New("a longer conversation does not begin with the s
 
 // pieces cuts renderings of one, two and three user turns into pieces and checks that
 // each begins with the one before and that all later turns look alike.
-func (j *jinja) pieces(system bool, answer string) (Template, error) {
+func (j *chatJinja) pieces(system bool, answer string) (Template, error) {
 	t := Template{Name: "model", system: system}
 	conversation := []message{{"user", userText}}
 	if system {
@@ -161,7 +161,7 @@ func (j *jinja) pieces(system bool, answer string) (Template, error) {
 
 // bare returns what stands around the first user text of a conversation without a
 // system message. A template that demands one gets an empty one.
-func (j *jinja) bare(t *Template, answer string) [2]string {
+func (j *chatJinja) bare(t *Template, answer string) [2]string {
 	if without, err := j.pieces(false, answer); err == nil && without.next == t.next {
 		return [2]string{without.opening[1], without.opening[2]}
 	}

@@ -71,7 +71,7 @@ func TestTemplateFallbacks(t *testing.T) {
 		"syntax":           {"{% for %}", true, "chatml", "cannot be read"},
 		"raises":           {"{{ raise_exception('never') }}", false, "plain", "never"},
 		"drops messages":   {"hello", false, "plain", "missing"},
-		"unknown tag":      {"{% generation %}{% endgeneration %}", false, "plain", "cannot be read"},
+		"unknown tag":      {"{% include 'x' %}", false, "plain", "cannot be read"},
 		"forced reasoning": {templateSource(t, "deepseek-r1"), false, "plain", "cannot be appended to"},
 		"counts messages": {"{{ messages | length }}{% for m in messages %}{{ m.content }}\n{% endfor %}", false,
 			"plain", "does not begin"},
