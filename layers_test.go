@@ -43,21 +43,21 @@ env/alfworld: . internal/suggest
 env/worker: . internal/excerpt internal/jsonlines internal/suggest
 env/openenv: . env/connector
 env/agentgym: . env/connector internal/httpclient
-env/mcp: . env/connector internal/jsonlines internal/procgroup
+env/mcp: . env/connector internal/excerpt internal/jsonlines
 env/session: . env/connector
 env/connector: . internal/excerpt internal/httpclient
-env/envtest: . internal/jsonlines
+env/envtest: . internal/supervisor
 
 internal/excerpt:
 internal/httpclient: . internal/excerpt
 internal/jinja:
 internal/jinja/jinjatest: internal/jinja
-internal/jsonlines: internal/excerpt internal/procgroup
+internal/jsonlines: internal/excerpt internal/supervisor
 internal/loopback:
-internal/procgroup:
 internal/settings: . internal/excerpt
 internal/sparse:
 internal/suggest:
+internal/supervisor:
 
 store: . internal/settings internal/sparse
 store/storetest: internal/sparse

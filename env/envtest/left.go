@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sparkd/internal/jsonlines"
+	"sparkd/internal/supervisor"
 )
 
 // holdings is what a process holds at a time. Files and children are known on Linux only.
@@ -19,7 +19,7 @@ type holdings struct {
 }
 
 func take() holdings {
-	h := holdings{goroutines: runtime.NumGoroutine(), children: jsonlines.Descendants(os.Getpid())}
+	h := holdings{goroutines: runtime.NumGoroutine(), children: supervisor.Descendants(os.Getpid())}
 	files, _ := os.ReadDir("/proc/self/fd") // last: what the runtime opens for a first read is there by now
 	h.files = len(files)
 	return h

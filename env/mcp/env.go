@@ -27,7 +27,9 @@ func (e *Env) Start(ctx context.Context, _ sparkd.Task, number int) (o sparkd.Ob
 	e.session, err = e.source.connect(ctx, number)
 	fields := map[string]any{}
 	if err == nil && s.resetTool != "" {
-		o, fields, err = e.callReset(ctx, number)
+		if o, fields, err = e.callReset(ctx, number); err == nil {
+			_, err = e.session.relist(ctx)
+		}
 	}
 	if err == nil {
 		o.Goal, err = s.reading.Goal(fields)
@@ -61,33 +63,49 @@ func (e *Env) callReset(ctx context.Context, number int) (o sparkd.Observation, 
 	return s.observe(s.resetTool, r)
 }
 
-// Act calls a tool: name {"argument": …}. Text that is no call is answered by the names
-// of the tools, or by what the tool takes.
-func (e *Env) Act(ctx context.Context, action string) (sparkd.Observation, error) {
-	tool, arguments, err := parseAction(action)
+// Act calls a tool: name {"argument": …}. Text that is no call is answered by the names of the tools and the form of a
+// call, or by what the tool takes. Where the tools have changed, the text has them.
+func (e *Env) Act(ctx context.Context, action string) (o sparkd.Observation, err error) {
+	c, err := e.resolve(ctx, action)
 	switch {
-	case !e.session.callable(tool):
-		return sparkd.Observation{Text: fmt.Sprintf("There is no tool %q. Tools: %s", connector.Excerpt(tool),
-			strings.Join(e.session.names(), ", "))}, nil
 	case err != nil:
-		return sparkd.Observation{Text: "The arguments are not one JSON object. Write: " + e.session.usage(tool)}, nil
+		return o, err
+	case !e.session.callable(c.tool):
+		return sparkd.Observation{Text: fmt.Sprintf("There is no tool %q. Tools: %s.%s", connector.Excerpt(c.tool),
+			strings.Join(e.session.names(), ", "), e.session.form(action))}, nil
+	case c.unreadable != nil:
+		return sparkd.Observation{Text: "The arguments are not one JSON object. Write: " + e.session.usage(c.tool)}, nil
 	}
-	r, err := e.session.call(ctx, tool, arguments)
+	r, err := e.session.call(ctx, c.tool, c.arguments)
 	if err != nil {
-		return sparkd.Observation{}, err
+		return o, err
 	}
-	o, _, err := e.source.settings.observe(tool, r)
+	if o, _, err = e.source.settings.observe(c.tool, r); err != nil || o.Done {
+		return o, err
+	}
+	changed, err := e.session.relist(ctx)
+	if changed {
+		o.Text += "\n\nThe tools have changed. " + e.session.describe()
+	}
 	return o, err
 }
 
-// Replay resets to the task and repeats the actions. It refuses, before it calls any,
-// where one of them may have effects outside the session.
+// resolve reads a call. The tool may be one that the server has only now.
+func (e *Env) resolve(ctx context.Context, action string) (c call, err error) {
+	c = parseAction(action, e.session.names())
+	if !e.session.callable(c.tool) {
+		if _, err = e.session.relist(ctx); err == nil {
+			c = parseAction(action, e.session.names())
+		}
+	}
+	return c, err
+}
+
+// Replay resets to the task and repeats the actions. It refuses one that may have effects outside the session, before
+// it calls it.
 func (e *Env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sparkd.Observation, error) {
 	o, err := e.Reset(ctx, t)
 	if err != nil {
-		return nil, err
-	}
-	if err := e.repeatable(actions); err != nil {
 		return nil, err
 	}
 	seen := []sparkd.Observation{o}
@@ -95,7 +113,10 @@ func (e *Env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sp
 		if o.Done {
 			break
 		}
-		if o, err = e.Step(ctx, action); err != nil {
+		if err = e.repeatable(ctx, action); err == nil {
+			o, err = e.Step(ctx, action)
+		}
+		if err != nil {
 			return nil, err
 		}
 		seen = append(seen, o)
@@ -103,22 +124,20 @@ func (e *Env) Replay(ctx context.Context, t sparkd.Task, actions []string) ([]sp
 	return seen, nil
 }
 
-// repeatable returns an error if a path must not be repeated.
-func (e *Env) repeatable(actions []string) error {
+// repeatable returns an error if an action must not be repeated.
+func (e *Env) repeatable(ctx context.Context, action string) error {
 	s := &e.source.settings
 	if s.allowReplay {
 		return nil
 	}
-	for _, action := range actions {
-		tool, _, err := parseAction(action)
-		if err == nil && e.session.callable(tool) && effects(e.session.tools[tool]) {
-			const remedy = `where its effects stay in the session, set it to "allow", or let the server say so ` +
-				`(readOnlyHint, or destructiveHint and openWorldHint false)`
-			return sparkd.NewError(sparkd.CodeEnv, s.read.Field("replay"), remedy, "the state cannot be copied: "+
-				"tool %s may have effects outside the session, which a replay would repeat", tool)
-		}
+	c, err := e.resolve(ctx, action)
+	if err != nil || c.unreadable != nil || !e.session.callable(c.tool) || !effects(e.session.tools[c.tool]) {
+		return err
 	}
-	return nil
+	const remedy = `where its effects stay in the session, set it to "allow", or let the server say so ` +
+		`(readOnlyHint, or destructiveHint and openWorldHint false)`
+	return sparkd.NewError(sparkd.CodeEnv, s.read.Field("replay"), remedy, "the state cannot be copied: "+
+		"tool %s may have effects outside the session, which a replay would repeat", c.tool)
 }
 
 // End ends the session.

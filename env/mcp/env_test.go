@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -99,6 +101,29 @@ win`
 	}
 }
 
+// A server over HTTP that gives no session IDs has one state for all copies.
+func TestServersWithoutSessions(t *testing.T) {
+	h := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return corridor(0) },
+		&mcp.StreamableHTTPOptions{Stateless: true})
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	source := open(t, Options{URL: server.URL, Options: map[string]string{"reset_tool": "begin"}})
+	_, _, err := begin(t, source)
+	wantError(t, err, sparkd.CodeInvalid, "env.walk.url", "no session ID")
+	source = open(t, Options{URL: server.URL, Options: map[string]string{"sessions": "shared"}})
+	e, err := source.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if _, err := e.Reset(t.Context(), task(0)); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := e.Step(t.Context(), "look"); err != nil || o.Text != "Place 0." {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 // A path is repeated only where its tools leave the world outside alone.
 func TestReplay(t *testing.T) {
 	url := overHTTP(t)
@@ -140,44 +165,6 @@ func TestReplay(t *testing.T) {
 		if err != nil || !slices.EqualFunc(seen, want,
 			func(a, b sparkd.Observation) bool { return a.Hash() == b.Hash() }) {
 			t.Errorf("%s %q: %+v, %v; want %+v", tt.replay, tt.actions, seen, err, want)
-		}
-	}
-}
-
-func TestEffects(t *testing.T) {
-	yes, no := true, false
-	for _, tt := range []struct {
-		annotations *mcp.ToolAnnotations
-		want        bool
-	}{
-		{nil, true},
-		{&mcp.ToolAnnotations{}, true},
-		{&mcp.ToolAnnotations{ReadOnlyHint: true}, false},
-		{&mcp.ToolAnnotations{ReadOnlyHint: true, DestructiveHint: &yes, OpenWorldHint: &yes}, false},
-		{&mcp.ToolAnnotations{DestructiveHint: &no}, true},
-		{&mcp.ToolAnnotations{OpenWorldHint: &no}, true},
-		{&mcp.ToolAnnotations{DestructiveHint: &no, OpenWorldHint: &no}, false},
-		{&mcp.ToolAnnotations{DestructiveHint: &yes, OpenWorldHint: &no, IdempotentHint: true}, true},
-	} {
-		if got := effects(&mcp.Tool{Annotations: tt.annotations}); got != tt.want {
-			t.Errorf("%+v: effects = %v", tt.annotations, got)
-		}
-	}
-}
-
-func TestArguments(t *testing.T) {
-	schema := map[string]any{
-		"properties": map[string]any{"b": map[string]any{"type": "integer"},
-			"a": map[string]any{"enum": []any{"x", "y"}}, "c": true,
-			"d": map[string]any{"type": []any{"null", "string"}}},
-		"required": []any{"b"},
-	}
-	if got, want := arguments(schema), `{"a"?: "x"|"y", "b": integer, "c"?: any, "d"?: any}`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	for _, schema := range []any{nil, true, map[string]any{}, map[string]any{"properties": 7, "required": 7}} {
-		if got := arguments(schema); got != "" {
-			t.Errorf("%v: %s", schema, got)
 		}
 	}
 }
@@ -244,6 +231,11 @@ func TestOpenRefuses(t *testing.T) {
 		{Options{Command: []string{"no-such-program"}}, sparkd.CodeEnv, "env.walk.command", "no-such-program"},
 		{Options{Command: []string{"false"}}, sparkd.CodeEnv, "env.walk.command", "no session"},
 		{Options{Command: []string{"echo", "hello"}}, sparkd.CodeEnv, "env.walk.command", "no session"},
+		{Options{Command: []string{"echo", "Listening on stdio"}}, sparkd.CodeEnv, "env.walk.command",
+			`it wrote to stdout what is no message of MCP: "Listening on stdio" (let it write messages of MCP alone`},
+		{Options{Command: []string{"echo", `{"level":"info","msg":"ready"}`}}, sparkd.CodeEnv, "env.walk.command",
+			`no message of MCP: "{\"level\":\"info\"`},
+		{Options{Command: []string{"sh", "-c", "echo; exit 3"}}, sparkd.CodeEnv, "env.walk.command", "EOF"},
 		{Options{Command: []string{"sh", "-c", "echo no database >&2; sleep 1000 & exec sleep 1000"},
 			Options: map[string]string{"connect_timeout": "300ms"}}, sparkd.CodeDeadline,
 			"env.walk.options.connect_timeout", "last words: no database"},
@@ -279,6 +271,7 @@ func TestFaults(t *testing.T) {
 		timeout     string
 	}{
 		{"crash", sparkd.CodeEnv, "", "last words: the ceiling fell", ""},
+		{"babble", sparkd.CodeEnv, "", `to stdout what is no message of MCP: "The corridor is long."`, ""},
 		{"overflow", sparkd.CodeEnv, "env.walk.options.reward", "finite", ""},
 		{"hang", sparkd.CodeDeadline, "env.walk.options.timeout", "200ms", "200ms"},
 	} {
@@ -311,20 +304,4 @@ func TestResetToolRefuses(t *testing.T) {
 	wantError(t, err, sparkd.CodeEnv, "env.walk.options.reset_tool", "no such level")
 	_, _, err = begin(t, open(t, Options{URL: overHTTP(t), Options: map[string]string{"reset_tool": "start"}}))
 	wantError(t, err, sparkd.CodeInvalid, "env.walk.options.reset_tool", "begin")
-}
-
-func FuzzAction(f *testing.F) {
-	f.Add(`move {"direction": "east"}`)
-	f.Add("look")
-	f.Add(`a{"b":{}} {}`)
-	f.Add("  \t{}")
-	f.Fuzz(func(t *testing.T, text string) {
-		tool, arguments, err := parseAction(text)
-		if strings.ContainsAny(tool, "{ \t\r\n") {
-			t.Fatalf("%q: the tool %q", text, tool)
-		}
-		if err == nil && arguments == nil {
-			t.Fatalf("%q: neither arguments nor an error", text)
-		}
-	})
 }

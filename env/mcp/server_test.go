@@ -64,6 +64,10 @@ type (
 		Seed  int    `json:"seed"`
 		Level string `json:"level,omitempty"`
 	}
+	shaped struct {
+		Shape string `json:"shape"`
+		Dir   string `json:"dir"`
+	}
 	direction struct {
 		Direction string `json:"direction" jsonschema:"where to"`
 	}
@@ -101,7 +105,12 @@ func corridor(at int) *mcp.Server {
 			}
 			return nil, place{}, fmt.Errorf("no way %s", in.Direction)
 		})
-	text := func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string) {
+	mcp.AddTool(s, &mcp.Tool{Name: "family", Annotations: inside},
+		func(_ context.Context, _ *mcp.CallToolRequest, in shaped) (*mcp.CallToolResult, any, error) {
+			return nil, nil, family(in.Shape, in.Dir)
+		})
+	var text func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string)
+	text = func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string) {
 		mcp.AddTool(s, &mcp.Tool{Name: name, Annotations: a},
 			func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
 				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: f(ctx)}}}, nil, nil
@@ -109,6 +118,15 @@ func corridor(at int) *mcp.Server {
 	}
 	text("look", &mcp.ToolAnnotations{ReadOnlyHint: true},
 		func(context.Context) string { return fmt.Sprintf("Place %d.", at) })
+	text("learn", inside, func(context.Context) string {
+		text("cast a spell", inside, func(context.Context) string { return "A light." })
+		s.RemoveTools("shout")
+		return "You know how."
+	})
+	text("babble", inside, func(context.Context) string {
+		fmt.Println("The corridor is long.")
+		return ""
+	})
 	text("shout", nil, func(context.Context) string { return "Everyone heard." })
 	text("stop", inside, func(context.Context) string { return "You stop." })
 	text("win", inside, func(context.Context) string { return `{"reward": 2, "done": true}` })

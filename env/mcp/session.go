@@ -5,37 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"sparkd"
 	"sparkd/env/connector"
-	"sparkd/internal/jsonlines"
-	"sparkd/internal/procgroup"
 )
 
 const (
 	// protocol is the newest version of the specification that has sessions.
 	protocol = "2025-11-25"
-	// endTimeout is how long a program may take to end with its input, and then with SIGTERM.
-	endTimeout = 2 * time.Second
-	maxTools   = 1000
+	maxTools = 1000
 )
 
 // session is one session of the server.
 type session struct {
-	source *Source
-	mcp    *mcp.ClientSession
-	tools  map[string]*mcp.Tool // those that the agent may call, and reset_tool
-	cmd    *exec.Cmd            // nil over HTTP
-	tail   *jsonlines.Tail      // its stderr
+	source  *Source
+	mcp     *mcp.ClientSession
+	tools   map[string]*mcp.Tool
+	program *program // nil over HTTP
 }
 
 // connect begins a session for the task of that number.
@@ -43,75 +35,100 @@ func (s *Source) connect(ctx context.Context, number int) (*session, error) {
 	limit, cancel := context.WithTimeout(ctx, s.settings.connectTimeout)
 	defer cancel()
 	k := &session{source: s}
-	var err error
-	if k.mcp, err = s.client.Connect(limit, s.transport(k, number),
-		&mcp.ClientSessionOptions{ProtocolVersion: protocol}); err == nil {
-		if err = k.list(limit); err == nil {
-			return k, nil
-		}
+	transport, err := s.transport(k, number)
+	if err == nil {
+		k.mcp, err = s.client.Connect(limit, transport, &mcp.ClientSessionOptions{ProtocolVersion: protocol})
+	}
+	if err == nil {
+		err = k.own()
+	}
+	if err == nil {
+		err = k.list(limit)
+	}
+	if err == nil {
+		err = k.listed()
+	}
+	if err == nil {
+		return k, nil
 	}
 	_ = k.close()
 	return nil, s.refused(ctx, limit, k, err)
 }
 
 // transport prepares the way to the server.
-func (s *Source) transport(k *session, number int) mcp.Transport {
+func (s *Source) transport(k *session, number int) (t mcp.Transport, err error) {
 	if s.settings.url != nil {
 		// No standing stream for what the server says unasked, and a stream that breaks is an error.
 		return &mcp.StreamableClientTransport{Endpoint: s.settings.url.String(), HTTPClient: s.HTTP, MaxRetries: -1,
-			DisableStandaloneSSE: true, MaxEventSize: maxMessage}
+			DisableStandaloneSSE: true, MaxEventSize: maxMessage}, nil
 	}
-	args := slices.Clone(s.settings.command)
-	for i := range args {
-		args[i] = strings.ReplaceAll(args[i], "{index}", strconv.Itoa(number))
-	}
-	k.tail = &jsonlines.Tail{Log: s.settings.log, Keep: 1}
-	k.cmd = exec.Command(args[0], args[1:]...)
-	// a token may be among them, and tools show what they see
-	k.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SPARKD_") })
-	k.cmd.Stderr, k.cmd.WaitDelay = k.tail, endTimeout
-	procgroup.Bind(k.cmd)
-	return &mcp.CommandTransport{Command: k.cmd, TerminateDuration: endTimeout}
+	k.program, err = s.settings.launch(number)
+	return k.program, err
 }
 
-// list learns the tools, and checks that those of the options are there.
-func (k *session) list(ctx context.Context) error {
+// own refuses a server that does not tell its sessions apart.
+func (k *session) own() error {
 	s := &k.source.settings
-	k.tools = map[string]*mcp.Tool{}
-	var names []string
+	if s.url == nil || s.shared || k.mcp.ID() != "" {
+		return nil
+	}
+	const remedy = `have it give session IDs (it may be set to "stateless"), or start it by command; where its tools ` +
+		`keep no state, set option sessions to "shared"`
+	return sparkd.Invalid(s.read.Section("url"), remedy,
+		"the MCP server at %s gives no session ID, so that all copies would share one state", s.url.Redacted())
+}
+
+// list learns the tools.
+func (k *session) list(ctx context.Context) error {
+	tools := map[string]*mcp.Tool{}
 	for t, err := range k.mcp.Tools(ctx, nil) {
 		if err != nil {
 			return err
 		}
-		if names = append(names, t.Name); len(names) > maxTools {
+		if tools[t.Name] = t; len(tools) > maxTools {
 			return fmt.Errorf("it has more than %d tools", maxTools)
 		}
-		k.tools[t.Name] = t
 	}
-	slices.Sort(names)
+	k.tools = tools
+	return nil
+}
+
+// listed checks that the tools of the options are there.
+func (k *session) listed() error {
+	s := &k.source.settings
 	for key, wanted := range map[string][]string{"tools": s.tools, "reset_tool": {s.resetTool},
 		"done_tool": {s.doneTool}} {
 		for _, name := range wanted {
 			if name != "" && k.tools[name] == nil {
-				return sparkd.Invalid(s.read.Field(key), "one of "+strings.Join(names, ", "),
-					"the server has no tool %q", name)
+				there := strings.Join(slices.Sorted(maps.Keys(k.tools)), ", ")
+				return sparkd.Invalid(s.read.Field(key), "one of "+there, "the server has no tool %q", name)
 			}
-		}
-	}
-	if s.tools == nil {
-		return nil
-	}
-	for name := range k.tools {
-		if !slices.Contains(s.tools, name) && name != s.resetTool && name != s.doneTool {
-			delete(k.tools, name)
 		}
 	}
 	return nil
 }
 
+// relist learns the tools anew, where the server says that they may change, and reports whether they did. It does so
+// after every call, not when the server says that they have changed: when that comes is chance, and what the agent
+// reads must be the same in every copy.
+func (k *session) relist(ctx context.Context) (changed bool, err error) {
+	if c := k.mcp.InitializeResult().Capabilities; c == nil || c.Tools == nil || !c.Tools.ListChanged {
+		return false, nil
+	}
+	limit, cancel := context.WithTimeout(ctx, k.source.settings.timeout)
+	defer cancel()
+	before := k.describe()
+	if err := k.list(limit); err != nil {
+		return false, k.failed(ctx, limit, "tools/list", err)
+	}
+	return k.describe() != before, nil
+}
+
 // callable says whether the agent may call a tool.
 func (k *session) callable(name string) bool {
-	return k.tools[name] != nil && name != k.source.settings.resetTool
+	s := &k.source.settings
+	return k.tools[name] != nil && name != s.resetTool &&
+		(s.tools == nil || slices.Contains(s.tools, name) || name == s.doneTool)
 }
 
 // call calls a tool. Arguments that the server's schema refuses are a result for the agent.
@@ -136,9 +153,8 @@ func (k *session) close() error {
 	if k.mcp != nil {
 		err = k.mcp.Close()
 	}
-	if k.cmd != nil && k.cmd.Process != nil {
-		procgroup.Kill(k.cmd.Process.Pid)
-		return nil // how it ended is no matter
+	if k.program != nil {
+		return k.program.Close()
 	}
 	if err != nil {
 		err = sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log",
@@ -158,10 +174,11 @@ func (s *Source) refused(ctx, limit context.Context, k *session, err error) erro
 	case limit.Err() != nil:
 		field := s.settings.read.Field("connect_timeout")
 		return sparkd.NewError(sparkd.CodeDeadline, field, "raise it, or look at the server",
-			"the MCP server began no session within %v%s", s.settings.connectTimeout, k.tail.Words()).Because(err)
+			"the MCP server began no session within %v%s", s.settings.connectTimeout, k.words()).Because(err)
 	}
-	return sparkd.NewError(sparkd.CodeEnv, s.settings.server(), "start it by hand to see what it lacks",
-		"no session with the MCP server: %s%s", connector.Excerpt(err.Error()), k.tail.Words()).Because(err)
+	err = k.program.why(err)
+	return sparkd.NewError(sparkd.CodeEnv, s.settings.server(), remedy(err, "start it by hand to see what it lacks"),
+		"no session with the MCP server: %s%s", connector.Excerpt(err.Error()), k.words()).Because(err)
 }
 
 // failed words a call that got no result.
@@ -173,9 +190,18 @@ func (k *session) failed(ctx, limit context.Context, tool string, err error) err
 	case limit.Err() != nil:
 		return s.read.Late("MCP server", tool, s.timeout, err)
 	}
-	if k.cmd != nil && (errors.Is(err, io.EOF) || errors.Is(err, mcp.ErrConnectionClosed)) {
+	if k.program != nil && (errors.Is(err, io.EOF) || errors.Is(err, mcp.ErrConnectionClosed)) {
 		_ = k.mcp.Close() // the program has ended: this waits for its last words
 	}
-	return sparkd.NewError(sparkd.CodeEnv, "", "look at the server's log", "the call of %s failed: %s%s", tool,
-		connector.Excerpt(err.Error()), k.tail.Words()).Because(err)
+	err = k.program.why(err)
+	return sparkd.NewError(sparkd.CodeEnv, "", remedy(err, "look at the server's log"), "the call of %s failed: %s%s",
+		tool, connector.Excerpt(err.Error()), k.words()).Because(err)
+}
+
+// words are the last ones of a program.
+func (k *session) words() string {
+	if k.program == nil {
+		return ""
+	}
+	return k.program.Tail.Words()
 }

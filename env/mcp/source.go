@@ -47,6 +47,8 @@ type Options struct {
 	//	text             fields of it that make the text, where a result has them
 	//	replay           annotations: copy a state only if no tool on its path may have
 	//	                 effects outside the session; allow: always
+	//	sessions         own: refuse a server over HTTP that gives no session IDs; shared:
+	//	                 its tools keep no state
 	//	connect_timeout  longest time the start of a session takes (30s)
 	Options map[string]string
 	// Log gets what a program writes to stderr, line by line. It is called by several goroutines. nil drops it.
@@ -76,6 +78,7 @@ type settings struct {
 	fromFields     bool // the text, too
 	reading        connector.Reading
 	allowReplay    bool
+	shared         bool
 	connectTimeout time.Duration
 	timeout        time.Duration
 }
@@ -148,6 +151,7 @@ func read(r *connector.Settings, o Options) settings {
 		fromFields:     o.Options["text"] != "",
 		reading:        r.Reading(),
 		allowReplay:    r.Choice("replay", "annotations", "allow") == "allow",
+		shared:         r.Choice("sessions", "own", "shared") == "shared",
 		connectTimeout: r.Duration("connect_timeout", 30*time.Second),
 		timeout:        r.Duration("timeout", time.Minute),
 	}

@@ -1,10 +1,14 @@
 package mcp
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -22,9 +26,29 @@ func (k *session) names() []string {
 	return names
 }
 
-// usage writes a call of a tool: its name and its arguments with their types.
+// usage writes a call of a tool: its name and its arguments with their types. Where the text of an action could not
+// begin with the name, it is the object of the protocol.
 func (k *session) usage(name string) string {
-	return strings.TrimSpace(name + " " + arguments(k.tools[name].InputSchema))
+	takes := arguments(k.tools[name].InputSchema)
+	if strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl) {
+		return strings.TrimSpace(name + " " + takes)
+	}
+	quoted, _ := json.Marshal(name)
+	return fmt.Sprintf(`{"name": %s, "arguments": %s}`, quoted, cmp.Or(takes, "{}"))
+}
+
+// form is the usage of the tool that a text seems to mean, or else of the first one.
+func (k *session) form(text string) string {
+	best := ""
+	for _, name := range k.names() {
+		if best == "" || strings.Contains(text, name) && (len(name) > len(best) || !strings.Contains(text, best)) {
+			best = name
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " A call is a name and a JSON object of arguments: " + k.usage(best)
 }
 
 // describe lists the tools as the agent reads them.
@@ -76,19 +100,64 @@ func kind(schema any) string {
 	return "any"
 }
 
-// parseAction splits the agent's text: a name up to the first space or brace, and then nothing or one JSON object.
-func parseAction(text string) (tool string, arguments map[string]any, err error) {
+// call is what an action says.
+type call struct {
+	tool       string
+	arguments  map[string]any
+	unreadable error // why there are no arguments
+}
+
+// parseAction reads a call: the name of a tool, and then nothing or one JSON object of its arguments; or what the
+// protocol itself has, {"name": …, "arguments": {…}}. Of names, which may hold anything, the longest counts that the
+// text begins with; where there is none, the tool is what stands where its name would.
+func parseAction(text string, names []string) (c call) {
 	text = strings.TrimSpace(text)
-	end := strings.IndexAny(text, "{ \t\r\n")
-	if end < 0 {
-		return text, map[string]any{}, nil
+	for _, name := range names {
+		if len(name) > len(c.tool) && strings.HasPrefix(text, name) && ends(text[len(name):]) {
+			c.tool = name
+		}
 	}
-	tool, rest := text[:end], strings.TrimSpace(text[end:])
-	if rest == "" {
-		return tool, map[string]any{}, nil
+	if c.tool == "" {
+		if c, ok := parseObject(text); ok {
+			return c
+		}
+		if c.tool = text; strings.IndexAny(text, "{ \t\r\n") > 0 {
+			c.tool = text[:strings.IndexAny(text, "{ \t\r\n")]
+		}
 	}
-	arguments, err = connector.Object([]byte(rest))
-	return tool, arguments, err
+	c.arguments = map[string]any{}
+	if rest := strings.TrimSpace(text[len(c.tool):]); rest != "" {
+		c.arguments, c.unreadable = connector.Object([]byte(rest))
+	}
+	return c
+}
+
+// parseObject reads the call of the protocol.
+func parseObject(text string) (c call, ok bool) {
+	members, err := connector.Object([]byte(text))
+	if err != nil {
+		return c, false
+	}
+	c.tool, ok = members["name"].(string)
+	given, has := members["arguments"]
+	if !has {
+		c.arguments = map[string]any{}
+		return c, ok && len(members) == 1
+	}
+	arguments, is := given.(map[string]any)
+	c.arguments = arguments
+	return c, ok && is && len(members) == 2
+}
+
+// ends reports whether a name may end before this rest of a text.
+func ends(rest string) bool {
+	r, _ := utf8.DecodeRuneInString(rest)
+	return rest == "" || !inName(r) || r == '{'
+}
+
+// inName reports whether a name goes on with a character, which is so for all that commonly are in one.
+func inName(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-./", r)
 }
 
 // effects says whether a call may change something outside the session. Hints that a

@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"slices"
 
 	"sparkd"
@@ -35,26 +33,29 @@ func (p *path) fork() path {
 	return c
 }
 
-// attempts bounds how often a call that met only workers at their end is tried again.
+// attempts bounds how often a call that met only workers at their end is tried again. An end behind the call of another
+// copy does not count: there are as many of these as such calls.
 const attempts = 3
 
 // use runs f, one or more calls, with a place of e. loaded says that f needs the state at the end of the path there.
 func (e *env) use(ctx context.Context, loaded bool, f func(*place) error) error {
-	for try := 1; ; try++ {
+	for ends := 0; ends < attempts; {
 		pl, err := e.pool.take(ctx, e)
 		if err != nil {
 			return err
 		}
 		err = e.in(ctx, pl, loaded, f)
+		w, session := pl.on, pl.session
 		err = e.pool.giveBack(pl, err)
 		if err != errGone {
 			return err
 		}
-		if try == attempts {
-			return sparkd.NewError(sparkd.CodeEnv, "", "see what it wrote to stderr, in the log",
-				"the worker %q ended %d times before it took a call", e.pool.o.Command[0], try).Because(err)
+		if <-w.gone; w.last == "" || w.last == session {
+			ends++
 		}
 	}
+	return sparkd.NewError(sparkd.CodeEnv, "", "see what it wrote to stderr, in the log",
+		"the worker %q ended %d times before it took a call", e.pool.o.Command[0], attempts).Because(errGone)
 }
 
 // in runs f in a place, after bringing the state there.
@@ -73,25 +74,10 @@ func (e *env) in(ctx context.Context, pl *place, loaded bool, f func(*place) err
 	return f(pl)
 }
 
-// call calls the worker of a place in its session.
-func (pl *place) call(ctx context.Context, r request) (json.RawMessage, error) {
+// ask asks the worker of a place in its session.
+func ask[T any](ctx context.Context, pl *place, r request, read func(ok []byte) (T, error)) (T, error) {
 	r.Session = pl.session
-	return pl.on.call(ctx, r)
-}
-
-// ask is a call and the reading of its answer, in which a breach of the protocol ends the worker.
-func ask[T any](ctx context.Context, pl *place, r request, parse func([]byte) (T, error)) (v T, err error) {
-	ok, err := pl.call(ctx, r)
-	if err != nil {
-		return v, err
-	}
-	v, err = parse(ok)
-	var b breach
-	if errors.As(err, &b) {
-		pl.on.stop()
-		err = pl.on.failure(b)
-	}
-	return v, err
+	return query(ctx, pl.on, r, read)
 }
 
 // anew forgets the state and runs f, which brings e to one of task t.
@@ -233,7 +219,7 @@ func (e *env) Close() error {
 	if pl.on != nil && p.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(p.ctx, p.o.CallTimeout)
 		defer cancel()
-		_, err = pl.call(ctx, request{Op: "close"})
+		_, err = ask(ctx, pl, request{Op: "close"}, parseNothing)
 	}
 	if err == nil {
 		err = errGone // the place is nobody's in any case

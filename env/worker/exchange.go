@@ -6,7 +6,29 @@ import (
 )
 
 // exchange writes a request and reads its answer. An error that is no *sparkd.Error is the end of the worker.
-func (w *worker) exchange(c *call) (json.RawMessage, error) {
+func (w *worker) exchange(c *call) (any, error) {
+	answer, err := w.converse(c)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := parseAnswer(answer, w.id)
+	if err != nil {
+		return nil, during(c.request.Op, err)
+	}
+	v, err := c.read(ok)
+	return v, during(c.request.Op, err)
+}
+
+// during says to what an answer was a breach.
+func during(op string, err error) error {
+	if b, ok := err.(breach); ok {
+		return breachf("answering %s, %v", op, b)
+	}
+	return err
+}
+
+// converse writes a request and returns the line that comes back.
+func (w *worker) converse(c *call) ([]byte, error) {
 	w.id++
 	c.request.ID = w.id
 	line, err := json.Marshal(c.request)
@@ -30,7 +52,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 			case !ok:
 				return nil, errEnded
 			case l == nil:
-				return nil, breachf("it wrote a line of more than %d MiB", maxLine>>20)
+				return nil, during(c.request.Op, breachf("it wrote a line of more than %d MiB", maxLine>>20))
 			}
 			answer, lines = l, nil // more lines would be unasked for
 		case <-measure:
@@ -43,7 +65,7 @@ func (w *worker) exchange(c *call) (json.RawMessage, error) {
 			return nil, errStopped
 		}
 	}
-	return parseAnswer(answer, w.id)
+	return answer, nil
 }
 
 // write writes a line beside what is read: both pipes may be full. It ends with the worker at the latest.

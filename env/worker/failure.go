@@ -46,7 +46,7 @@ func (w *worker) failure(cause error) *sparkd.Error {
 		}
 	case huge:
 		e.Field, e.Remedy = w.o.field("memory"), "raise it, or find out why the worker grows"
-	case breach:
+	case breach, unasked:
 		e.Field = w.o.field("command")
 		e.Remedy = "let it write to stdout what docs/environments-reference.md has, and everything else to stderr"
 	default:

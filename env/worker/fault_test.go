@@ -118,7 +118,7 @@ func TestFaultsInAStep(t *testing.T) {
 			step(t, other, "-1", 7, 6, 1)
 			_, err := e.Step(t.Context(), c.fault)
 			want(t, err, c.code, c.field, c.words)
-			if c.started > 1 && c.fault != "no text" { // after which the worker may still be ending
+			if c.started > 1 {
 				if left := children(); len(left) > 0 {
 					t.Errorf("processes %v are left", left)
 				}
@@ -127,6 +127,50 @@ func TestFaultsInAStep(t *testing.T) {
 			step(t, e, "1", 0, 2, 2)
 			if got := s.Stats(); got.Started != c.started || got.Diverged != 0 {
 				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// A bad answer fails the copy that got it, by its cause, and no neighbour in the same worker, however their calls fall.
+func TestNeighbours(t *testing.T) {
+	for fault, words := range map[string]string{"no text": "answering step, its observation has no text",
+		"garbage": "answering step, it wrote a line that is no answer", "twice": "", "exit 3": "cannot go on"} {
+		t.Run(fault, func(t *testing.T) {
+			o := options("replay", "yes", "sessions", "4")
+			var mu sync.Mutex
+			var logged []string
+			o.Workers, o.Log = 1, func(line string) {
+				mu.Lock()
+				defer mu.Unlock()
+				logged = append(logged, line)
+			}
+			s := open(t, o)
+			var neighbours sync.WaitGroup
+			for i := range 3 {
+				e := begin(t, s, i)
+				neighbours.Go(func() {
+					for n := range 30 {
+						if _, err := e.Step(t.Context(), "1"); err != nil {
+							t.Errorf("step %d of neighbour %d: %v", n, i, err)
+							return
+						}
+					}
+				})
+			}
+			bad := begin(t, s, 9)
+			for range 5 {
+				if _, err := bad.Step(t.Context(), fault); words != "" {
+					want(t, err, sparkd.CodeEnv, "env.line.command", words)
+				} else if err != nil {
+					t.Error(err)
+				}
+			}
+			neighbours.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if log := strings.Join(logged, "\n"); words == "" && !strings.Contains(log, "without being asked") {
+				t.Errorf("logged %q", log)
 			}
 		})
 	}

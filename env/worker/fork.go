@@ -25,7 +25,7 @@ func (f forker) Fork(ctx context.Context) (sparkd.Env, error) {
 		if to == nil {
 			return nil
 		}
-		_, err := pl.call(ctx, request{Op: "fork", To: to.session})
+		_, err := ask(ctx, pl, request{Op: "fork", To: to.session}, parseNothing)
 		if err == nil {
 			to.on = pl.on
 		}
@@ -59,19 +59,6 @@ func (s snapshotter) Snapshot(ctx context.Context) ([]byte, error) {
 	return state, err
 }
 
-func parseState(ok []byte) ([]byte, error) {
-	var r struct {
-		State []byte `json:"state"`
-	}
-	if err := read(ok, "snapshot", &r); err != nil {
-		return nil, err
-	}
-	if len(r.State) == 0 {
-		return nil, breach("its snapshot is empty")
-	}
-	return r.State, nil
-}
-
 // Restore puts the copy into a state of a task.
 func (s snapshotter) Restore(ctx context.Context, t sparkd.Task, state []byte) error {
 	err := s.anew(ctx, t, func(pl *place) error { return restore(ctx, pl, t, state) })
@@ -82,6 +69,6 @@ func (s snapshotter) Restore(ctx context.Context, t sparkd.Task, state []byte) e
 }
 
 func restore(ctx context.Context, pl *place, t sparkd.Task, state []byte) error {
-	_, err := pl.call(ctx, request{Op: "restore", Task: taskOf(t), State: state})
+	_, err := ask(ctx, pl, request{Op: "restore", Task: taskOf(t), State: state}, parseNothing)
 	return err
 }

@@ -2,11 +2,11 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"sparkd"
@@ -59,80 +59,84 @@ func (b breach) Error() string { return string(b) }
 
 func breachf(format string, args ...any) breach { return breach(fmt.Sprintf(format, args...)) }
 
-// read reads an ok object into v.
-func read(ok []byte, what string, v any) error {
-	if err := json.Unmarshal(ok, v); err != nil {
-		return breachf("its %s cannot be read: %v", what, err)
-	}
-	return nil
-}
+// unasked is a line that is no answer to the request under way, but belongs to one before or to none.
+type unasked string
+
+func (u unasked) Error() string { return "it wrote without being asked: " + excerpt.Line([]byte(u)) }
 
 // parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure that it reports.
 func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
-	var a struct {
-		ID    *uint64         `json:"id"`
-		OK    json.RawMessage `json:"ok"`
-		Error *struct{ Code, Message, Field, Remedy string }
+	members, err := membersOf(line)
+	if err != nil {
+		return nil, breachf("it wrote a line that is no answer: %s (%s)", excerpt.Line(line), notJSON(line, err))
 	}
-	if err := json.Unmarshal(line, &a); err != nil {
-		return nil, breachf("it wrote a line that is no answer: %s", excerpt.Line(line))
-	}
-	switch {
-	case a.ID == nil || *a.ID != id:
+	f := fields{what: "answer", members: members}
+	of, went, failed := f.raw("id"), f.raw("ok"), f.raw("error")
+	switch n, err := strconv.ParseUint(string(of), 10, 64); {
+	case err == nil && n < id:
+		return nil, unasked(line)
+	case err != nil || n != id:
 		return nil, breachf("it wrote an answer without id %d, that of the request: %s", id, excerpt.Line(line))
-	case a.Error != nil && a.OK != nil:
-		return nil, breach("its answer has both ok and error: " + excerpt.Line(line))
-	case a.Error != nil:
-		code := sparkd.CodeEnv
-		if a.Error.Code == string(sparkd.CodeInvalid) {
-			code = sparkd.CodeInvalid
-		}
-		return nil, sparkd.NewError(code, excerpt.Text(a.Error.Field, maxWords), excerpt.Text(a.Error.Remedy, maxWords),
-			"%s", excerpt.Text(a.Error.Message, maxWords))
-	case !bytes.HasPrefix(a.OK, []byte("{")):
-		return nil, breach("its answer has neither an ok object nor an error object: " + excerpt.Line(line))
+	case f.end() != nil:
+		return nil, f.err
+	case failed != nil && went != nil:
+		return nil, breachf("its answer has both ok and error; leave one out: %s", excerpt.Line(line))
+	case failed != nil:
+		return nil, parseFailure(failed)
+	case !bytes.HasPrefix(went, []byte("{")):
+		return nil, breachf("its answer has neither an ok object nor an error object: %s", excerpt.Line(line))
 	}
-	return a.OK, nil
+	return went, nil
 }
 
-// observation is what a reset or a step answers.
-type observation struct {
-	Text       *string  `json:"text"`
-	Goal       string   `json:"goal"`
-	Admissible []string `json:"admissible"`
-	Reward     float64  `json:"reward"`
-	Done       bool     `json:"done"`
-	Success    bool     `json:"success"`
-}
-
-func (o *observation) domain() (sparkd.Observation, error) {
-	if o.Text == nil {
-		return sparkd.Observation{}, breach("its observation has no text")
+// parseFailure reads the failure that a worker reports.
+func parseFailure(data []byte) error {
+	var code, message, field, remedy string
+	f := fieldsOf("error", data)
+	f.read("code", &code)
+	f.read("message", &message)
+	f.read("field", &field)
+	f.read("remedy", &remedy)
+	if err := f.end(); err != nil {
+		return err
 	}
-	slices.Sort(o.Admissible)
-	return sparkd.Observation{Text: *o.Text, Goal: o.Goal, Admissible: o.Admissible, Reward: o.Reward, Done: o.Done,
-		Success: o.Done && o.Success}, nil
+	e := sparkd.NewError(sparkd.CodeEnv, excerpt.Text(field, maxWords), excerpt.Text(remedy, maxWords),
+		"%s", cmp.Or(excerpt.Text(message, maxWords), "the worker reports a failure and does not say which"))
+	if code == string(sparkd.CodeInvalid) {
+		e.Code = sparkd.CodeInvalid
+	}
+	return e
 }
 
+// parseObservation reads what a reset or a step answers.
 func parseObservation(ok []byte) (sparkd.Observation, error) {
-	var o observation
-	if err := read(ok, "observation", &o); err != nil {
-		return sparkd.Observation{}, err
-	}
-	return o.domain()
+	return readObservation("observation", ok)
+}
+
+func readObservation(what string, data []byte) (o sparkd.Observation, err error) {
+	f := fieldsOf(what, data)
+	f.need("text", &o.Text)
+	f.read("goal", &o.Goal)
+	f.read("admissible", &o.Admissible)
+	f.read("reward", &o.Reward)
+	f.read("done", &o.Done)
+	f.read("success", &o.Success)
+	slices.Sort(o.Admissible)
+	o.Success = o.Done && o.Success
+	return o, f.end()
 }
 
 // parseReplay reads the observations of a replay of n actions.
 func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
-	var r struct {
-		Observations []observation `json:"observations"`
-	}
-	if err := read(ok, "replay", &r); err != nil {
+	var all []json.RawMessage
+	f := fieldsOf("replay", ok)
+	f.need("observations", &all)
+	if err := f.end(); err != nil {
 		return nil, err
 	}
-	seen := make([]sparkd.Observation, len(r.Observations))
+	seen := make([]sparkd.Observation, len(all))
 	for i := range seen {
-		o, err := r.Observations[i].domain()
+		o, err := readObservation(fmt.Sprintf("observation %d of %d", i, len(all)), all[i])
 		if err != nil {
 			return nil, err
 		}
@@ -146,70 +150,15 @@ func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
 	return seen, nil
 }
 
-// hello is what a worker says about itself.
-type hello struct {
-	Protocol int                 `json:"protocol"`
-	Name     string              `json:"name"`
-	Version  string              `json:"version"`
-	About    string              `json:"about"`
-	Splits   map[string]int      `json:"splits"`
-	MaxSteps int                 `json:"max_steps"`
-	Fork     string              `json:"fork"`
-	Replay   bool                `json:"replay"`
-	Sessions int                 `json:"sessions"`
-	Names    map[string][]string `json:"names"`
-	Examples []sparkd.Example    `json:"examples"`
+// parseState reads a snapshot.
+func parseState(ok []byte) (state []byte, err error) {
+	f := fieldsOf("snapshot", ok)
+	f.need("state", &state)
+	if err = f.end(); err == nil && len(state) == 0 {
+		err = breach("its snapshot is empty")
+	}
+	return state, err
 }
 
-// parseHello reads and checks the answer to hello.
-func parseHello(ok json.RawMessage) (hello, error) {
-	h := hello{Sessions: 1}
-	if err := read(ok, "hello", &h); err != nil {
-		return h, err
-	}
-	switch {
-	case h.Protocol != version:
-		return h, breachf("it speaks protocol %d, not %d", h.Protocol, version)
-	case len(h.Splits) == 0:
-		return h, breach("its hello has no splits")
-	case h.MaxSteps < 1:
-		return h, breachf("its hello has max_steps = %d, which must be at least 1", h.MaxSteps)
-	case h.Sessions < 1 || h.Sessions > maxSessions:
-		return h, breachf("its hello has sessions = %d, which must be from 1 to %d", h.Sessions, maxSessions)
-	case h.Fork != sparkd.ForkNative && h.Fork != sparkd.ForkSnapshot && h.Fork != sparkd.ForkReplay:
-		return h, breachf("its hello has fork = %q, which must be native, snapshot or replay",
-			excerpt.Text(h.Fork, maxWords))
-	}
-	for i, e := range h.Examples {
-		if e.Text == "" || e.Reason == "" || e.Action == "" {
-			return h, breachf("example %d of its hello lacks text, reason or action", i)
-		}
-	}
-	for _, split := range slices.Sorted(maps.Keys(h.Splits)) {
-		if n := h.Splits[split]; split == "" || strings.Contains(split, "/") || n < 1 && n != sparkd.Unbounded {
-			return h, breachf("its hello has %d tasks in split %q; a split has a name without a slash "+
-				"and at least one task, or -1 for any number", n, excerpt.Text(split, maxWords))
-		}
-	}
-	for _, split := range slices.Sorted(maps.Keys(h.Names)) {
-		if n := len(h.Names[split]); n != h.Splits[split] {
-			return h, breachf("its hello names %d tasks of split %q, which has %d", n,
-				excerpt.Text(split, maxWords), h.Splits[split])
-		}
-	}
-	return h, nil
-}
-
-// has checks that there is a task.
-func (h *hello) has(t sparkd.Task) error {
-	n, ok := h.Splits[t.Split]
-	switch {
-	case !ok:
-		return sparkd.Invalid("tasks.split", "one of "+strings.Join(slices.Sorted(maps.Keys(h.Splits)), ", "),
-			"%s has no split %q", t.Env, t.Split)
-	case t.Index < 0 || n != sparkd.Unbounded && t.Index >= n:
-		return sparkd.Invalid("tasks.indices", fmt.Sprintf("%s/%s has %d tasks, counted from 0", t.Env, t.Split, n),
-			"there is no task %d", t.Index)
-	}
-	return nil
-}
+// parseNothing reads the answer of an op that has none but that it went well.
+func parseNothing([]byte) (struct{}, error) { return struct{}{}, nil }

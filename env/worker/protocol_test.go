@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -51,6 +52,21 @@ func TestObservations(t *testing.T) {
 		{line: `{"text":"a","reward":1e999}`, err: "cannot be read"},
 		{line: `{"text":"a","reward":"1"}`, err: "cannot be read"},
 		{line: `{"text":"a","admissible":"look"}`, err: "cannot be read"},
+		{line: `{"text":"a","reward":null}`, err: `"reward" is null; write a finite number, or leave it out`},
+		{line: `{"text":"a","reward":"NaN"}`, err: `"reward" is "\"NaN\""; write a finite number`},
+		{line: `{"text":"a","reward":true}`, err: "write a finite number"},
+		{line: `{"text":"a","done":null}`, err: `"done" is null; write true or false`},
+		{line: `{"text":"a","done":1}`, err: "write true or false"},
+		{line: `{"text":"a","success":"true"}`, err: "write true or false"},
+		{line: `{"text":"a","goal":null}`, err: `"goal" is null; write a text`},
+		{line: `{"text":["a"]}`, err: `"text" is "[\"a\"]"; write a text`},
+		{line: `{"text":"a","admissible":null}`, err: `"admissible" is null; write a list of texts`},
+		{line: `{"text":"a","admissible":["go",null]}`, err: `"admissible" is a list with null at 1`},
+		{line: `{"text":"a","admissible":["go",3]}`, err: "write a list of texts"},
+		{line: `{"text":"right","Text":"wrong","REWARD":9}`, err: `the name of "REWARD" is written "reward"`},
+		{line: `{"text":"a","Done":true}`, err: `"Done" is written "done"`},
+		{line: `{"text":"a","text":"b"}`, err: `"text" is there twice`},
+		{line: `["text"]`, err: "no JSON object"},
 	} {
 		o, err := parseObservation(json.RawMessage(c.line))
 		if c.err != "" {
@@ -61,6 +77,42 @@ func TestObservations(t *testing.T) {
 		}
 		if err != nil || o.Hash() != c.want.Hash() || o.Goal != c.want.Goal {
 			t.Errorf("%s: %+v, %v", c.line, o, err)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for line, words := range map[string]string{
+		`{"id":7,"ok":{}}`:                                     "",
+		` {"ok":{"a":[]},"id":7,"x":0} `:                       "",
+		`{"id":7,"error":{"code":"env","message":"it broke"}}`: "it broke",
+		`{"id":7,"error":{"message":""}}`:                      "does not say which",
+		`{"id":7,"error":{}}`:                                  "does not say which",
+		`{"id":7,"error":"it broke"}`:                          "its error cannot be read: it is no JSON object",
+		`{"id":7,"error":{"message":null}}`:                    `"message" is null; write a text`,
+		`{"id":7,"error":{"Message":"m"}}`:                     `"Message" is written "message"`,
+		`{"id":7,"ok":{},"error":null}`:                        "both ok and error; leave one out",
+		`{"id":7,"ok":null}`:                                   "neither an ok object",
+		`{"id":7,"ok":[]}`:                                     "neither an ok object",
+		`{"id":7,"OK":{}}`:                                     `"OK" is written "ok"`,
+		`{"ID":7,"ok":{}}`:                                     "without id 7",
+		`{"id":null,"ok":{}}`:                                  "without id 7",
+		`{"id":"7","ok":{}}`:                                   "without id 7",
+		`{"id":8,"ok":{}}`:                                     "without id 7",
+		`{"id":6,"ok":{}}`:                                     "without being asked",
+		`{"id":7,"id":7,"ok":{}}`:                              `"id" is there twice`,
+		`{"id":7,"ok":{}} {}`:                                  "something follows the object",
+		`{"id":7,"ok":{}},`:                                    "something follows the object",
+		`{"id":7,"ok":{"text":"a","reward":NaN}}`:              `"reward" is NaN, which JSON does not have`,
+		`{"id":7,"ok":{"reward": -Infinity}}`:                  `"reward" is -Infinity, which JSON does not have`,
+		`{"id":7,"ok":{}`:                                      "no JSON",
+		"{\"id\":7,\"ok\":{\"text\":\"\xe9\"}}":                "no UTF-8",
+		`Hello!`:                                               `no answer: "Hello!"`,
+	} {
+		ok, err := parseAnswer([]byte(line), 7)
+		if words == "" && (err != nil || len(ok) == 0) || words != "" && (err == nil ||
+			!strings.Contains(err.Error(), words)) {
+			t.Errorf("%s: %s, %v; want %s", line, ok, err, words)
 		}
 	}
 }
@@ -87,25 +139,37 @@ func TestReplays(t *testing.T) {
 }
 
 func TestHellos(t *testing.T) {
-	good := `{"protocol":1,"splits":{"train":3},"max_steps":9,"fork":"replay"`
 	for line, words := range map[string]string{
-		good + `}`: "",
-		good + `,"sessions":1024,"names":{"train":["a","b","c"]}}`:                  "",
-		good + `,"sessions":1025}`:                                                  "sessions = 1025",
-		good + `,"sessions":0}`:                                                     "sessions = 0",
-		good + `,"fork":"sometimes"}`:                                               `fork = "sometimes"`,
-		good + `,"max_steps":0}`:                                                    "max_steps = 0",
-		good + `,"protocol":0}`:                                                     "protocol 0",
-		good + `,"splits":{"dev":0}}`:                                               `0 tasks in split "dev"`,
-		good + `,"splits":{"a/b":1}}`:                                               "slash",
-		good + `,"names":{"dev":["a"]}}`:                                            `names 1 tasks of split "dev"`,
-		`{"protocol":1,"max_steps":1,"fork":"replay"}`:                              "no splits",
-		`{"protocol":"1"}`:                                                          "cannot be read",
-		`{"protocol":1,"splits":{"train":-2},"max_steps":9,"fork":"replay"}`:        "-2 tasks",
-		`{"protocol":1,"splits":{"train":-1},"max_steps":9,"fork":"replay"}`:        "",
-		`{"protocol":1,"splits":{"":1},"max_steps":9,"fork":"native","version":""}`: "a split has a name",
+		`{}`:              "",
+		`{"version": ""}`: "",
+		`{"sessions": 1024, "names": {"train": ["a", "b", "c"]}}`: "",
+		`{"splits": {"train": -1}}`:                               "",
+		`{"examples": [{"text": "t", "reason": "r"}]}`:            "example 0 of its hello lacks",
+		`{"examples": [{"surprised": "yes"}]}`:                    `example 0 in hello cannot be read: "surprised" is`,
+		`{"more": null}`:                                          "",
+		`{"sessions": 1025}`:                                      "sessions = 1025",
+		`{"sessions": 0}`:                                         "sessions = 0",
+		`{"fork": "sometimes"}`:                                   `fork = "sometimes"`,
+		`{"max_steps": 0}`:                                        "max_steps = 0",
+		`{"protocol": 0}`:                                         "protocol 0",
+		`{"splits": {"dev": 0}}`:                                  `0 tasks in split "dev"`,
+		`{"splits": {"a/b": 1}}`:                                  "slash",
+		`{"splits": {"train": -2}}`:                               "-2 tasks",
+		`{"splits": {"": 1}}`:                                     "a split has a name",
+		`{"splits": {}}`:                                          "no splits",
+		`{"names": {"dev": ["a"]}}`:                               `names 1 tasks of split "dev"`,
+		`{"protocol": "1"}`:                                       "cannot be read",
+		`{"max_steps": 9.5}`:                                      `"max_steps" is "9.5"; write a whole number`,
+		`{"max_steps": null}`:                                     `"max_steps" is null; write a whole number, or`,
+		`{"sessions": true}`:                                      `"sessions" is "true"; write a whole number`,
+		`{"replay": "yes"}`:                                       `"replay" is "\"yes\""; write true or false`,
+		`{"name": 3}`:                                             `"name" is "3"; write a text`,
+		`{"splits": ["train"]}`:                                   "member for each split",
+		`{"splits": {"train": null}}`:                             `"splits" is an object in which "train" is null`,
+		`{"names": {"train": ["a", null, "c"]}}`:                  `"train" is a list with null at 1`,
+		`{"Max_Steps": 7}`:                                        `"Max_Steps" is written "max_steps"`,
 	} {
-		h, err := parseHello(json.RawMessage(line))
+		h, err := parseHello(helloWith(t, line))
 		switch {
 		case words == "" && (err != nil || h.Sessions < 1):
 			t.Errorf("%s: %v", line, err)
@@ -113,6 +177,35 @@ func TestHellos(t *testing.T) {
 			t.Errorf("%s: %v, want %s", line, err, words)
 		}
 	}
+	example := `{"text": "t", "admissible": ["a"], "surprised": true, "reason": "r", "action": "a"}`
+	h, err := parseHello(helloWith(t, `{"examples": [`+example+`]}`))
+	if err != nil || !reflect.DeepEqual(h.Examples, []sparkd.Example{{Text: "t", Admissible: []string{"a"},
+		Surprised: true, Reason: "r", Action: "a"}}) {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if _, err := parseHello([]byte(`{"protocol":1,"max_steps":1,"fork":"replay"}`)); err == nil ||
+		!strings.Contains(err.Error(), "no splits") {
+		t.Errorf("without splits: %v", err)
+	}
+	twice := `{"protocol":1,"splits":{"a":1,"a":2},"max_steps":1,"fork":"replay"}`
+	if _, err := parseHello([]byte(twice)); err == nil || !strings.Contains(err.Error(), `"a" is there twice`) {
+		t.Errorf("%s: %v", twice, err)
+	}
+}
+
+// helloWith returns a good hello with other members.
+func helloWith(t *testing.T, members string) []byte {
+	t.Helper()
+	all := map[string]json.RawMessage{"protocol": json.RawMessage("1"), "splits": json.RawMessage(`{"train":3}`),
+		"max_steps": json.RawMessage("9"), "fork": json.RawMessage(`"replay"`)}
+	if err := json.Unmarshal([]byte(members), &all); err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
 }
 
 // The answers of the session in the documentation are read without complaint.
@@ -175,8 +268,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		ok, err := parseAnswer(line, 1)
 		if err != nil {
-			typed, b := (*sparkd.Error)(nil), breach("")
-			if !errors.As(err, &typed) && !errors.As(err, &b) || len(err.Error()) > 4*maxWords {
+			typed, b, u := (*sparkd.Error)(nil), breach(""), unasked("")
+			if !errors.As(err, &typed) && !errors.As(err, &b) && !errors.As(err, &u) || len(err.Error()) > 4*maxWords {
 				t.Fatalf("%T of %d bytes", err, len(err.Error()))
 			}
 			return

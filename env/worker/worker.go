@@ -2,14 +2,12 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
 	"time"
 
 	"sparkd"
-	"sparkd/internal/excerpt"
 	"sparkd/internal/jsonlines"
 )
 
@@ -18,8 +16,9 @@ import (
 type worker struct {
 	o       *Options
 	process *jsonlines.Process
-	cause   error // of its end; set before gone is closed
-	hello   hello // set by start, never changed
+	cause   error  // of its end; this and last are set before gone is closed
+	last    string // session of the call that was answered last, or that failed by the end
+	hello   hello  // set by start, never changed
 
 	calls chan *call    // unbuffered: a call that was taken is answered
 	stop  func()        // asks for a graceful end; may be called often
@@ -33,12 +32,14 @@ type worker struct {
 // call is one request under way.
 type call struct {
 	request request
-	done    chan result // buffered: the caller may have left
+	begun   bool                         // the request was written, or a part of it
+	read    func(ok []byte) (any, error) // its answer; a breach ends the worker before it takes another call
+	done    chan result                  // buffered: the caller may have left
 }
 
 type result struct {
-	ok  json.RawMessage
-	err error
+	answer any // what read returned
+	err    error
 }
 
 const (
@@ -67,10 +68,7 @@ func start(ctx context.Context, o *Options) (*worker, error) {
 	w := &worker{o: o, process: p, calls: make(chan *call), asked: make(chan struct{}), gone: make(chan struct{})}
 	w.stop = sync.OnceFunc(func() { close(w.asked) })
 	go w.run()
-	ok, err := w.call(ctx, request{Op: "hello", Protocol: version, Options: o.Options})
-	if err == nil {
-		w.hello, err = parseHello(ok)
-	}
+	w.hello, err = query(ctx, w, request{Op: "hello", Protocol: version, Options: o.Options}, parseHello)
 	if err != nil {
 		w.stop()
 		<-w.gone
@@ -81,14 +79,11 @@ func start(ctx context.Context, o *Options) (*worker, error) {
 
 // refusal words why there is no hello. A field that the worker names is one of [env.NAME].
 func (w *worker) refusal(err error) error {
-	var b breach
 	var e *sparkd.Error
 	var a *abandoned
 	switch {
 	case errors.Is(err, errGone): // it ended before it could be asked
 		return w.failure(w.cause)
-	case errors.As(err, &b):
-		return w.failure(b)
 	case errors.As(err, &a):
 		return a.err
 	case errors.As(err, &e) && e.Field != "" && !strings.HasPrefix(e.Field, "env."):
@@ -99,13 +94,21 @@ func (w *worker) refusal(err error) error {
 	return err
 }
 
-// call asks the worker, when it is this call's turn, and waits for the answer. It fails with errGone when the
-// worker had ended before, and with *abandoned when ctx ended with the answer outstanding.
-func (w *worker) call(ctx context.Context, r request) (json.RawMessage, error) {
+// query asks a worker, when it is this call's turn, and waits for the answer. It fails with errGone when the worker had
+// ended before, and with *abandoned when ctx ended with the answer outstanding.
+func query[T any](ctx context.Context, w *worker, r request, read func(ok []byte) (T, error)) (answer T, err error) {
+	c := &call{request: r, done: make(chan result, 1), read: func(ok []byte) (any, error) { return read(ok) }}
+	a, err := w.call(ctx, c)
+	if err == nil {
+		answer = a.(T)
+	}
+	return answer, err
+}
+
+func (w *worker) call(ctx context.Context, c *call) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &call{request: r, done: make(chan result, 1)}
 	select {
 	case w.calls <- c:
 	case <-w.gone:
@@ -115,7 +118,7 @@ func (w *worker) call(ctx context.Context, r request) (json.RawMessage, error) {
 	}
 	select {
 	case r := <-c.done:
-		return r.ok, r.err
+		return r.answer, r.err
 	case <-ctx.Done():
 		return nil, &abandoned{ctx.Err(), c.done}
 	}
@@ -133,45 +136,70 @@ func (w *worker) run() {
 	default:
 		w.process.End(0)
 	}
-	switch {
-	case c != nil:
-		c.done <- result{err: w.failure(cause)}
-	case cause != nil: // between two calls: the next one starts another worker and fails for nobody
+	err := error(errGone)
+	if c != nil && c.blamed(cause) {
+		w.last, err = c.request.Session, w.failure(cause)
+	} else if cause != nil { // no call fails by it: the next one starts another worker
 		w.o.Log(w.failure(cause).Message)
 	}
 	close(w.gone)
+	if c != nil {
+		c.done <- result{err: err}
+	}
 }
 
-// serve answers calls. It returns the cause of the worker's end, nil when that was asked
-// for, and the call that met it, if any.
+// blamed reports whether the end of a worker is the failure of the call that met it: not, if it came of another.
+func (c *call) blamed(cause error) bool {
+	var before unasked
+	return c.begun && !errors.As(cause, &before)
+}
+
+// serve answers calls. It returns the cause of the worker's end, nil when that was asked for, and the call that met it,
+// if any.
 func (w *worker) serve() (*call, error) {
 	for {
 		select {
 		case <-w.asked:
 			return nil, nil
 		case line, ok := <-w.process.Lines:
-			if !ok {
-				return nil, errEnded
-			}
-			return nil, breach("it wrote without being asked: " + excerpt.Line(line))
+			return nil, idle(line, ok)
 		case c := <-w.calls:
-			select {
-			case <-w.asked: // it came in the moment of the end
-				c.done <- result{err: errGone}
-				return nil, nil
-			default:
+			if over, cause := w.over(); over { // it came in the moment of the end
+				return c, cause
 			}
-			ok, err := w.exchange(c)
+			c.begun = true
+			answer, err := w.exchange(c)
 			var answered *sparkd.Error
 			if err != nil && !errors.As(err, &answered) {
 				return c, err
 			}
-			c.done <- result{ok, err}
+			w.last = c.request.Session
+			c.done <- result{answer, err}
 			if w.tooBig() {
 				return nil, errGrown
 			}
 		}
 	}
+}
+
+// over reports whether the worker is at its end already, and why.
+func (w *worker) over() (bool, error) {
+	select {
+	case <-w.asked:
+		return true, nil
+	case line, ok := <-w.process.Lines:
+		return true, idle(line, ok)
+	default:
+		return false, nil
+	}
+}
+
+// idle is why a worker ends that writes, or closes its stdout, between two calls.
+func idle(line []byte, ok bool) error {
+	if !ok {
+		return errEnded
+	}
+	return unasked(line)
 }
 
 // ended reports whether the process is no more.

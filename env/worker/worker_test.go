@@ -55,6 +55,9 @@ func (l *line) run() int {
 		if r.Action != nil && *r.Action == "chatter" {
 			fmt.Fprintln(l.out, "by the way")
 		}
+		if r.Action != nil && *r.Action == "twice" {
+			fmt.Fprintf(l.out, "%s\n", b)
+		}
 	}
 	if l.options["fault"] == "deaf" {
 		hang()
@@ -156,6 +159,9 @@ func (l *line) step(w *walk, action string) (any, error) {
 		return map[string]any{"reward": 1}, nil
 	}
 	l.fault(action)
+	if shape, dir, ok := strings.Cut(action, " in "); ok {
+		return l.see(w), family(shape, dir)
+	}
 	w.Steps++
 	if n, err := strconv.Atoi(action); err == nil {
 		w.At += n

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"time"
 
 	"sparkd"
@@ -27,7 +28,7 @@ type process struct {
 // launch starts the rule. It ends with ctx.
 func launch(ctx context.Context, o *Options) (*process, error) {
 	p, err := jsonlines.Start(jsonlines.Options{Command: o.Command, MaxLine: maxLine, Log: o.Log, Keep: 1,
-		Env: []string{"PYTHONUNBUFFERED=1"}}) // print is enough in Python
+		Env: append(os.Environ(), "PYTHONUNBUFFERED=1")}) // print is enough in Python
 	if err != nil {
 		e := invalid("name a program that can be run; no shell reads the command",
 			"cannot start %q: %v", o.Command[0], err)

@@ -1,39 +1,32 @@
 package jsonlines
 
-import (
-	"time"
-
-	"sparkd/internal/procgroup"
-)
+import "time"
 
 // drain is how long the last output of a process that has ended may take: somebody else may hold its pipes.
 const drain = time.Second
 
-// End closes stdin, gives the process the time to end by itself, kills what is left of it
-// and of all that it started, and waits for them. It reports whether the process ended by
-// itself. Lines that come meanwhile are dropped. Every call but the first waits for that one.
+// End closes stdin, gives the process the time to end by itself, and as much again after SIGTERM, kills what is left of
+// it and of all that it started, and waits for them. It reports whether the process ended by itself. Lines that come
+// meanwhile are dropped. Every call but the first waits for that one.
 func (p *Process) End(grace time.Duration) (itself bool) {
 	p.ending.Do(func() { p.itself = p.end(grace) })
 	return p.itself
 }
 
 func (p *Process) end(grace time.Duration) (itself bool) {
-	below := Descendants(p.Pid()) // who outlives it is nobody's child
-	// Not waited for before: until then its number is nobody else's.
 	exited := make(chan struct{})
 	go func() {
-		p.State, _ = p.cmd.Process.Wait()
+		p.State = p.program.Wait()
 		close(exited)
 	}()
 	_ = p.stdin.Close()
 	itself = p.await(exited, grace)
-	close(p.quit)
-	if !itself {
-		below = Descendants(p.Pid())
+	if !itself && grace > 0 {
+		p.program.Terminate()
+		p.await(exited, grace)
 	}
-	procgroup.Kill(p.Pid()) // it, or what it left behind
-	_ = p.cmd.Process.Kill()
-	killAll(below)
+	close(p.quit)
+	p.program.Kill()
 	<-exited
 	drained := make(chan struct{})
 	go func() {

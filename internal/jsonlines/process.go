@@ -5,17 +5,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"sync"
 
-	"sparkd/internal/procgroup"
+	"sparkd/internal/supervisor"
 )
 
 // Options say how a program is run.
 type Options struct {
 	Command []string          // program and arguments; no shell reads them
-	Env     []string          // beside sparkd's own environment
+	Env     []string          // its environment; nil: sparkd's own
 	MaxLine int               // bytes of a line of stdout
 	Log     func(line string) // takes the lines of stderr, from another goroutine
 	Keep    int               // lines of stderr that Tail remembers
@@ -28,9 +27,9 @@ type Process struct {
 	Lines <-chan []byte
 	Tail  *Tail // of stderr
 	// State says how the process ended. It is set once End has returned.
-	State *os.ProcessState
+	State supervisor.Status
 
-	cmd     *exec.Cmd
+	program *supervisor.Program
 	stdin   io.WriteCloser
 	pipes   []io.Closer    // all three
 	readers sync.WaitGroup // of stdout and stderr
@@ -41,22 +40,18 @@ type Process struct {
 
 // Start starts a program. The error is that of package os/exec.
 func Start(o Options) (*Process, error) {
-	path, err := exec.LookPath(o.Command[0])
-	if err != nil {
-		return nil, err
-	}
+	c := exec.Command(o.Command[0], o.Command[1:]...)
+	c.Env = o.Env
 	lines := make(chan []byte)
-	p := &Process{Lines: lines, Tail: &Tail{Log: o.Log, Keep: o.Keep}, cmd: exec.Command(path, o.Command[1:]...),
-		quit: make(chan struct{})}
-	if len(o.Env) > 0 {
-		p.cmd.Env = append(os.Environ(), o.Env...)
-	}
-	stdout, stderr, err := p.connect()
+	p := &Process{Lines: lines, Tail: &Tail{Log: o.Log, Keep: o.Keep}, quit: make(chan struct{})}
+	stdout, stderr, err := p.connect(c)
 	if err != nil {
 		return nil, err
 	}
-	procgroup.Bind(p.cmd)
-	if err := p.cmd.Start(); err != nil {
+	if p.program, err = supervisor.Start(c); err != nil {
+		for _, pipe := range p.pipes {
+			_ = pipe.Close()
+		}
 		return nil, err
 	}
 	p.readers.Go(func() { p.read(stdout, lines, o.MaxLine) })
@@ -65,12 +60,12 @@ func Start(o Options) (*Process, error) {
 }
 
 // connect makes the three pipes.
-func (p *Process) connect() (stdout, stderr io.ReadCloser, err error) {
-	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
-		stdout, err = p.cmd.StdoutPipe()
+func (p *Process) connect(c *exec.Cmd) (stdout, stderr io.ReadCloser, err error) {
+	if p.stdin, err = c.StdinPipe(); err == nil {
+		stdout, err = c.StdoutPipe()
 	}
 	if err == nil {
-		stderr, err = p.cmd.StderrPipe()
+		stderr, err = c.StderrPipe()
 	}
 	p.pipes = []io.Closer{p.stdin, stdout, stderr}
 	return stdout, stderr, err
@@ -106,7 +101,7 @@ func (p *Process) Write(b []byte) (int, error) { return p.stdin.Write(b) }
 func (p *Process) CloseInput() error { return p.stdin.Close() }
 
 // Pid is the number of the process, which leads a group of its own.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
+func (p *Process) Pid() int { return p.program.Pid() }
 
 // Resident returns the resident memory of the process and its descendants in bytes; 0 where the system does not say.
-func (p *Process) Resident() int { return resident(p.Pid()) }
+func (p *Process) Resident() int { return p.program.Resident() }

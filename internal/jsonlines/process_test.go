@@ -1,7 +1,6 @@
 package jsonlines
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -76,12 +75,5 @@ func TestTail(t *testing.T) {
 	}
 	if none := (*Tail)(nil).Words(); none != "" {
 		t.Errorf("%q", none)
-	}
-}
-
-// One measurement of the memory of a process; a worker's is taken at most every 100 ms.
-func BenchmarkResident(b *testing.B) {
-	for b.Loop() {
-		resident(os.Getpid())
 	}
 }
