@@ -145,12 +145,3 @@ func (t *Tree) Context(id int) []*Span {
 	slices.Reverse(spans)
 	return spans
 }
-
-// Return returns the sum of the rewards on the path to id.
-func (t *Tree) Return(id int) float64 {
-	sum := 0.0
-	for ; id >= 0; id = t.Nodes[id].Parent {
-		sum += t.Nodes[id].Reward
-	}
-	return sum
-}

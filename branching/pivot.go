@@ -26,7 +26,7 @@ func pivot(p *sparkd.Policy) rule {
 		chance := v.recovery(used, chains)
 		var proposals []proposal
 		for _, leaf := range chains {
-			if v.tree.Return(leaf.ID) > *p.ReturnThreshold {
+			if v.tree.Earned(leaf.ID).Compare(sparkd.Given(*p.ReturnThreshold)) > 0 {
 				continue
 			}
 			var nodes []int

@@ -129,6 +129,6 @@ func (v *view) allEqual(least int) bool {
 	if len(v.ended) < least {
 		return false
 	}
-	first := v.tree.Return(v.ended[0].ID)
-	return !slices.ContainsFunc(v.ended, func(n *sparkd.Node) bool { return v.tree.Return(n.ID) != first })
+	first := v.tree.Earned(v.ended[0].ID)
+	return !slices.ContainsFunc(v.ended, func(n *sparkd.Node) bool { return v.tree.Earned(n.ID).Compare(first) != 0 })
 }

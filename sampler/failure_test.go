@@ -276,3 +276,28 @@ func TestGrowCanceledWhileHanging(t *testing.T) {
 		}
 	})
 }
+
+// Rewards that add up to no number fail the step that makes them, so that no stored tree has such a return.
+func TestGrowWithEndlessRewards(t *testing.T) {
+	for _, pays := range []float64{math.MaxFloat64, -math.MaxFloat64, math.Inf(1), math.NaN()} {
+		b := newBench()
+		b.world.pays, b.world.goal = pays, 100
+		tree := b.grow(t)
+		failed := 0
+		for _, n := range tree.Nodes {
+			if !sparkd.Finite(tree.Return(n.ID)) {
+				t.Errorf("%v: node %d has a return of %v", pays, n.ID, tree.Return(n.ID))
+			}
+			if n.Failed() {
+				failed++
+				e := n.Error
+				if e.Code != sparkd.CodeEnv || e.Remedy == "" || !strings.Contains(e.Message, "reward") {
+					t.Errorf("%v: node %d failed with %+v", pays, n.ID, e)
+				}
+			}
+		}
+		if failed == 0 {
+			t.Errorf("%v: no step failed", pays)
+		}
+	}
+}

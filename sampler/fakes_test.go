@@ -167,6 +167,8 @@ type world struct {
 	// resetFault runs before every reset.
 	resetFault func() error
 	diverges   bool // a replayed copy tells something else at its second step
+	// pays, if set, is the reward of every step.
+	pays float64
 
 	opened, closed, steps, snapshots, restored atomic.Int64
 }
@@ -204,6 +206,9 @@ func (c *counter) observe() sparkd.Observation {
 	}
 	if o.Success {
 		o.Reward = 1
+	}
+	if c.pays != 0 && c.step > 0 {
+		o.Reward = c.pays
 	}
 	return o
 }

@@ -195,7 +195,7 @@ func playable(t sparkd.Task, o *sparkd.Observation) error {
 			"the task %s was over before its first step: its reset says done (success %v, reward %v)",
 			t, o.Success, o.Reward)
 	}
-	return finite(o)
+	return finite(o, 0)
 }
 
 // prompt renders a conversation from its start: rules, examples and one user message. It reports whether it fits in

@@ -45,7 +45,7 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	o, err := p.env.step(ctx, n.Action)
 	n.EnvTime = g.Clock().Sub(began)
 	if err == nil {
-		err = finite(&o)
+		err = finite(&o, g.tree.Return(x.Node))
 	}
 	if err != nil {
 		c.fail(envError(err))
@@ -57,13 +57,13 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	}
 }
 
-// finite checks a reward: what is no number is no 0 either.
-func finite(o *sparkd.Observation) error {
-	if sparkd.Finite(o.Reward) {
+// finite checks a reward behind those before it: what is no number, alone or with them, is no 0 either.
+func finite(o *sparkd.Observation, before float64) error {
+	if sparkd.Finite(before + o.Reward) {
 		return nil
 	}
-	return sparkd.NewError(sparkd.CodeEnv, "", "let every reward be a finite number",
-		"the environment returned a reward of %v", o.Reward)
+	return sparkd.NewError(sparkd.CodeEnv, "", "let every reward be a finite number, and their sum too",
+		"the environment returned a reward of %v after %v", o.Reward, before)
 }
 
 // wellFormed checks what came from the engine before it reaches the store.

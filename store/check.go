@@ -22,6 +22,7 @@ const (
 	Mismatch FindingKind = "mismatch" // two records disagree
 	Dangling FindingKind = "dangling" // a record that nothing refers to
 	Lost     FindingKind = "lost"     // commits that were acknowledged are gone
+	Infinite FindingKind = "infinite" // a tree whose rewards add up to no number, which versions before stored
 )
 
 // Finding is one thing that is wrong with the store, and what to do about it.
@@ -180,7 +181,21 @@ func (c *checker) checkTrees() {
 			c.add(inTree(err, h.Rollout, at.id))
 		}
 		c.Nodes += len(h.Nodes)
+		c.checkReturns(&h.Tree)
 		h.Nodes = nil
+	}
+}
+
+// checkReturns looks for trajectories whose rewards no export can compare.
+func (c *checker) checkReturns(t *sparkd.Tree) {
+	for _, n := range t.Ended() {
+		if r := t.Return(n.ID); !sparkd.Finite(r) {
+			f := Finding{Kind: Infinite, Rollout: t.Rollout, Tree: t.ID, Key: describeKey(treeKey(t.ID)),
+				Problem: fmt.Sprintf("the rewards on the path to node %d add up to %v", n.ID, r),
+				Remedy:  "exports leave the tree out; other rewards make it one of them: sparkd export --reward-cmd"}
+			c.add(f.err())
+			return
+		}
 	}
 }
 

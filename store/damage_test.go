@@ -3,10 +3,12 @@ package store
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -322,5 +324,30 @@ func TestDamagedRollout(t *testing.T) {
 	wantCode(t, err, sparkd.CodeDamaged)
 	if h, err := s.Head(t.Context(), "t1"); err != nil || h.ID != "t1" || h.Nodes != nil {
 		t.Errorf("Head = %+v, %v", h, err)
+	}
+}
+
+// TestInfiniteReturns: a tree whose rewards add up to no number is found, and by its name.
+func TestInfiniteReturns(t *testing.T) {
+	s := open(t, t.TempDir(), testOptions())
+	s.CreateRollout(t.Context(), testRollout("r", "huge"))
+	tree := testTree("huge", "r")
+	for range 3 {
+		first := addRound(tree, seeded(3), 1, 5)
+		n := tree.Nodes[first]
+		if n.ID > 0 {
+			n.Parent, n.Depth, n.Reward, n.Outcome = first-1, first, math.MaxFloat64, sparkd.OutcomeNone
+		}
+		if n.ID == 2 {
+			n.Done, n.Outcome = true, sparkd.OutcomeFailure
+			tree.State, tree.Finished = sparkd.TreeDone, epoch.Add(time.Hour)
+		}
+		if err := s.PutRound(t.Context(), tree, first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := findings(t, s, treeKey("huge"), Infinite)
+	if f := found[0]; f.Tree != "huge" || f.Rollout != "r" || !strings.Contains(f.Remedy, "--reward-cmd") {
+		t.Errorf("%+v", f)
 	}
 }

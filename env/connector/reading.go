@@ -138,7 +138,7 @@ func (r *Reading) Judge(o *sparkd.Observation, fields map[string]any) (err error
 	}
 	o.Success = score > 0
 	if r.atLeast {
-		o.Success = score >= r.threshold
+		o.Success = sparkd.Given(score).Compare(sparkd.Given(r.threshold)) >= 0
 	}
 	return nil
 }
