@@ -54,6 +54,7 @@ internal/jinja:
 internal/jinja/jinjatest: internal/jinja
 internal/jsonlines: internal/excerpt internal/supervisor
 internal/loopback:
+internal/oneline:
 internal/settings: . internal/excerpt
 internal/sparse:
 internal/suggest:
@@ -61,7 +62,7 @@ internal/supervisor:
 
 store: . internal/settings internal/sparse
 store/storetest: internal/sparse
-export: . branching/advantage
+export: . branching/advantage internal/oneline
 export/fixture: export export/exporttest
 export/exporttest: .
 export/reward: . internal/excerpt internal/jsonlines

@@ -8,6 +8,7 @@ import (
 	"github.com/segmentio/encoding/json"
 
 	"sparkd"
+	"sparkd/internal/oneline"
 )
 
 // buffer is JSON under construction: all lines of a group. The first problem with a value
@@ -46,12 +47,12 @@ func (out *buffer) number(x float64) {
 	}
 }
 
-// appendString appends a JSON string, as encoding/json writes it without HTML's escapes.
-// Most are short and need no escapes.
+// appendString appends a JSON string, as encoding/json writes it without HTML's escapes, and without what some
+// reader takes for the end of a line. Most are short and need no escapes.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return json.AppendEscape(b, s, 0)
+			return oneline.Escape(json.AppendEscape(b, s, 0), len(b))
 		}
 	}
 	return append(append(append(b, '"'), s...), '"')

@@ -31,9 +31,10 @@ var trlDPOFormat = format{
 		{"prompt_ids", ids((*pair).contextPieces), "all tokens before the fork"},
 		{"chosen_ids", ids((*pair).chosenPieces), "tokens of chosen"},
 		{"rejected_ids", ids((*pair).rejectedPieces), "tokens of rejected"},
-		{"chosen_return", number(func(p *pair) float64 { return p.chosen.value }),
+		{"chosen_return", number(func(p *pair) float64 { return p.chosen.value.Value }),
 			"mean return of the trajectories through it, in the environment's unit"},
-		{"rejected_return", number(func(p *pair) float64 { return p.rejected.value }), "the same of the other one"},
+		{"rejected_return", number(func(p *pair) float64 { return p.rejected.value.Value }),
+			"the same of the other one"},
 		{"uid", text(func(p *pair) string { return p.chosen.tree.uid }), aboutGroup},
 		{"fork_uid", uid(func(p *pair) (*sparkd.Tree, int) { return p.chosen.tree.Tree, p.fork }),
 			`the node both follow, "tree:node"`},
@@ -47,6 +48,7 @@ var trlDPOFormat = format{
 // pair is what a line is made of.
 type pair struct {
 	chosen, rejected        *candidate
+	width                   float64 // how far their returns are apart
 	fork                    int     // node of chosen's tree that both follow
 	context                 []piece // up to the fork
 	preferred, dispreferred []piece // behind it
@@ -55,8 +57,9 @@ type pair struct {
 // candidate is one side of a pair.
 type candidate struct {
 	tree  *creditedTree
-	node  int     // of the output, or the leaf of a trajectory
-	value float64 // mean return
+	node  int           // of the output, or the leaf of a trajectory
+	value sparkd.Amount // mean return of all trajectories through it that ended
+	kept  bool          // a trajectory in the export goes through it
 }
 
 func (c *candidate) names() (*sparkd.Tree, int) { return c.tree.Tree, c.node }
@@ -73,7 +76,7 @@ func preferences(line fields[*pair]) lines {
 		tree: func(e *encoder, t *creditedTree) {
 			if e.o.Pairs.By == "group" {
 				e.addCandidates(t)
-			} else {
+			} else if t.chosen {
 				e.forks(t, write)
 			}
 		},
@@ -90,34 +93,48 @@ func preferences(line fields[*pair]) lines {
 
 // addCandidates adds the trajectories of a tree for the pairs of its group.
 func (e *encoder) addCandidates(t *creditedTree) {
-	for i := range t.copies {
-		if leaf := t.copies[i].Leaf; i == 0 || leaf != t.copies[i-1].Leaf {
-			e.candidates = append(e.candidates, candidate{t, leaf, t.Return(leaf)})
-		}
+	for _, end := range t.Ended() {
+		e.candidates = append(e.candidates, candidate{t, end.ID, t.Earned(end.ID), t.keep[end.ID]})
 	}
 }
 
 // forks writes the pairs of children of one node.
 func (e *encoder) forks(t *creditedTree, write func(*buffer, *pair)) {
-	children := make([][]candidate, len(t.Nodes))
-	for _, s := range merge(t.copies, len(t.Nodes)) {
-		parent := t.Nodes[s.Node].Parent
-		children[parent] = append(children[parent], candidate{t, s.Node, s.Return})
-	}
 	forks := 0
-	for _, c := range children {
+	for _, c := range t.children() {
 		if len(c) > 1 {
 			forks++
 			e.pairs("fork", c, e.fork, write)
 		}
 	}
-	if forks == 0 && len(t.copies) > 0 { // two trajectories of a tree part somewhere
+	if forks == 0 && slices.Contains(t.keep, true) { // two trajectories of a tree part somewhere
 		e.m.omit("tree", advantage.ReasonOneTrajectory, "", t.ID)
 	}
 }
 
-// pairs writes the pairs of candidates, those that differ most first. find finds where the
-// two sides of a pair part, unless they are no pair.
+// children returns, by node, those children that trajectories which ended go through.
+func (t *creditedTree) children() [][]candidate {
+	returns, kept := make([][]sparkd.Amount, len(t.Nodes)), make([]bool, len(t.Nodes))
+	for _, end := range t.Ended() {
+		earned := t.Earned(end.ID)
+		for at := end.ID; at > 0; at = t.Nodes[at].Parent {
+			returns[at] = append(returns[at], earned)
+			kept[at] = kept[at] || t.keep[end.ID]
+		}
+	}
+	children := make([][]candidate, len(t.Nodes))
+	for node, through := range returns {
+		if len(through) > 0 {
+			mean := sparkd.Mean(len(through), func(i int) sparkd.Amount { return through[i] })
+			parent := t.Nodes[node].Parent
+			children[parent] = append(children[parent], candidate{t, node, mean, kept[node]})
+		}
+	}
+	return children
+}
+
+// pairs writes the pairs of candidates, those that differ most first, of which the filter has both sides. find finds
+// where the two sides of a pair part, unless they are no pair.
 func (e *encoder) pairs(what string, c []candidate, find func(*pair) bool, write func(*buffer, *pair)) {
 	all := widest(c, e.o.Pairs.Margin)
 	if len(all) == 0 {
@@ -133,30 +150,32 @@ func (e *encoder) pairs(what string, c []candidate, find func(*pair) bool, write
 		if !find(p) || !e.sound(p) {
 			continue
 		}
+		if made++; !p.chosen.kept || !p.rejected.kept {
+			e.m.omit("pair", "the filter leaves one of its outputs out", "", p.chosen.tree.ID)
+			continue
+		}
 		write(&e.out, p)
 		trained := tokens(p.preferred) + tokens(p.dispreferred)
 		e.m.Tokens += 2*tokens(p.context) + trained
 		e.m.TrainedTokens += trained
 		e.m.Weight += float64(trained)
 		e.end()
-		made++
 	}
 }
 
 // widest returns the pairs of candidates whose values differ by the margin, those that differ most first.
 func widest(c []candidate, margin float64) []pair {
-	slices.SortStableFunc(c, func(a, b candidate) int { return cmp.Compare(b.value, a.value) })
+	slices.SortStableFunc(c, func(a, b candidate) int { return cmp.Compare(b.value.Value, a.value.Value) })
+	least := sparkd.Given(margin)
 	var all []pair
 	for i := range c {
 		for j := i + 1; j < len(c); j++ {
-			if d := c[i].value - c[j].value; d > 0 && d >= margin {
-				all = append(all, pair{chosen: &c[i], rejected: &c[j]})
+			if d := c[i].value.Minus(c[j].value); d.Value > 0 && d.Compare(least) >= 0 {
+				all = append(all, pair{chosen: &c[i], rejected: &c[j], width: d.Value})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b pair) int {
-		return cmp.Compare(b.chosen.value-b.rejected.value, a.chosen.value-a.rejected.value)
-	})
+	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(b.width, a.width) })
 	return all
 }
 
@@ -200,6 +219,9 @@ func (e *encoder) sound(p *pair) bool {
 		return false
 	case slices.EqualFunc(p.preferred, p.dispreferred, same):
 		e.m.omit("pair", "both outputs are the same", "", t.ID)
+		return false
+	case slices.Equal(turns(p.preferred), turns(p.dispreferred)):
+		e.m.omit("pair", "both outputs have the same text", "", t.ID)
 		return false
 	}
 	return true

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"slices"
+
 	"sparkd"
 	"sparkd/branching/advantage"
 )
@@ -16,11 +18,10 @@ type encoder struct {
 	err       error
 	done      chan struct{} // receives once a group is encoded
 
-	trajectories int         // of the group that were written before
-	path         path        // of steps
-	walk         walk        // of sequences
-	candidates   []candidate // for the pairs of the group
-	gathered     []sample    // for the line of the group
+	path       path        // of steps
+	walk       walk        // of sequences
+	candidates []candidate // for the pairs of the group
+	gathered   []sample    // for the line of the group
 }
 
 // creditedTree is a tree with what an estimator made of it.
@@ -28,8 +29,10 @@ type creditedTree struct {
 	*sparkd.Tree
 	o         *Options
 	task, uid string // "env/split/index", and with the rollout before it: the group
+	place     int    // in the group, of the first trajectory that ended
+	chosen    bool   // the filter lets it be written
 	keep      []bool // by node: it ends a trajectory of the export
-	copies    []step // of these trajectories, see copies
+	copies    []step // of all trajectories that ended, see copies
 	merged    []step // one a node, of format tree
 }
 
@@ -37,33 +40,37 @@ type creditedTree struct {
 func (e *encoder) encode(group []*sparkd.Tree) {
 	e.out = buffer{b: e.out.b[:0], o: &e.o}
 	e.m = Manifest{}
-	e.err, e.trajectories, e.candidates, e.gathered = nil, 0, e.candidates[:0], e.gathered[:0]
-	for _, t := range group {
-		if e.err = intact(t); e.err != nil {
-			return
-		}
-	}
-	group = e.selected(group)
-	if len(group) == 0 {
+	e.err, e.candidates, e.gathered = nil, e.candidates[:0], e.gathered[:0]
+	compared, chosen := e.selected(group)
+	if e.err != nil || !slices.Contains(chosen, true) {
 		return
 	}
-	credits, err := e.estimator.Estimate(group)
+	credits, err := e.estimator.Estimate(compared)
 	if advantage.Undefined(err) {
 		reason := e.o.Advantage + ": " + advantage.Reason(err)
-		e.m.omit("group", reason, sparkd.AsError(err).Remedy, group[0].ID)
+		e.m.omit("group", reason, sparkd.AsError(err).Remedy, compared[0].ID)
 		return
 	}
 	if e.err = err; err != nil {
 		return
 	}
+	before := e.m.clone()
 	e.m.Groups++
-	e.write(group, credits)
+	e.write(compared, chosen, credits)
+	if e.out.infinite { // a product of finite numbers; what a tree holds itself was looked at
+		e.out.b, e.m, e.err = e.out.b[:0], before, nil
+		reason := sparkd.AsError(e.out.err).Message
+		e.m.omit("group", reason, "re-score the tree, or lower reward_scale", compared[0].ID)
+	}
 }
 
-// write appends the lines of trees, then those of their group.
-func (e *encoder) write(group []*sparkd.Tree, credits []advantage.Credit) {
+// write appends the lines of the chosen trees, then those of their group.
+func (e *encoder) write(group []*sparkd.Tree, chosen []bool, credits []advantage.Credit) {
+	place := 0
 	for i, t := range group {
-		e.format.lines.tree(e, e.credited(t, credits[i]))
+		credited := e.credited(t, credits[i], chosen[i])
+		credited.place, place = place, place+len(t.Ended())
+		e.format.lines.tree(e, credited)
 		if e.out.err != nil {
 			e.err = damaged(t, e.out.err)
 			return
@@ -78,47 +85,65 @@ func (e *encoder) write(group []*sparkd.Tree, credits []advantage.Credit) {
 	}
 }
 
-// selected returns the trees of a group that the filter keeps.
-func (e *encoder) selected(group []*sparkd.Tree) []*sparkd.Tree {
+// selected returns the trees of a group that are compared, and which of them the filter lets be written. A damaged
+// tree is in nobody's way once the filter leaves it out.
+func (e *encoder) selected(group []*sparkd.Tree) (compared []*sparkd.Tree, chosen []bool) {
 	f := &e.o.Filter
-	var kept []*sparkd.Tree
 	for _, t := range group {
-		if condition := f.tree(t); condition != "" {
-			e.m.omit("tree", "filter "+condition, "", t.ID)
-			continue
+		condition, err := f.named(t), intact(t)
+		if condition == "" && err != nil {
+			e.err = err
+			return nil, nil
 		}
-		kept = append(kept, t)
+		if condition == "" {
+			condition = f.sampled(t)
+		}
+		if condition != "" {
+			e.m.omit("tree", "filter "+condition, "", t.ID)
+		}
+		if err == nil {
+			compared, chosen = append(compared, t), append(chosen, condition == "")
+		}
 	}
-	if f.Mixed != nil && len(kept) > 0 && mixed(kept) != *f.Mixed {
-		e.m.omit("group", "filter mixed", "", kept[0].ID)
-		return nil
+	if f.Mixed != nil && slices.Contains(chosen, true) && mixed(compared) != *f.Mixed {
+		e.m.omit("group", "filter mixed", "", compared[0].ID)
+		return nil, nil
 	}
-	return kept
+	return compared, chosen
 }
 
 // mixed reports whether two trajectories of a group differ in their return.
 func mixed(group []*sparkd.Tree) bool {
-	returns := map[float64]bool{}
+	var least, most *sparkd.Amount
 	for _, t := range group {
 		for _, n := range t.Ended() {
-			returns[t.Return(n.ID)] = true
+			r := t.Earned(n.ID)
+			if least == nil || r.Value < least.Value {
+				least = &r
+			}
+			if most == nil || r.Value > most.Value {
+				most = &r
+			}
 		}
 	}
-	return len(returns) > 1
+	return least != nil && least.Compare(*most) != 0
 }
 
 // credited returns a tree with its credit, and counts what is in the export of it.
-func (e *encoder) credited(t *sparkd.Tree, credit advantage.Credit) *creditedTree {
+func (e *encoder) credited(t *sparkd.Tree, credit advantage.Credit, chosen bool) *creditedTree {
 	task := t.Task.String()
-	keep := e.ended(t)
+	keep := make([]bool, len(t.Nodes))
+	if chosen {
+		e.keep(t, keep)
+	}
 	steps := copies(t, credit, keep)
 	e.count(t, steps)
-	return &creditedTree{Tree: t, o: &e.o, task: task, uid: t.Rollout + "/" + task, keep: keep, copies: steps}
+	return &creditedTree{Tree: t, o: &e.o, task: task, uid: t.Rollout + "/" + task,
+		chosen: chosen, keep: keep, copies: steps}
 }
 
-// ended returns which leaves are of trajectories in the export, and counts the others.
-func (e *encoder) ended(t *sparkd.Tree) []bool {
-	keep := make([]bool, len(t.Nodes))
+// keep notes which leaves are of trajectories in the export, and counts the others.
+func (e *encoder) keep(t *sparkd.Tree, keep []bool) {
 	switch {
 	case len(t.Nodes) > 0:
 	case t.State == sparkd.TreeCanceled:
@@ -136,7 +161,7 @@ func (e *encoder) ended(t *sparkd.Tree) []bool {
 		n := t.Nodes[id]
 		if n.Outcome == sparkd.OutcomeNone {
 			e.m.omit("trajectory", "it did not end", "", t.ID)
-		} else if condition := e.o.Filter.trajectory(n.Outcome, t.Return(id)); condition != "" {
+		} else if condition := e.o.Filter.trajectory(n.Outcome, t.Earned(id)); condition != "" {
 			e.m.omit("trajectory", "filter "+condition, "", t.ID)
 		} else {
 			keep[id] = true
@@ -147,7 +172,6 @@ func (e *encoder) ended(t *sparkd.Tree) []bool {
 	if kept > 0 {
 		e.m.Trees++
 	}
-	return keep
 }
 
 // count counts the steps of the trajectories that are kept.
@@ -155,6 +179,9 @@ func (e *encoder) count(t *sparkd.Tree, steps []step) {
 	seen := make([]bool, len(t.Nodes))
 	for i := range steps {
 		n := t.Nodes[steps[i].Node]
+		if !steps[i].kept {
+			continue
+		}
 		if !seen[n.ID] {
 			e.m.Steps++
 			e.m.sampled(n.PolicyVersion, 1)

@@ -9,9 +9,11 @@ import (
 	"sparkd"
 )
 
-// Filter keeps trees and trajectories of a kind. Its zero value keeps all. Trajectories are filtered once they
-// have been compared with all of their group. Tags name the keys of conditions.
+// Filter says what of an export is written. Its zero value keeps all. It changes no number: trees and trajectories are
+// left out once they have been compared with all of their group. Tags name the keys of conditions.
 type Filter struct {
+	Tree          trees          `filter:"tree"`           // of trees: ids, with | between them
+	Except        trees          `filter:"except"`         // of trees: ids of those to leave out
 	Rollout       string         `filter:"rollout"`        // of trees
 	Env           string         `filter:"env"`            // of trees
 	Split         string         `filter:"split"`          // of trees
@@ -22,6 +24,11 @@ type Filter struct {
 	Success       *bool          `filter:"success"`        // of trajectories
 	MinReward     *float64       `filter:"min_reward"`     // of trajectories: least return, in the environment's unit
 }
+
+// trees are ids of trees.
+type trees []string
+
+func (t trees) String() string { return strings.Join(t, "|") }
 
 // conditions returns the keys and, in the same order, where their values are.
 func (f *Filter) conditions() (keys []string, values []reflect.Value) {
@@ -76,6 +83,8 @@ func (f *Filter) set(key, value string) (err error) {
 		if key == "task" {
 			err = checkTask(field, value)
 		}
+	case *trees:
+		*at = strings.Split(value, "|")
 	case *sparkd.Outcome:
 		*at = sparkd.Outcome(value)
 		err = oneOf(field, value, outcomes)
@@ -111,9 +120,13 @@ func (f *Filter) String() string {
 	return strings.Join(conditions, ",")
 }
 
-// tree returns the condition that a tree does not meet, "" where it meets all.
-func (f *Filter) tree(t *sparkd.Tree) string {
+// named returns the condition that the names of a tree do not meet, "" where they meet all.
+func (f *Filter) named(t *sparkd.Tree) string {
 	switch {
+	case f.Tree != nil && !slices.Contains(f.Tree, t.ID):
+		return "tree"
+	case slices.Contains(f.Except, t.ID):
+		return "except"
 	case f.Rollout != "" && t.Rollout != f.Rollout:
 		return "rollout"
 	case f.Env != "" && t.Task.Env != f.Env:
@@ -123,6 +136,11 @@ func (f *Filter) tree(t *sparkd.Tree) string {
 	case f.Task != "" && t.Task.String() != f.Task:
 		return "task"
 	}
+	return ""
+}
+
+// sampled returns the condition that the steps of a tree do not meet.
+func (f *Filter) sampled(t *sparkd.Tree) string {
 	for _, n := range t.Nodes {
 		if f.PolicyVersion != "" && n.ID > 0 && !n.Failed() && n.PolicyVersion != f.PolicyVersion {
 			return "policy_version"
@@ -132,13 +150,13 @@ func (f *Filter) tree(t *sparkd.Tree) string {
 }
 
 // trajectory returns the condition that a trajectory does not meet, "" where it meets all.
-func (f *Filter) trajectory(outcome sparkd.Outcome, ret float64) string {
+func (f *Filter) trajectory(outcome sparkd.Outcome, ret sparkd.Amount) string {
 	switch {
 	case f.Outcome != "" && outcome != f.Outcome:
 		return "outcome"
 	case f.Success != nil && (outcome == sparkd.OutcomeSuccess) != *f.Success:
 		return "success"
-	case f.MinReward != nil && ret < *f.MinReward:
+	case f.MinReward != nil && ret.Compare(sparkd.Given(*f.MinReward)) < 0:
 		return "min_reward"
 	}
 	return ""

@@ -1,10 +1,6 @@
 package export
 
-import (
-	"slices"
-
-	"sparkd"
-)
+import "sparkd"
 
 // drawn names tokens of a tree by where they were drawn: from the At-th on, in the output of Node.
 type drawn struct{ node, at int }
@@ -15,10 +11,9 @@ type forks struct {
 	cuts map[int][]int // by node: where, among the tokens drawn for it, a sibling leaves it
 }
 
-// once splits the merged steps of a tree so that every token that was drawn is in one
-// step. What siblings share inside a step goes to the first of them, with the mean of
-// their advantages as their weights have it and the sum of their weights.
-func once(t *sparkd.Tree, merged []step) []step {
+// once merges steps so that every token that was drawn is in one step: what siblings share inside a step goes to the
+// first of them.
+func once(t *sparkd.Tree, copies []step) []step {
 	f := forks{tree: t, cuts: map[int][]int{}}
 	for _, n := range t.Nodes {
 		if s := n.Decision.SharedTokens; s > 0 && !n.Failed() {
@@ -27,25 +22,21 @@ func once(t *sparkd.Tree, merged []step) []step {
 		}
 	}
 	if len(f.cuts) == 0 {
-		return merged
+		return merge(copies, len(t.Nodes))
 	}
-	slices.SortFunc(merged, alongPaths)
-	var out []step
-	first := map[drawn]int{} // index in out of the step that trains the tokens
-	for _, whole := range merged {
+	var bundles []bundle
+	at := map[drawn]int{} // index in bundles of what trains the tokens
+	for _, whole := range copies {
 		for _, part := range f.parts(whole) {
 			key := f.drawn(part.Node, part.From)
-			if _, seen := first[key]; !seen {
-				first[key] = len(out)
-				out = append(out, step{})
+			if _, seen := at[key]; !seen {
+				at[key] = len(bundles)
+				bundles = append(bundles, bundle{})
 			}
-			out[first[key]].add(&part)
+			bundles[at[key]].add(&part)
 		}
 	}
-	for i := range out {
-		out[i].mean()
-	}
-	return out
+	return merged(bundles)
 }
 
 // parts splits a step where the siblings change that share its tokens.

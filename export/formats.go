@@ -22,6 +22,9 @@ type lines struct {
 func perTree[T any](line fields[T], each func(e *encoder, t *creditedTree, write func(T))) lines {
 	write := line.writer()
 	return lines{typ: line.typ, tree: func(e *encoder, t *creditedTree) {
+		if !t.chosen {
+			return
+		}
 		each(e, t, func(from T) {
 			write(&e.out, from)
 			e.end()

@@ -62,6 +62,6 @@ func code(e *sparkd.Error) string {
 }
 
 func damaged(t *sparkd.Tree, err error) error {
-	return sparkd.NewError(sparkd.CodeDamaged, "", "run sparkd check, and leave the tree out of the export",
+	return sparkd.NewError(sparkd.CodeDamaged, "", "run sparkd check, and leave the tree out: filter except="+t.ID,
 		"tree %s cannot be exported: %s", t.ID, err.Error()).Because(err)
 }

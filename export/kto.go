@@ -1,5 +1,7 @@
 package export
 
+import "strconv"
+
 // trlKTOFormat has a step as unpaired preference data of TRL's KTOTrainer, which tokenizes
 // the messages; the ids are what the model saw and sampled.
 var trlKTOFormat = format{
@@ -7,7 +9,7 @@ var trlKTOFormat = format{
 	lines: labelledSteps(fields[*row]{
 		{"prompt", messages((*row).contextPieces), "system, user and assistant turns before the step"},
 		{"completion", messages((*row).completionPieces), "the step's output"},
-		{"label", boolean(func(r *row) bool { return r.Won > .5 }),
+		{"label", boolean((*row).label),
 			"the trajectory reached the goal; merged: more than half of them did"},
 		{"prompt_ids", ids((*row).contextPieces), "all tokens before the output"},
 		{"completion_ids", ids((*row).completionPieces), "of the output"},
@@ -17,6 +19,7 @@ var trlKTOFormat = format{
 	}),
 }
 
+func (r *row) label() bool               { return r.Won > .5 }
 func (r *row) contextPieces() []piece    { return r.context }
 func (r *row) completionPieces() []piece { return r.completion }
 
@@ -28,5 +31,9 @@ func (e *encoder) labelled(r *row) bool {
 		return false
 	}
 	r.context, r.completion = preceding(r.tree.Tree, r.node.Parent), continuation(r.node)
-	return e.hasMessages("step", r.tree.Tree, r.context)
+	if !e.hasMessages("step", r.tree.Tree, r.context) {
+		return false
+	}
+	e.m.labelled(strconv.FormatBool(r.label()), 1)
+	return true
 }

@@ -22,6 +22,7 @@ type Manifest struct {
 	Weight         float64        `json:"weight"`          // sum of the trained tokens' weights
 	Inexact        int            `json:"inexact"`         // steps whose ids were made from text: the engine gave none
 	PolicyVersions map[string]int `json:"policy_versions"` // steps by the weights that sampled them
+	Labels         map[string]int `json:"labels"`          // lines of trl-kto by their label
 	LeftOut        []LeftOut      `json:"left_out"`        // what has no line, and why
 	Bytes          int64          `json:"bytes"`           // of the lines
 	SHA256         string         `json:"sha256"`          // of the lines; "" where it was not wanted
@@ -90,9 +91,20 @@ func (m *Manifest) Add(o *Manifest) {
 	for version, n := range o.PolicyVersions {
 		m.sampled(version, n)
 	}
+	for label, n := range o.Labels {
+		m.labelled(label, n)
+	}
 	for _, l := range o.LeftOut {
 		m.addLeftOut(l)
 	}
+}
+
+// labelled counts lines of a label.
+func (m *Manifest) labelled(label string, n int) {
+	if m.Labels == nil {
+		m.Labels = map[string]int{}
+	}
+	m.Labels[label] += n
 }
 
 // sampled counts steps of a policy version; those behind the first hundred count as one.
@@ -110,7 +122,7 @@ func (m *Manifest) sampled(version string, n int) {
 // clone returns a copy that shares nothing that changes.
 func (m *Manifest) clone() Manifest {
 	c := *m
-	c.PolicyVersions = maps.Clone(m.PolicyVersions)
+	c.PolicyVersions, c.Labels = maps.Clone(m.PolicyVersions), maps.Clone(m.Labels)
 	c.LeftOut = append([]LeftOut{}, m.LeftOut...)
 	return c
 }

@@ -70,7 +70,7 @@ func appendFloats(b []byte, values []float32) []byte {
 const widestFloat = 24
 
 // putFloat32 writes a finite x as a JSON number of at most 9 significant digits that reads
-// back as exactly x, and returns its length.
+// back as exactly x, and as a float: with a fraction or an exponent. It returns the length.
 //
 // x is scaled to an integer of 9 digits, which is always enough for a float32; 7 or 8
 // digits are taken where they stay well within half the distance to the neighbours of
@@ -78,7 +78,10 @@ const widestFloat = 24
 func putFloat32(out []byte, x float32) int {
 	u := math.Float32bits(x)
 	d := math.Abs(float64(x))
-	if !(d >= 1e-9 && d < 1e8) { // 0, tiny and huge numbers are rare
+	if d == 0 {
+		return copy(out, "-0.0"[1-u>>31:])
+	}
+	if !(d >= 1e-9 && d < 1e8) { // tiny and huge numbers are rare, and have an exponent
 		return len(strconv.AppendFloat(out[:0], float64(x), 'g', -1, 32))
 	}
 	e2 := int(u>>23&0xff) - 127
@@ -133,9 +136,13 @@ func putDecimal(out []byte, n uint32, e10 int) int {
 		out[i] = out[i+1]
 	}
 	length := point
-	if k > point {
+	switch {
+	case k > point:
 		out[point] = '.'
 		length = k + 1
+	case e10 >= 0:
+		out[point], out[point+1] = '.', '0'
+		length = point + 2
 	}
 	if e10 < 0 {
 		out[length], out[length+1], out[length+2] = 'e', '-', byte('0'-e10)

@@ -24,6 +24,9 @@ func exact(t testing.TB, x float32) {
 	if err != nil || math.Float32bits(float32(back)) != math.Float32bits(x) {
 		t.Errorf("%b (%v) is written %s, read back %v, %v", math.Float32bits(x), x, b, back, err)
 	}
+	if !bytes.ContainsAny(b, ".e") {
+		t.Errorf("%v is written %s, which reads as an integer", x, b)
+	}
 	if !json.Valid(b) {
 		t.Errorf("%v is written %s, which is not JSON", x, b)
 	}
@@ -33,15 +36,16 @@ func exact(t testing.TB, x float32) {
 }
 
 func TestFloat32(t *testing.T) {
-	for x, want := range map[float32]string{0: "0", .5: "0.5", -.5: "-0.5", .1: "0.1", -1: "-1", 100: "100",
-		1234567: "1234567", 3.25: "3.25", 1e-5: "0.00001", 1e-6: "1e-6", -1.5e-7: "-1.5e-7",
-		16777216: "16777216", .3: "0.3", 99999.99: "99999.99"} {
+	for x, want := range map[float32]string{0: "0.0", .5: "0.5", -.5: "-0.5", .1: "0.1", -1: "-1.0", 100: "100.0",
+		1234567: "1234567.0", 3.25: "3.25", 1e-5: "0.00001", 1e-6: "1e-6", -1.5e-7: "-1.5e-7",
+		16777216: "16777216.0", .3: "0.3", 99999.99: "99999.99"} {
 		if got := written32(x); got != want {
 			t.Errorf("%v is written %s, want %s", x, got, want)
 		}
 		exact(t, x)
 	}
 	exact(t, float32(math.Copysign(0, -1)))
+	exact(t, math.MaxFloat32)
 	for e := uint32(0); e < 255; e++ { // around every power of two
 		for _, m := range []uint32{0, 1, 2, 0x3fffff, 0x400000, 0x7ffffe, 0x7fffff} {
 			exact(t, math.Float32frombits(e<<23|m))
@@ -119,7 +123,10 @@ func FuzzString(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) { like(t, s) })
 }
 
-// like checks that s is written as encoding/json writes it.
+// endsLine knows the line ends of Python's splitlines, Java's and Unicode's.
+func endsLine(r rune) bool { return strings.ContainsRune("\n\v\f\r\x1c\x1d\x1e\u0085\u2028\u2029", r) }
+
+// like checks that s is written as encoding/json writes it, but for U+0085.
 func like(t testing.TB, s string) {
 	t.Helper()
 	var want bytes.Buffer
@@ -128,7 +135,12 @@ func like(t testing.TB, s string) {
 	if err := e.Encode(s); err != nil {
 		t.Fatal(err)
 	}
-	if got := append(appendString(nil, s), '\n'); !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("%q is written %s, want %s", s, got, want.Bytes())
+	line := bytes.ReplaceAll(want.Bytes(), []byte("\u0085"), []byte(`\u0085`))
+	got := append(appendString(nil, s), '\n')
+	if !bytes.Equal(got, line) {
+		t.Errorf("%q is written %s, want %s", s, got, line)
+	}
+	if i := bytes.IndexFunc(got[:len(got)-1], endsLine); i >= 0 {
+		t.Errorf("%q is written %s, which some reader ends at %d", s, got, i)
 	}
 }

@@ -52,21 +52,21 @@ func (e *encoder) counting(emit func(*sample)) func(*sample) {
 // that lack what the format needs.
 func (e *encoder) sequences(t *creditedTree, emit func(*sample)) {
 	steps := e.o.dedupe(t.Tree, t.copies, false)
-	for leaf, keep := range t.keep {
-		if !keep {
+	for i, end := range t.Ended() {
+		leaf := end.ID
+		if !t.keep[leaf] {
 			continue
 		}
 		n := 0
 		for n < len(steps) && steps[n].Leaf == leaf {
 			n++
 		}
-		e.m.Idle += e.samples(t, leaf, steps[:n], func(s *sample) {
+		e.m.Idle += e.samples(t, leaf, t.place+i, steps[:n], func(s *sample) {
 			if e.complete(s) {
 				emit(s)
 			}
 		})
 		steps = steps[n:]
-		e.trajectories++
 	}
 }
 
@@ -83,9 +83,9 @@ func (e *encoder) complete(s *sample) bool {
 // samples calls emit with every sequence of the trajectory that ends at leaf in which steps, the leaf's own in the
 // order of the path, train a token. It returns how many sequences have none, because other trajectories train all
 // of it. The sample and its pieces are only valid until emit returns.
-func (e *encoder) samples(t *creditedTree, leaf int, steps []step, emit func(*sample)) (idle int) {
+func (e *encoder) samples(t *creditedTree, leaf, place int, steps []step, emit func(*sample)) (idle int) {
 	w := &e.walk
-	w.s = sample{creditedTree: t, leaf: t.Nodes[leaf], place: e.trajectories, segment: -1,
+	w.s = sample{creditedTree: t, leaf: t.Nodes[leaf], place: place, segment: -1,
 		pieces: w.s.pieces[:0], nodes: w.s.nodes[:0]}
 	w.segment()
 	for _, n := range t.Path(leaf) {

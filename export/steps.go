@@ -13,32 +13,42 @@ import (
 type step struct {
 	advantage.Row
 	From, To int
-	drift    float64 // while steps are merged: Σ weight · (advantage − that of the first)
+	kept     bool // of a trajectory in the export; merged: of one at least
 }
 
-// copies returns every step of the trajectories in keep, once per trajectory: by leaf, then along the path.
+// copies returns every step of the trajectories that ended, once per trajectory: by leaf, then along the path.
 func copies(t *sparkd.Tree, credit advantage.Credit, keep []bool) []step {
-	steps := make([]step, 0, len(credit.Copies))
-	for _, r := range credit.Copies {
-		if keep[r.Leaf] {
-			steps = append(steps, step{Row: r, To: len(output(t.Nodes[r.Node]).Tokens)})
-		}
+	steps := make([]step, len(credit.Copies))
+	for i, r := range credit.Copies {
+		steps[i] = step{Row: r, To: len(output(t.Nodes[r.Node]).Tokens), kept: keep[r.Leaf]}
 	}
 	return steps
+}
+
+// kept returns those of steps that are in the export.
+func kept(steps []step) []step {
+	left := func(s step) bool { return !s.kept }
+	if !slices.ContainsFunc(steps, left) {
+		return steps
+	}
+	return slices.DeleteFunc(slices.Clone(steps), left)
 }
 
 // dedupe returns what is trained of copies, by leaf, then along the path. With copies every trajectory trains all
 // its steps. Otherwise what several trajectories share is trained once, in the first of them, with the mean of
 // their advantages: whole steps, and the tokens that siblings share inside a step, unless steps are to stay whole.
 // Its weight is the sum of theirs with unique, so that the gradient stays that of copies, and 1 with tree, whose
-// loss is a sum over the tokens that were sampled.
+// loss is a sum over the tokens that were sampled. All trajectories that ended count, and what none of the export's
+// has is left out.
 func (o *Options) dedupe(t *sparkd.Tree, copies []step, whole bool) []step {
 	if o.Dedupe == "copies" {
-		return copies
+		return kept(copies)
 	}
-	steps := merge(copies, len(t.Nodes))
-	if !whole {
-		steps = once(t, steps)
+	var steps []step
+	if whole {
+		steps = merge(copies, len(t.Nodes))
+	} else {
+		steps = once(t, copies)
 	}
 	o.weigh(steps)
 	slices.SortStableFunc(steps, alongPaths)
@@ -56,7 +66,7 @@ func (o *Options) weigh(steps []step) {
 
 // alongPaths orders steps by trajectory, then along its path.
 func alongPaths(a, b step) int {
-	return cmp.Or(cmp.Compare(a.Leaf, b.Leaf), cmp.Compare(a.Node, b.Node))
+	return cmp.Or(cmp.Compare(a.Leaf, b.Leaf), cmp.Compare(a.Node, b.Node), cmp.Compare(a.From, b.From))
 }
 
 var noOutput sparkd.Span
@@ -69,40 +79,47 @@ func output(n *sparkd.Node) *sparkd.Span {
 	return &noOutput
 }
 
-// merge returns one step per node, by node id. What the steps of a node say of their
-// trajectories becomes their mean, the advantage as their weights have it.
+// merge returns one step per node, by node id, of those that are in the export.
 func merge(copies []step, nodes int) []step {
-	byNode := make([]step, nodes)
+	n := make([]int, nodes)
+	for i := range copies {
+		n[copies[i].Node]++
+	}
+	byNode, rows := make([]bundle, nodes), make([]advantage.Row, len(copies))
+	for node := range byNode {
+		byNode[node].rows, rows = rows[:0:n[node]], rows[n[node]:]
+	}
 	for i := range copies {
 		byNode[copies[i].Node].add(&copies[i])
 	}
-	merged := byNode[:0]
-	for _, m := range byNode {
-		if m.Copies > 0 {
-			m.mean()
-			merged = append(merged, m)
+	return merged(byNode)
+}
+
+// bundle is steps that become one: the first of them that is in the export, with the numbers of all.
+type bundle struct {
+	first step
+	rows  []advantage.Row
+}
+
+func (b *bundle) add(s *step) {
+	if len(b.rows) == 0 || s.kept && !b.first.kept {
+		b.first = *s
+	}
+	b.rows = append(b.rows, s.Row)
+}
+
+// merged returns the bundles of the export as a step each.
+func merged(bundles []bundle) []step {
+	var steps []step
+	for i := range bundles {
+		b := &bundles[i]
+		if !b.first.kept {
+			continue
 		}
+		s := b.first
+		s.Row = advantage.Merge(b.rows)
+		s.Leaf, s.Node = b.first.Leaf, b.first.Node
+		steps = append(steps, s)
 	}
-	return merged
-}
-
-// add adds another step's numbers, as sums, to those of s, which is the first one's where it has none yet.
-func (s *step) add(o *step) {
-	if s.Copies == 0 {
-		*s = *o
-		s.Copies, s.Means, s.Weight = 0, advantage.Means{}, 0
-	}
-	s.Copies += o.Copies
-	s.Means.Add(o.Copies, o.Means)
-	s.Weight += o.Weight
-	s.drift += o.Weight * (o.Advantage - s.Advantage)
-}
-
-// mean turns sums into means. The mean of equal advantages is exactly their value.
-func (s *step) mean() {
-	s.Divide(s.Copies)
-	if s.Weight != 0 {
-		s.Advantage += s.drift / s.Weight
-	}
-	s.drift = 0
+	return steps
 }

@@ -143,7 +143,7 @@ func spanNumbers(of func(*sparkd.Span) []float32) value[treeNode] {
 				out.b = appendFloats(out.b, v)
 				known = true
 			} else {
-				out.b = repeat(out.b, "0,", len(s.Tokens))
+				out.b = repeat(out.b, "0.0,", len(s.Tokens))
 			}
 		}
 		out.endList()
@@ -186,7 +186,7 @@ type leafSteps struct {
 // trajectories returns those that are in the export.
 func (t *creditedTree) trajectories() []leafSteps {
 	var all []leafSteps
-	for rest := t.copies; len(rest) > 0; {
+	for rest := kept(t.copies); len(rest) > 0; {
 		n := t.Nodes[rest[0].Leaf].Depth
 		all = append(all, leafSteps{t, rest[:n]})
 		rest = rest[n:]

@@ -94,7 +94,8 @@ func drawnTree(rng *rand.Rand) *sparkd.Tree {
 		}
 		n := &sparkd.Node{ID: id, Parent: parent.ID, Depth: parent.Depth + 1,
 			Valid: rng.IntN(3) > 0, Reward: float64(rng.IntN(3)), PolicyVersion: fmt.Sprint(rng.IntN(3))}
-		model := sparkd.Span{Source: sparkd.SourceModel, Tokens: fresh(1 + rng.IntN(7)), TokenExact: true}
+		model := sparkd.Span{Source: sparkd.SourceModel, Tokens: fresh(1 + rng.IntN(7)), TokenExact: true,
+			Text: fmt.Sprint("said ", id)}
 		for range model.Tokens {
 			model.Logprobs = append(model.Logprobs, -rng.Float32()-.01)
 		}

@@ -36,9 +36,11 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	out := &Writer{w: w, rescore: o.Rescore, manifest: Manifest{PolicyVersions: map[string]int{}, Recipe: Recipe{
+	counts := Manifest{PolicyVersions: map[string]int{}, Labels: map[string]int{}}
+	counts.Recipe = Recipe{
 		Format: o.Format, Dedupe: o.Dedupe, Advantage: o.Advantage, Estimator: estimator.Options(), Pairs: o.Pairs,
-		Filter: o.Filter.String(), Rescored: o.Rescore != nil, Entropies: o.Entropies, Text: o.Text}}}
+		Filter: o.Filter.String(), Rescored: o.Rescore != nil, Entropies: o.Entropies, Text: o.Text}
+	out := &Writer{w: w, rescore: o.Rescore, manifest: counts}
 	if o.Checksum {
 		out.sum = sha256.New()
 	}

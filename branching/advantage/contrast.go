@@ -1,6 +1,10 @@
 package advantage
 
-import "math"
+import (
+	"math"
+
+	"sparkd"
+)
 
 // contrast is how a number becomes an advantage beside its peers: (x − mean) / (std + ε).
 type contrast struct {
@@ -11,66 +15,84 @@ type contrast struct {
 
 func (g *group) contrast(raw bool) contrast { return contrast{g.Std, g.Epsilon, raw} }
 
-// rounding is the relative difference that sums of equal numbers in another order can
-// have; no advantage is made of it, even where ε is 0.
-const rounding = 1e-12
-
-// peers are the numbers of one key.
-type peers struct {
-	n                          float64
-	first, sum, squares, large float64
-	mean, divisor              float64
-}
-
-// of returns the advantage of every x among those with its key, which is below keys; without keys all are peers. The
-// sum runs over differences to the first number, so that equal numbers differ from their mean by exactly nothing.
-func (c contrast) of(x []float64, key []int, keys int) []float64 {
+// of returns the advantage of every x among those with its key, which is below keys; without keys all are peers.
+func (c contrast) of(x []sparkd.Amount, key []int, keys int) []sparkd.Amount {
 	if key == nil {
 		key, keys = make([]int, len(x)), 1
 	}
-	all := make([]peers, keys)
-	for i, v := range x {
-		p := &all[key[i]]
-		if p.n == 0 {
-			p.first = v
-		}
-		p.n++
-		p.sum += v - p.first
-		p.large = max(p.large, math.Abs(v))
-	}
-	for k := range all {
-		all[k].mean = all[k].first + all[k].sum/all[k].n
-	}
-	for i, v := range x {
-		p := &all[key[i]]
-		p.squares += (v - p.mean) * (v - p.mean)
-	}
-	for k := range all {
-		all[k].divisor = c.divisor(&all[k])
-	}
-	out := make([]float64, len(x))
-	for i, v := range x {
-		p := &all[key[i]]
-		d := v - p.mean
-		if p.n == 1 && c.raw {
-			d = v
-		}
-		if math.Abs(d) > rounding*p.large || math.IsNaN(d) {
-			out[i] = d / p.divisor
+	out := make([]sparkd.Amount, len(x))
+	order, start := grouped(key, keys)
+	for k := range keys {
+		if peers := order[start[k]:start[k+1]]; len(peers) > 0 {
+			c.among(x, peers, out)
 		}
 	}
 	return out
 }
 
-// divisor is the standard deviation plus ε.
-func (c contrast) divisor(p *peers) float64 {
+// among fills in the advantages of peers, which are places of x. It works on numbers that a power of two brings near
+// to 1, so that no size of rewards is too large or too small for squares.
+func (c contrast) among(x []sparkd.Amount, peers []int, out []sparkd.Amount) {
+	n, largest := len(peers), 0.0
+	for _, i := range peers {
+		largest = max(largest, math.Abs(x[i].Value))
+	}
+	unit := inverse(largest)
+	for _, i := range peers {
+		out[i] = x[i].Times(unit)
+	}
+	mean := sparkd.Mean(n, func(i int) sparkd.Amount { return out[peers[i]] })
+	if n == 1 && c.raw {
+		mean = sparkd.Amount{}
+	}
+	for _, i := range peers {
+		out[i] = out[i].Minus(mean)
+	}
+	divisor := c.deviation(out, peers, unit)
+	for _, i := range peers {
+		if d := out[i]; d.Value != 0 {
+			out[i] = sparkd.Amount{Value: d.Value / divisor, Doubt: d.Doubt / divisor}
+		}
+	}
+}
+
+// deviation is what distances from their mean, in units, are divided by.
+func (c contrast) deviation(distances []sparkd.Amount, peers []int, unit float64) float64 {
+	n := float64(len(peers))
 	switch {
 	case c.std == "":
-		return 1
-	case p.n < 2:
-		return 1 + c.epsilon
+		return unit
+	case n < 2:
+		return unit * (1 + c.epsilon)
 	case c.std == "unbiased":
-		return math.Sqrt(p.squares/(p.n-1)) + c.epsilon
+		n--
 	}
-	return math.Sqrt(p.squares/p.n) + c.epsilon
+	var squares sparkd.Sum
+	for _, i := range peers {
+		squares.Add(distances[i].Value * distances[i].Value)
+	}
+	return math.Sqrt(squares.Over(n)) + c.epsilon*unit
+}
+
+// inverse is a power of two that brings x near to 1: what is multiplied by it loses no digit.
+func inverse(x float64) float64 {
+	_, exponent := math.Frexp(x)
+	return math.Ldexp(1, -min(max(exponent, -1000), 1000))
+}
+
+// grouped lists the places of key by what is there: those of k are order[start[k]:start[k+1]], in their order.
+func grouped(key []int, keys int) (order, start []int) {
+	order, start = make([]int, len(key)), make([]int, keys+1)
+	for _, k := range key {
+		start[k+1]++
+	}
+	for k := range keys {
+		start[k+1] += start[k]
+	}
+	at := append([]int(nil), start[:keys]...)
+	for i, k := range key {
+		order[at[k]] = i
+		at[k]++
+	}
+	return order, start
 }

@@ -1,5 +1,12 @@
 package advantage
 
+import (
+	"cmp"
+	"slices"
+
+	"sparkd"
+)
+
 // Row is one step of one trajectory, the sample that SPARK trains on, or all such rows
 // of one step merged into their mean.
 type Row struct {
@@ -19,22 +26,35 @@ type Means struct {
 	Score  float64 // what the estimator compared, for example scaled return minus penalty
 }
 
-// Add adds other numbers n times.
-func (m *Means) Add(n int, o Means) {
-	times := float64(n)
-	m.Return += times * o.Return
-	m.Length += times * o.Length
-	m.Won += times * o.Won
-	m.Score += times * o.Score
-}
-
-// Divide makes means of sums over n.
-func (m *Means) Divide(n int) {
-	by := float64(n)
-	m.Return /= by
-	m.Length /= by
-	m.Won /= by
-	m.Score /= by
+// Merge returns rows as one that stands for all of them and weighs as much: with the means of their numbers, that of
+// the advantages as they weigh. It is the first one's step and trajectory. None of them is merged already.
+func Merge(rows []Row) Row {
+	out := rows[0]
+	if len(rows) == 1 {
+		return out
+	}
+	n := float64(len(rows))
+	total := func(of func(*Row) float64) *sparkd.Sum {
+		var s sparkd.Sum
+		for i := range rows {
+			s.Add(of(&rows[i]))
+		}
+		return &s
+	}
+	out.Copies = len(rows)
+	out.Return = total(func(r *Row) float64 { return r.Return }).Over(n)
+	out.Length = total(func(r *Row) float64 { return r.Length }).Over(n)
+	out.Won = total(func(r *Row) float64 { return r.Won }).Over(n)
+	out.Score = total(func(r *Row) float64 { return r.Score }).Over(n)
+	out.Weight = total(func(r *Row) float64 { return r.Weight }).Value()
+	if !slices.ContainsFunc(rows, func(r Row) bool { return r.Weight != rows[0].Weight }) {
+		out.Advantage = total(func(r *Row) float64 { return r.Advantage }).Over(n)
+		return out
+	}
+	least := slices.MinFunc(rows, func(a, b Row) int { return cmp.Compare(a.Advantage, b.Advantage) }).Advantage
+	more := total(func(r *Row) float64 { return r.Weight * (r.Advantage - least) }) // nothing, where all are equal
+	out.Advantage = least + more.Over(out.Weight)
+	return out
 }
 
 // Credit is what an estimator says about one tree. Only trajectories that ended count:

@@ -12,15 +12,16 @@ import (
 type group struct {
 	Options
 	trees   []*sparkd.Tree
-	base    []int          // place of tree i's node id > 0 is base[i] + id
-	nodes   []*sparkd.Node // by place; nil at 0 where no tree has an opening context
-	parent  []int          // place of the parent; -1 at place 0
-	count   []int          // by place: trajectories through the node
-	rows    []Row          // Credit.Copies of all trees
-	place   []int          // by row
-	paths   []path         // the trajectories
-	returns []float64      // of each path, scaled
-	err     error          // why the estimator says nothing about the group
+	base    []int           // place of tree i's node id > 0 is base[i] + id
+	nodes   []*sparkd.Node  // by place; nil at 0 where no tree has an opening context
+	parent  []int           // place of the parent; -1 at place 0
+	count   []int           // by place: trajectories through the node
+	rows    []Row           // Credit.Copies of all trees
+	place   []int           // by row
+	of      []int           // by row: which of paths it belongs to
+	paths   []path          // the trajectories
+	returns []sparkd.Amount // of each path, scaled
+	err     error           // why the estimator says nothing about the group
 }
 
 // path is one trajectory: its rows are rows[from:to].
@@ -55,22 +56,25 @@ func join(trees []*sparkd.Tree, o Options) *group {
 
 // add appends the rows of the trajectory of tree i that ends with a node.
 func (g *group) add(i int, t *sparkd.Tree, end *sparkd.Node) {
-	r := Row{Leaf: end.ID, Copies: 1, Means: Means{Return: t.Return(end.ID), Length: float64(end.Depth)}}
-	r.Score = r.Return * g.RewardScale
+	earned := t.Earned(end.ID)
+	scaled := earned.Times(g.RewardScale)
+	r := Row{Leaf: end.ID, Copies: 1, Weight: 1,
+		Means: Means{Return: earned.Value, Length: float64(end.Depth), Score: scaled.Value}}
 	if end.Outcome == sparkd.OutcomeSuccess {
 		r.Won = 1
 	}
 	from := len(g.rows)
 	g.rows = append(g.rows, make([]Row, end.Depth)...)
 	g.place = append(g.place, make([]int, end.Depth)...)
+	g.of = append(g.of, make([]int, end.Depth)...)
 	for k, at := len(g.rows)-1, g.base[i]+end.ID; at > 0; k, at = k-1, g.parent[at] {
 		r.Node = at - g.base[i]
-		g.rows[k], g.place[k] = r, at
+		g.rows[k], g.place[k], g.of[k] = r, at, len(g.paths)
 		g.count[at]++
 	}
 	g.count[0]++
 	g.paths = append(g.paths, path{from, len(g.rows)})
-	g.returns = append(g.returns, r.Score)
+	g.returns = append(g.returns, scaled)
 }
 
 // tree returns the tree that has the node at a place, nil in an empty group.
@@ -82,29 +86,25 @@ func (g *group) tree(at int) *sparkd.Tree {
 	return g.trees[max(i-1, 0)]
 }
 
-// means returns, by place, the mean of x, one number per path, over the paths through
-// it. It is a running mean, so that the mean of equal numbers is exactly that number.
-func (g *group) means(x []float64) []float64 {
-	mean, seen := make([]float64, len(g.nodes)), make([]float64, len(g.nodes))
-	add := func(at int, v float64) {
-		seen[at]++
-		mean[at] += (v - mean[at]) / seen[at]
+// means returns, by place, the mean of x, one number per path, over the paths through it.
+func (g *group) means(x []sparkd.Amount) []sparkd.Amount {
+	mean := make([]sparkd.Amount, len(g.nodes))
+	if len(x) > 0 {
+		mean[0] = sparkd.Mean(len(x), func(i int) sparkd.Amount { return x[i] })
 	}
-	for i, p := range g.paths {
-		add(0, x[i])
-		for _, at := range g.place[p.from:p.to] {
-			add(at, x[i])
+	order, start := grouped(g.place, len(g.nodes))
+	for at := range mean {
+		if rows := order[start[at]:start[at+1]]; len(rows) > 0 {
+			mean[at] = sparkd.Mean(len(rows), func(i int) sparkd.Amount { return x[g.of[rows[i]]] })
 		}
 	}
 	return mean
 }
 
 // pay gives all steps of a path its advantage.
-func (g *group) pay(advantages []float64) {
-	for i, p := range g.paths {
-		for k := p.from; k < p.to; k++ {
-			g.rows[k].Advantage = advantages[i]
-		}
+func (g *group) pay(advantages []sparkd.Amount) {
+	for k, path := range g.of {
+		g.rows[k].Advantage = advantages[path].Value
 	}
 }
 
@@ -118,7 +118,6 @@ func (g *group) credit(advantages []float64) {
 // credits returns the rows by tree, with their weights and merged.
 func (g *group) credits(once bool) []Credit {
 	for k, at := range g.place {
-		g.rows[k].Weight = 1
 		if once {
 			g.rows[k].Weight /= float64(g.count[at])
 		}
@@ -144,24 +143,18 @@ func (g *group) credits(once bool) []Credit {
 	return out
 }
 
-// merge returns, by place, the rows of a step as one: the mean of its copies, with the weight of all.
+// merge returns, by place, the rows of a step as one; without copies where there are none.
 func (g *group) merge() []Row {
 	merged := make([]Row, len(g.nodes))
-	for k := range g.rows {
-		r, m := &g.rows[k], &merged[g.place[k]]
-		if m.Copies == 0 {
-			*m = *r
-			continue
+	order, start := grouped(g.place, len(g.nodes))
+	var copies []Row
+	for at := range merged {
+		copies = copies[:0]
+		for _, k := range order[start[at]:start[at+1]] {
+			copies = append(copies, g.rows[k])
 		}
-		m.Copies++
-		m.Add(1, r.Means)
-		m.Advantage += r.Advantage
-		m.Weight += r.Weight
-	}
-	for i := range merged {
-		if m := &merged[i]; m.Copies > 1 {
-			m.Divide(m.Copies)
-			m.Advantage /= float64(m.Copies)
+		if len(copies) > 0 {
+			merged[at] = Merge(copies)
 		}
 	}
 	return merged

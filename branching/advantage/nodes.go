@@ -1,6 +1,12 @@
 package advantage
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"sparkd"
+)
 
 // Estimators that value nodes by the trajectories through them. All copies of a step have one advantage.
 
@@ -13,7 +19,7 @@ func (g *group) treeRL() {
 		leaves = g.leaveOneOut()
 	}
 	value := g.means(leaves)
-	before := make([]float64, len(value)) // value of the stretch before the node's
+	before := make([]sparkd.Amount, len(value)) // value of the stretch before the node's
 	out := make([]float64, len(value))
 	before[0] = value[0]
 	for at := 1; at < len(value); at++ {
@@ -25,7 +31,8 @@ func (g *group) treeRL() {
 		if g.count[at] == g.count[p] { // no fork between them
 			before[at] = before[p]
 		}
-		out[at] = (2*value[at] - value[0] - before[at]) / math.Sqrt(float64(g.count[at]))
+		better := value[at].Minus(value[0]).Value + value[at].Minus(before[at]).Value
+		out[at] = better / math.Sqrt(float64(g.count[at]))
 	}
 	g.credit(out)
 }
@@ -41,7 +48,7 @@ func (g *group) depthNorm() {
 			deepest = max(deepest, depth[at])
 		}
 	}
-	g.credit(g.contrast(false).of(value, depth, deepest+1))
+	g.credit(values(g.contrast(false).of(value, depth, deepest+1)))
 }
 
 // sibling is how much better the mean return through a step is than that through its
@@ -51,7 +58,7 @@ func (g *group) sibling() {
 	out := make([]float64, len(value))
 	for at := 1; at < len(value); at++ {
 		if p := g.parent[at]; p > 0 && g.count[at] != g.count[p] {
-			out[at] = value[at] - value[p]
+			out[at] = value[at].Minus(value[p]).Value
 		}
 	}
 	g.credit(out)
@@ -71,13 +78,13 @@ func (g *group) at2PO() {
 		v, parent, root := value[at], value[g.parent[at]], value[0]
 		switch g.AdvantageMode {
 		case "node_value":
-			out[at] = v
+			out[at] = v.Value
 		case "diff_parent":
-			out[at] = v - parent
+			out[at] = v.Minus(parent).Value
 		case "diff_global":
-			out[at] = v - root
+			out[at] = v.Minus(root).Value
 		case "diff_localglobal":
-			out[at] = (v - root) + (v - parent)
+			out[at] = v.Minus(root).Value + v.Minus(parent).Value
 		}
 	}
 	g.credit(out)
@@ -86,28 +93,53 @@ func (g *group) at2PO() {
 // backUp sets the value of every node to the mean of its children's values, weighted by
 // the softmax of their entropies in mode child_softmax. A node comes before its
 // children, so that backwards every value is ready when its parent needs it.
-func (g *group) backUp(value, leaves []float64) {
-	clear(value)
+func (g *group) backUp(value, leaves []sparkd.Amount) {
 	for i, p := range g.paths {
 		value[g.place[p.to-1]] = leaves[i]
 	}
-	weights := make([]float64, len(value)) // of the children so far
-	for at := len(value) - 1; at > 0; at-- {
-		if g.count[at] == 0 {
-			continue
+	children := make([][]int, len(value))
+	for at := 1; at < len(value); at++ {
+		if g.count[at] > 0 {
+			children[g.parent[at]] = append(children[g.parent[at]], at)
 		}
-		p, w := g.parent[at], 1.0
-		if g.ValueMode == "child_softmax" && g.count[at] != g.count[p] { // an only child has weight 1
+	}
+	for at := len(value) - 1; at >= 0 && g.err == nil; at-- {
+		if len(children[at]) > 0 {
+			value[at] = g.weighted(value, children[at])
+		}
+	}
+}
+
+// weighted returns the mean of the values of siblings.
+func (g *group) weighted(value []sparkd.Amount, siblings []int) sparkd.Amount {
+	least := slices.MinFunc(siblings, func(a, b int) int { return cmp.Compare(value[a].Value, value[b].Value) })
+	var more, weights sparkd.Sum // more than the least, which is nothing where all are equal
+	doubt := 0.0
+	for _, at := range siblings {
+		w := 1.0
+		if g.ValueMode == "child_softmax" && len(siblings) > 1 {
 			h, known := g.nodes[at].Surprise()
 			if !known {
 				g.err = refuse(g.tree(at), ReasonNoEntropy,
 					"use value_mode child_mean or leaf_mean, or an engine that reports logprobs",
 					"at2po weighs branches by their entropy, and node %d has no logprobs", g.nodes[at].ID)
-				return
+				return sparkd.Amount{}
 			}
 			w = math.Exp(min(h, 500)) // finite, whatever an engine reports
 		}
-		weights[p] += w
-		value[p] += (value[at] - value[p]) * (w / weights[p])
+		weights.Add(w)
+		more.Add(w * (value[at].Value - value[least].Value))
+		doubt = max(doubt, value[at].Doubt)
 	}
+	rise := more.Over(weights.Value())
+	return sparkd.Amount{Value: value[least].Value, Doubt: doubt}.Plus(sparkd.Given(rise))
+}
+
+// values are amounts without their doubts.
+func values(of []sparkd.Amount) []float64 {
+	out := make([]float64, len(of))
+	for i := range of {
+		out[i] = of[i].Value
+	}
+	return out
 }

@@ -1,5 +1,7 @@
 package advantage
 
+import "sparkd"
+
 // Estimators that compare the rows of single steps.
 
 // sparkRows compares the scores of all rows of the group, a shared step counted once per
@@ -7,58 +9,60 @@ package advantage
 // SPARK's scripts run (core_spark.py). A lone row has mean 0 and deviation 1.
 func (g *group) sparkRows() {
 	for k, a := range g.contrast(true).of(g.scores(), nil, 1) {
-		g.rows[k].Advantage = a
+		g.rows[k].Advantage = a.Value
 	}
 }
 
 // sparkUnique is the same after merging the copies of a step into their mean score, SPARK's env.unique=True.
 func (g *group) sparkUnique() {
-	g.scores()
+	scores := g.scores()
+	order, start := grouped(g.place, len(g.nodes))
 	var steps []int // places of those that a trajectory takes
-	var scores []float64
-	for at, m := range g.merge() {
-		if m.Copies > 0 {
+	var merged []sparkd.Amount
+	for at := range g.nodes {
+		if rows := order[start[at]:start[at+1]]; len(rows) > 0 {
 			steps = append(steps, at)
-			scores = append(scores, m.Score)
+			merged = append(merged, sparkd.Mean(len(rows), func(i int) sparkd.Amount { return scores[rows[i]] }))
 		}
 	}
 	out := make([]float64, len(g.nodes))
-	for i, a := range g.contrast(true).of(scores, nil, 1) {
-		out[steps[i]] = a
+	for i, a := range g.contrast(true).of(merged, nil, 1) {
+		out[steps[i]] = a.Value
 	}
 	g.credit(out)
 }
 
 // scores sets the rows' scores and returns them: the trajectory's return or, with process
 // rewards, what it earned from the step on; less the penalty.
-func (g *group) scores() []float64 {
-	out := make([]float64, len(g.rows))
-	for k := range g.rows {
-		out[k] = g.rows[k].Score
+func (g *group) scores() []sparkd.Amount {
+	out := make([]sparkd.Amount, len(g.rows))
+	for k, path := range g.of {
+		out[k] = g.returns[path]
 	}
 	if g.ProcessRewards {
 		g.future(out)
 	}
 	g.penalise(out)
 	for k := range g.rows {
-		g.rows[k].Score = out[k]
+		g.rows[k].Score = out[k].Value
 	}
 	return out
 }
 
 // penalise takes off x, by row, what a step loses for its format.
-func (g *group) penalise(x []float64) {
+func (g *group) penalise(x []sparkd.Amount) {
+	penalty := sparkd.Given(g.InvalidPenalty)
 	for k, at := range g.place {
 		if !g.nodes[at].Valid {
-			x[k] -= g.InvalidPenalty
+			x[k] = x[k].Minus(penalty)
 		}
 	}
 }
 
 // future sets out, by row, to the discounted rewards from the step on, scaled.
-func (g *group) future(out []float64) {
+func (g *group) future(out []sparkd.Amount) {
 	for k, at := range g.place {
-		out[k] = g.nodes[at].Reward * g.RewardScale
+		out[k] = sparkd.Given(g.nodes[at].Reward).Times(g.RewardScale)
 	}
 	g.fromStepOn(out)
 }
@@ -74,12 +78,12 @@ func (g *group) giGPO() {
 	step := episode
 	step.raw = false
 	advantages := episode.of(g.scores(), nil, 1)
-	future := make([]float64, len(g.rows))
+	future := make([]sparkd.Amount, len(g.rows))
 	g.future(future)
 	g.penalise(future)
 	anchors, n := g.anchors()
 	for k, a := range step.of(future, anchors, n) {
-		g.rows[k].Advantage = advantages[k] + g.StepWeight*a
+		g.rows[k].Advantage = advantages[k].Value + g.StepWeight*a.Value
 	}
 }
 

@@ -1,5 +1,7 @@
 package advantage
 
+import "sparkd"
+
 // Estimators that compare whole trajectories, each counted once.
 
 // grpo is GRPO with outcome supervision (arXiv 2402.03300): the return among those of the group, for all steps of
@@ -25,24 +27,39 @@ func (g *group) compareReturns(c contrast) {
 // every step is compared with those of all steps of all trajectories, and a step's
 // advantage is the sum of that over the steps from it on, here discounted.
 func (g *group) compareSteps(c contrast) {
-	rewards := make([]float64, len(g.rows))
+	rewards := make([]sparkd.Amount, len(g.rows))
 	for k, at := range g.place {
-		rewards[k] = g.nodes[at].Reward * g.RewardScale
-		g.rows[k].Score = rewards[k]
+		rewards[k] = sparkd.Given(g.nodes[at].Reward).Times(g.RewardScale)
+		g.rows[k].Score = rewards[k].Value
 	}
 	compared := c.of(rewards, nil, 1)
 	g.fromStepOn(compared)
 	for k := range g.rows {
-		g.rows[k].Advantage = compared[k]
+		g.rows[k].Advantage = compared[k].Value
 	}
 }
 
 // fromStepOn replaces every step's number, by row, by the discounted sum of those from it to the end of its trajectory.
-func (g *group) fromStepOn(x []float64) {
+func (g *group) fromStepOn(x []sparkd.Amount) {
 	for _, p := range g.paths {
-		for k := p.to - 2; k >= p.from; k-- {
-			x[k] += g.Discount * x[k+1]
+		if g.Discount == 1 {
+			sumUp(x[p.from:p.to])
+			continue
 		}
+		for k := p.to - 2; k >= p.from; k-- {
+			x[k] = x[k].Plus(x[k+1].Times(g.Discount))
+		}
+	}
+}
+
+// sumUp replaces every number by the sum from it to the end, rounded once.
+func sumUp(x []sparkd.Amount) {
+	var sum, doubt sparkd.Sum
+	for k := len(x) - 1; k >= 0; k-- {
+		sum.Add(x[k].Value)
+		doubt.Add(x[k].Doubt)
+		x[k] = sparkd.Given(sum.Value())
+		x[k].Doubt += doubt.Value()
 	}
 }
 
@@ -64,11 +81,11 @@ func (g *group) rloo() {
 
 // leaveOneOut returns each return minus the mean of the others, which is its distance
 // from the mean of all times n / (n − 1).
-func (g *group) leaveOneOut() []float64 {
+func (g *group) leaveOneOut() []sparkd.Amount {
 	out := contrast{}.of(g.returns, nil, 1)
 	n := float64(len(out))
 	for i := range out {
-		out[i] *= n / (n - 1)
+		out[i] = out[i].Times(n / (n - 1))
 	}
 	return out
 }
@@ -84,7 +101,7 @@ func (g *group) treeGRPO() {
 	c := g.contrast(true)
 	sum := c.of(g.returns, nil, 1)
 	for i, a := range c.of(g.returns, roots, len(g.nodes)) {
-		sum[i] += a
+		sum[i].Value += a.Value
 	}
 	g.pay(sum)
 }
@@ -94,15 +111,16 @@ func (g *group) treeGRPO() {
 // trajectory is in: all trajectories, and those that share its steps up to each fork.
 func (g *group) treePO() {
 	value := g.means(g.returns)
-	out := make([]float64, len(g.paths))
+	out := make([]sparkd.Amount, len(g.paths))
 	for i, p := range g.paths {
-		sum, weights := 0.0, 0.0
+		var sum sparkd.Sum
+		weights := 0.0
 		add := func(at int) {
 			w := 1.0
 			if g.Weighting == "size" {
 				w = float64(g.count[at])
 			}
-			sum += w * (g.returns[i] - value[at])
+			sum.Add(w * g.returns[i].Minus(value[at]).Value)
 			weights += w
 		}
 		add(0)
@@ -111,7 +129,7 @@ func (g *group) treePO() {
 				add(at)
 			}
 		}
-		out[i] = sum / weights
+		out[i].Value = sum.Over(weights)
 	}
 	g.pay(out)
 }

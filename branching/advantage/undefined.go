@@ -2,6 +2,7 @@ package advantage
 
 import (
 	"errors"
+	"slices"
 
 	"sparkd"
 )
@@ -52,18 +53,20 @@ func (g *group) tooFew(estimator string, n int) error {
 // finite refuses rewards that are numbers, and whose sums or products are none. A reward
 // that is no number itself is damage, and for others to find.
 func (g *group) finite() error {
-	worst := -1
-	for k := range g.rows {
-		if !sparkd.Finite(g.rows[k].Return) {
-			return nil
-		}
-		if worst < 0 && !sparkd.Finite(g.rows[k].Advantage) {
-			worst = k
-		}
-	}
-	if worst < 0 {
+	if slices.ContainsFunc(g.nodes, func(n *sparkd.Node) bool { return n != nil && !sparkd.Finite(n.Reward) }) {
 		return nil
 	}
-	return refuse(g.tree(g.place[worst]), ReasonOverflow, "re-score the tree, or lower reward_scale",
-		"its rewards are too large: the advantage of node %d is %v", g.rows[worst].Node, g.rows[worst].Advantage)
+	for k := range g.rows {
+		r := &g.rows[k]
+		for _, x := range []struct {
+			name  string
+			value float64
+		}{{"return", r.Return}, {"score", r.Score}, {"advantage", r.Advantage}} {
+			if !sparkd.Finite(x.value) {
+				return refuse(g.tree(g.place[k]), ReasonOverflow, "re-score the tree, or lower reward_scale",
+					"its rewards are too large: the %s of node %d is %v", x.name, r.Node, x.value)
+			}
+		}
+	}
+	return nil
 }

@@ -167,13 +167,13 @@ func TestProcessRewards(t *testing.T) {
 // TestFutures pins the discounted rewards that GiGPO compares: γ .95, a success pays 10.
 func TestFutures(t *testing.T) {
 	g := join([]*sparkd.Tree{toy()}, Options{RewardScale: 10, Discount: .95})
-	x := make([]float64, len(g.rows))
+	x := make([]sparkd.Amount, len(g.rows))
 	g.future(x)
 	want := map[string]float64{"A/s1": 8.57375, "A/s2": 9.025, "A/s3a": 9.5, "A/s4a": 10}
 	for k, r := range g.rows {
 		where := leafNames[r.Leaf] + "/" + stepNames[r.Node]
-		if math.Abs(x[k]-want[where]) > 1e-12 {
-			t.Errorf("%s: %v, want %v", where, x[k], want[where])
+		if math.Abs(x[k].Value-want[where]) > 1e-12 {
+			t.Errorf("%s: %v, want %v", where, x[k].Value, want[where])
 		}
 	}
 }
@@ -199,16 +199,25 @@ func TestContrast(t *testing.T) {
 		{same, contrast{std: "unbiased"}, 0},
 		{[]float64{.1 + .2, .3}, contrast{std: "unbiased"}, 0}, // differ by rounding only
 	} {
-		if got := tt.c.of(tt.x, nil, 1)[0]; math.IsNaN(got) || math.Abs(got-tt.first) > 5e-5 {
+		if got := values(tt.c.of(given(tt.x...), nil, 1))[0]; math.IsNaN(got) || math.Abs(got-tt.first) > 5e-5 {
 			t.Errorf("%v %+v: %.4f, want %.4f", tt.x, tt.c, got, tt.first)
 		}
 	}
-	got := contrast{}.of([]float64{1, 5, 3, 7}, []int{0, 2, 0, 1}, 3)
+	got := values(contrast{}.of(given(1, 5, 3, 7), []int{0, 2, 0, 1}, 3))
 	for i, want := range []float64{-1, 0, 1, 0} {
 		if got[i] != want {
 			t.Errorf("by key: %v", got)
 		}
 	}
+}
+
+// given are numbers as they were written down.
+func given(x ...float64) []sparkd.Amount {
+	out := make([]sparkd.Amount, len(x))
+	for i := range x {
+		out[i] = sparkd.Given(x[i])
+	}
+	return out
 }
 
 func TestMergedRows(t *testing.T) {
