@@ -29,7 +29,9 @@ stdout (protocol 1, docs/environments-reference.md). Subclass Env and serve it:
     command = ["python3", "guess.py"]
 """
 
-from .env import UNBOUNDED, Env, Error, Observation
+from .env import UNBOUNDED, Env
+from .failure import Error
+from .observation import Observation
 from .session import drive
 from .worker import Worker, serve
 

@@ -1,42 +1,13 @@
-"""What an environment is: Env, Observation and Error."""
+"""What an environment is: Env."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Optional
+
+from .observation import Observation, observed
 
 UNBOUNDED = -1
 """Size of a split in which every index is a task, a seed for example."""
-
-
-@dataclass
-class Observation:
-    """What an environment answers to a reset or a step."""
-
-    text: str
-    """What the agent reads."""
-    goal: str = ""
-    """The task in words; of a reset."""
-    admissible: Optional[list[str]] = None
-    """The actions that are accepted now; None where they are not known."""
-    reward: float = 0.0
-    """Of this step, in the environment's own unit; a finite number."""
-    done: bool = False
-    """The episode is over."""
-    success: bool = False
-    """The goal is reached; only together with done."""
-
-
-class Error(Exception):
-    """A failure that sparkd reports with its field and remedy.
-
-    code is "env" where the environment failed and "invalid" where the task or the
-    options are wrong. Any other exception of an Env is reported as code "env".
-    """
-
-    def __init__(self, message: str, code: str = "env", field: str = "", remedy: str = ""):
-        super().__init__(message)
-        self.message, self.code, self.field, self.remedy = message, code, field, remedy
 
 
 class Env:
@@ -69,11 +40,19 @@ class Env:
     """Episodes that one process can hold at once: one instance each."""
 
     def reset(self, split: str, index: int) -> Observation:
-        """Starts a task: split is one of splits, index within it. Also in mid-episode."""
+        """Starts a task: split is one of splits, index within it. Also in mid-episode.
+
+        Gymnasium's tuple (text, info) is taken, too: goal and admissible come from info.
+        """
         raise NotImplementedError
 
     def step(self, action: str) -> Observation:
-        """Applies an action. Text that is no action is answered, not refused."""
+        """Applies an action. Text that is no action is answered, not refused.
+
+        Gymnasium's tuple (text, reward, terminated, truncated, info) is taken, too: done is
+        terminated or truncated; success is info's "success", or "is_success", where that
+        ends the episode; admissible comes from info.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -81,11 +60,11 @@ class Env:
 
     def replay(self, split: str, index: int, actions: list[str]) -> list[Observation]:
         """Resets and steps; returns all observations, fewer where the episode ends."""
-        seen = [self.reset(split, index)]
+        seen = [observed(self.reset(split, index), "reset")]
         for action in actions:
             if seen[-1].done:
                 break
-            seen.append(self.step(action))
+            seen.append(observed(self.step(action), "step"))
         return seen
 
     # Where a state can be copied, override fork, or both snapshot and restore. Otherwise

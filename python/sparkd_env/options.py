@@ -1,6 +1,6 @@
 """Reading options, which are all text."""
 
-from .env import Error
+from .failure import Error
 
 
 def positive(option: str, text: str) -> int:

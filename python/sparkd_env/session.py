@@ -16,8 +16,10 @@ import urllib.parse
 import urllib.request
 from typing import Any, Callable, Optional
 
-from .env import Env, Error, Observation
-from .worker import how_copied, spoken
+from .env import Env
+from .failure import Error, failure
+from .observation import observed
+from .worker import forked, how_copied, replayed, spoken
 
 
 def drive(
@@ -86,23 +88,25 @@ class _Copies:
         try:
             return [{"id": call["id"], **self.act(call)}]
         except Exception as e:
-            return [{"id": call["id"], "error": f"{type(e).__name__}: {e}"[:2000]}]
+            told = failure(e)
+            remedy = f" ({told['remedy']})" if "remedy" in told else ""
+            return [{"id": call["id"], "error": (told["message"] + remedy)[:2000]}]
 
     def act(self, call: dict[str, Any]) -> dict[str, Any]:
         copy, op, task = call["copy"], call["op"], call.get("task") or {}
         if op == "fork":
-            self.open[copy] = self.open[call["from"]].fork()
+            self.open[copy] = forked(self.open[call["from"]])
             return {}
         if op == "step":
-            return {"observation": spoken(self.open[copy].step(call.get("action", "")))}
+            return {"observation": spoken(observed(self.open[copy].step(call.get("action", "")), "step"))}
         if copy not in self.open:
             self.open[copy] = self.spare.pop() if self.spare else self.factory()
         env = self.open[copy]
         if op == "replay":
-            seen: list[Observation] = env.replay(task["split"], task["index"], call.get("actions") or [])
+            seen = replayed(env, task["split"], task["index"], call.get("actions") or [])
             return {"observations": [spoken(o) for o in seen]}
         if op == "reset":
-            return {"observation": spoken(env.reset(task["split"], task["index"]))}
+            return {"observation": spoken(observed(env.reset(task["split"], task["index"]), "reset"))}
         raise Error(f"unknown op {op!r}")
 
     def close(self) -> None:

@@ -59,7 +59,7 @@ class TextWorldExpress(Env):
 
     def step(self, action):
         text, reward, done, infos = self.env.step(action)
-        return Observation(text, "", infos["validActions"], reward, done, bool(infos["tasksuccess"]))
+        return Observation(text, "", infos["validActions"], float(reward), bool(done), bool(infos["tasksuccess"]))
 
     def close(self):
         self.env.close()

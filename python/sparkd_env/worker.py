@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import inspect
 import json
-import math
 import os
 import sys
 import traceback
 from typing import Any, BinaryIO, Callable
 
-from .env import UNBOUNDED, Env, Error, Observation
+from .env import UNBOUNDED, Env
+from .failure import Error, failure, shown
+from .observation import Observation, observed
 
 PROTOCOL = 1
 
@@ -53,7 +54,7 @@ class Worker:
         """Answers line by line until requests end, then closes all instances."""
         try:
             for line in requests:
-                answers.write(json.dumps(self.answer(line), allow_nan=False).encode() + b"\n")
+                answers.write(written(self.answer(line)) + b"\n")
                 answers.flush()
         except BrokenPipeError:
             pass  # sparkd is gone
@@ -68,12 +69,10 @@ class Worker:
             request = json.loads(line)
             number = request["id"]
             return {"id": number, "ok": self.handle(request)}
-        except Error as e:
-            error = {"code": e.code, "message": e.message, "field": e.field, "remedy": e.remedy}
         except Exception as e:
-            traceback.print_exc(file=sys.stderr)
-            error = {"code": "env", "message": f"{type(e).__name__}: {e}"}
-        return {"id": number, "error": {k: v for k, v in error.items() if v}}
+            if not isinstance(e, Error):
+                traceback.print_exc(file=sys.stderr)
+            return {"id": number, "error": failure(e)}
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
         op = request["op"]
@@ -108,21 +107,19 @@ class Worker:
             self.spare.append(self.about)
         env = self.about
         ok = {
-            "protocol": PROTOCOL,
             "name": env.name or type(env).__name__,
             "version": env.version,
             "about": env.about or (inspect.getdoc(env) or "").partition("\n")[0],
             "splits": env.splits,
             "max_steps": env.max_steps,
-            "fork": how_copied(env),
-            "replay": True,
             "sessions": env.sessions,
         }
         if env.names:
             ok["names"] = env.names
         if env.examples:
             ok["examples"] = env.examples
-        return ok
+        describe(ok)
+        return {"protocol": PROTOCOL, "fork": how_copied(env), "replay": True, **ok}
 
     def make(self) -> Env:
         """A new instance from the options."""
@@ -178,19 +175,20 @@ class Worker:
     def reset(self, request: dict[str, Any]) -> dict[str, Any]:
         task, session = self.task(request), self.session(request)
         session.open = False  # until the reset has succeeded
-        return self.seen(session, session.env.reset(*task))
+        return self.seen(session, observed(session.env.reset(*task), "reset"))
 
     def step(self, request: dict[str, Any]) -> dict[str, Any]:
         session = self.playing(request)
-        return self.seen(session, session.env.step(request["action"]))
+        return self.seen(session, observed(session.env.step(request["action"]), "step"))
 
     def replay(self, request: dict[str, Any]) -> dict[str, Any]:
         task, session = self.task(request), self.session(request)
         session.open = False
-        return {"observations": [self.seen(session, o) for o in session.env.replay(*task, request["actions"])]}
+        seen = replayed(session.env, *task, request["actions"])
+        return {"observations": [self.seen(session, o) for o in seen]}
 
     def fork(self, request: dict[str, Any]) -> dict[str, Any]:
-        copy = self.playing(request).env.fork()
+        copy = forked(self.playing(request).env)
         to = self.sessions.get(request["to"])
         if to is not None:
             to.env.close()
@@ -204,7 +202,10 @@ class Worker:
         return {}
 
     def snapshot(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"state": base64.b64encode(self.playing(request).env.snapshot()).decode()}
+        state = self.playing(request).env.snapshot()
+        if not isinstance(state, (bytes, bytearray)) or not state:
+            raise Error(f"snapshot returned {shown(state)}", remedy="return bytes, at least one")
+        return {"state": base64.b64encode(state).decode()}
 
     def restore(self, request: dict[str, Any]) -> dict[str, Any]:
         task, session = self.task(request), self.session(request)
@@ -231,17 +232,67 @@ class Worker:
         return ok
 
 
+def written(answer: dict[str, Any]) -> bytes:
+    """An answer as a line: what JSON does not have is a failure, too."""
+    try:
+        return json.dumps(answer, allow_nan=False).encode()
+    except (TypeError, ValueError) as e:
+        return json.dumps({"id": answer["id"], "error": failure(e)}).encode()
+
+
 def spoken(o: Observation) -> dict[str, Any]:
-    """An observation as JSON has it."""
-    reward = float(o.reward)
-    if not math.isfinite(reward):
-        raise Error(f"the environment gave a reward of {reward}")
-    ok = {"text": str(o.text), "reward": reward, "done": bool(o.done), "success": bool(o.success)}
+    """An observation that was checked, as JSON has it."""
+    ok = {"text": o.text, "reward": o.reward, "done": o.done, "success": o.success}
     if o.goal:
-        ok["goal"] = str(o.goal)
+        ok["goal"] = o.goal
     if o.admissible is not None:
-        ok["admissible"] = sorted({str(a) for a in o.admissible})
+        ok["admissible"] = o.admissible
     return ok
+
+
+def replayed(env: Env, split: str, index: int, actions: list[str]) -> list[Observation]:
+    """The observations of a replay, checked: the class may have one of its own."""
+    seen = env.replay(split, index, actions)
+    if not isinstance(seen, list) or not 1 <= len(seen) <= len(actions) + 1:
+        raise Error(
+            f"replay of {len(actions)} actions returned {shown(seen)}",
+            remedy="return a list of observations: of the reset, and of each action until the episode ends",
+        )
+    return [observed(o, "step" if i else "reset") for i, o in enumerate(seen)]
+
+
+def forked(env: Env) -> Env:
+    """A copy of the environment."""
+    copy = env.fork()
+    if not isinstance(copy, Env) or copy is env:
+        raise Error(f"fork returned {'itself' if copy is env else shown(copy)}", remedy="return another Env")
+    return copy
+
+
+def whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def by_split(value: Any, good: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(isinstance(k, str) and good(v) for k, v in value.items())
+
+
+def texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
+
+
+def describe(attributes: dict[str, Any]) -> None:
+    """Refuses attributes of a class that are not of their documented types."""
+    for name, value in attributes.items():
+        good, kind = {
+            "splits": (by_split(value, whole), "a dict of split to int"),
+            "names": (by_split(value, texts), "a dict of split to list of str"),
+            "examples": (isinstance(value, list), "a list of dict"),
+            "max_steps": (whole(value), "an int"),
+            "sessions": (whole(value), "an int"),
+        }.get(name, (isinstance(value, str), "a str"))
+        if not good:
+            raise Error(f"the attribute {name} of the class is {shown(value)}", remedy=f"make it {kind}")
 
 
 def how_copied(env: Env) -> str:
