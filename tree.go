@@ -10,6 +10,7 @@ import (
 type TreeState string
 
 const (
+	TreeQueued   TreeState = "queued" // it has not begun, and is not stored
 	TreeGrowing  TreeState = "growing"
 	TreeDone     TreeState = "done"     // every trajectory ended
 	TreeFailed   TreeState = "failed"   // no trajectory survived; Error says why

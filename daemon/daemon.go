@@ -22,8 +22,8 @@ type Parts struct {
 	Version string // of the build
 	Commit  string
 	// Offline leaves the engine out: what is stored can be read, nothing can run and nothing
-	// is written into the data folder.
-	Offline bool
+	// is written into the data folder, unless Cancel lets rollouts be canceled there.
+	Offline, Cancel bool
 	// Resume says which unfinished rollouts are grown on at start; nil for all.
 	Resume func(id string) bool
 	// Announce leaves the address in the data folder, for other processes.
@@ -87,7 +87,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if d.listener, err = listen(ctx, c.API.Listen); err != nil {
 		return err
 	}
-	c.Store.ReadOnly = d.parts.Offline
+	c.Store.ReadOnly = d.parts.Offline && !d.parts.Cancel
 	if d.store, err = store.Open(d.data, c.Store); err != nil {
 		return err
 	}
@@ -140,7 +140,10 @@ func (d *Daemon) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	d.queue = &queue{log: d.log, store: d.store, metrics: m, sessions: s, offline: d.engine == nil, grow: g.run}
+	d.queue = &queue{
+		log: d.log, store: d.store, metrics: m, sessions: s, grow: g.run,
+		offline: d.engine == nil, readOnly: c.Store.ReadOnly,
+	}
 	d.queue.start(schedule.Limits{Queue: c.Daemon.Queue, Trees: c.Daemon.Trees})
 	m.registerQueue(d.queue, &c.Daemon)
 	d.rollouts = &rollouts{log: d.log, store: d.store, envs: d.envs, engine: d.engine, queue: d.queue}

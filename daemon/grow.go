@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,7 +33,7 @@ type growth struct {
 	rollout, tree string          // ids
 	spec          *sparkd.Spec
 	task          sparkd.Task
-	draining      *atomic.Bool // the tree is to stop behind the round under way
+	draining      <-chan struct{} // closed when the tree is to stop behind the round under way
 	// committed tells the totals of the tree behind every round, or why one could not be stored.
 	committed func(sparkd.Stats, error)
 }
@@ -48,7 +47,7 @@ func (g *grower) run(w *growth) *sparkd.Tree {
 		return tree
 	case context.Cause(w.ctx) == errCanceled:
 		return g.closeTree(w, sparkd.TreeCanceled, nil)
-	case w.draining.Load():
+	case closed(w.draining):
 		return nil
 	}
 	g.log.Error().Err(err).Str("rollout", w.rollout).Str("tree", w.tree).Msg("a tree failed")
@@ -120,35 +119,57 @@ func (g *grower) examples(env string) []sparkd.Example {
 // commit stores a round, counts what it has beyond before, and stops the tree behind it in a shutdown. A round
 // that is complete is stored even if its rollout was canceled meanwhile.
 func (g *grower) commit(w *growth, before sparkd.Stats) func(context.Context, *sparkd.Tree, int) error {
-	return func(ctx context.Context, t *sparkd.Tree, first int) error {
+	return func(_ context.Context, t *sparkd.Tree, first int) error {
 		start := time.Now()
-		err := g.store.PutRound(context.WithoutCancel(ctx), t, first)
-		w.committed(t.Stats, err)
-		if err != nil {
-			g.log.Error().Err(err).Str("tree", t.ID).Msg("a round could not be stored")
+		if err := g.put(w, t, first); err != nil {
 			return err
 		}
 		g.metrics.committed(time.Since(start), t, first, before)
 		before = t.Stats
-		if w.draining.Load() && t.State == sparkd.TreeGrowing {
+		if closed(w.draining) && t.State == sparkd.TreeGrowing {
 			return errDraining
 		}
 		return nil
 	}
 }
 
-// closeTree ends a tree in the store as it was last committed.
+// put stores a round, or the end of a tree. While the disk does not take it the tree waits, until a shutdown leaves it
+// to the next start: nothing of it is lost, and it does not fail for that.
+func (g *grower) put(w *growth, t *sparkd.Tree, first int) error {
+	for failed := 0; ; failed++ {
+		err := g.store.PutRound(context.Background(), t, first)
+		w.committed(t.Stats, err)
+		switch log := g.log.With().Str("rollout", w.rollout).Str("tree", t.ID).Logger(); {
+		case err == nil && failed > 0:
+			log.Info().Msg("a round is stored after all")
+		case err != nil && failed == 0:
+			log.Error().Err(err).Msg("a round could not be stored")
+		}
+		if !waits(err) {
+			return err
+		}
+		select {
+		case <-time.After(pause(failed)):
+		case <-w.draining:
+			return errDraining
+		}
+	}
+}
+
+// closeTree ends a tree in the store as it was last committed. It returns nil where a shutdown leaves that to the next
+// start.
 func (g *grower) closeTree(w *growth, state sparkd.TreeState, cause *sparkd.Error) *sparkd.Tree {
-	ctx := context.Background()
-	tree, err := g.store.Tree(ctx, w.tree)
+	tree, err := g.store.Tree(context.Background(), w.tree)
 	if err != nil {
 		tree = w.newTree()
 	}
 	tree.State, tree.Error, tree.Finished = state, cause, time.Now()
 	if err == nil || sparkd.CodeOf(err) == sparkd.CodeNotFound {
-		err = g.store.PutRound(ctx, tree, len(tree.Nodes))
+		err = g.put(w, tree, len(tree.Nodes))
 	}
-	if err != nil {
+	if err != nil && closed(w.draining) {
+		return nil
+	} else if err != nil {
 		g.log.Error().Err(err).Str("tree", w.tree).Msg("the end of a tree could not be stored")
 	}
 	return tree

@@ -14,16 +14,22 @@ type job struct {
 	waiting []int         // indexes of the trees that had not ended when the job was made
 	ctx     context.Context
 	stop    context.CancelCauseFunc // ends ctx; the cause is errCanceled or errDraining
-	ended   chan struct{}           // closed by the queue when the last state is stored, or could not be
+	ended   chan struct{}           // closed by the queue when the last state is stored, or will be in a later run
 
 	// Owned by the queue. Who and what is in rollout never changes and is read by growers.
 	rollout sparkd.Rollout // Stats are those of the trees that ended
 	growing map[int]sparkd.Stats
 	failure *sparkd.Error // of the last tree that failed
-	saved   time.Time     // when its state last went to the store
-	writing bool          // a state is on its way there
-	again   bool          // another one goes behind it
-	then    []func(error) // what is to be done when that one is stored
+
+	// The way to the store. One state is on it at a time.
+	saved    time.Time       // when one last went
+	writing  bool            // one is on its way, or waits for retrying
+	again    bool            // another one goes behind it
+	then     []func(error)   // what is to be done when that one is stored
+	last     *sparkd.Rollout // the last one: it is not the rollout's state before it is stored
+	stuck    error           // why the newest one, or a round, could not be stored
+	failed   int             // how often in a row
+	retrying *time.Timer     // nil where nothing waits for another try
 }
 
 func newJob(r sparkd.Rollout) *job {
@@ -32,8 +38,17 @@ func newJob(r sparkd.Rollout) *job {
 	return j
 }
 
-// snapshot is the rollout as a reader sees it, growing trees included.
+// snapshot is the rollout as a reader sees it, growing trees included. One that waits for the store says why.
 func (j *job) snapshot() sparkd.Rollout {
+	r := j.state()
+	if j.stuck != nil {
+		r.Error = sparkd.AsError(j.stuck)
+	}
+	return r
+}
+
+// state is the rollout as far as it has come for sure.
+func (j *job) state() sparkd.Rollout {
 	r := j.rollout
 	for _, s := range j.growing {
 		r.Stats.Add(s)
@@ -43,24 +58,25 @@ func (j *job) snapshot() sparkd.Rollout {
 
 // book adds a tree to the counters of its rollout; nil is one that did not end.
 func (j *job) book(i int, tree *sparkd.Tree) {
-	stats := j.growing[i]
-	delete(j.growing, i)
-	if tree != nil {
-		stats = tree.Stats
-		switch tree.State {
-		case sparkd.TreeDone:
-			j.rollout.Done++
-		case sparkd.TreeFailed:
-			j.rollout.Failed++
-			j.failure = tree.Error
-		}
+	if tree == nil {
+		tree = &sparkd.Tree{Stats: j.growing[i]}
 	}
-	j.rollout.Stats.Add(stats)
+	delete(j.growing, i)
+	tally(&j.rollout, tree)
+	if tree.State == sparkd.TreeFailed {
+		j.failure = tree.Error
+	}
 }
 
-// finish gives the rollout its last state.
+// cancel leaves nothing to be grown. The queue finishes the job as one that was canceled.
+func (j *job) cancel() {
+	j.waiting = nil
+	j.stop(errCanceled)
+}
+
+// finish makes the rollout's last state.
 func (j *job) finish() {
-	r := &j.rollout
+	r := j.state()
 	switch {
 	case context.Cause(j.ctx) == errCanceled:
 		r.State = sparkd.RolloutCanceled
@@ -70,4 +86,5 @@ func (j *job) finish() {
 		r.State, r.Error = sparkd.RolloutFailed, j.failure
 	}
 	r.Finished = time.Now()
+	j.last = &r
 }

@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"sync/atomic"
-
 	"github.com/rs/zerolog"
 
 	"sparkd"
@@ -20,19 +18,19 @@ type queue struct {
 	metrics  *metrics
 	sessions *sessions
 	offline  bool // there is no engine, so nothing is taken
-	// grow grows a tree and returns it with its end, or nil where a shutdown cut it.
+	readOnly bool // nothing is stored
+	// grow grows a tree and returns it with its end, which is stored, or nil where a shutdown cut it.
 	grow func(*growth) *sparkd.Tree
 
 	// Set by start, never changed.
-	events chan func()   // what run does for other goroutines
-	quit   chan struct{} // closed to end run
-	ended  chan struct{} // closed by run at its end
-
-	draining atomic.Bool // set by run when a shutdown begins, read by anyone
+	events   chan func()   // what run does for other goroutines
+	quit     chan struct{} // closed to end run
+	ended    chan struct{} // closed by run at its end
+	draining chan struct{} // closed by run when a shutdown begins
 
 	// Owned by run.
 	scheduler *schedule.Scheduler
-	jobs      map[string]*job               // those of the scheduler, and those whose last state is not stored
+	jobs      map[string]*job               // those of the scheduler, and those whose last state is not stored yet
 	claims    map[string]chan struct{}      // ids that are being submitted; closed when they are not any more
 	open      bool                          // trees may begin, or might until the shutdown
 	storeErr  error                         // of the newest commit; nil when it succeeded
@@ -42,6 +40,7 @@ type queue struct {
 
 func (q *queue) start(limits schedule.Limits) {
 	q.events, q.quit, q.ended = make(chan func()), make(chan struct{}), make(chan struct{})
+	q.draining = make(chan struct{})
 	q.jobs, q.claims = map[string]*job{}, map[string]chan struct{}{}
 	q.waiters = map[chan struct{}]func() bool{}
 	q.scheduler = schedule.New(limits, schedule.FewestGrowing, q) // another order is another Pick
@@ -110,12 +109,16 @@ func (q *queue) begin() {
 }
 
 // drain begins a shutdown: no tree begins any more, those that grow stop behind the round under way. It returns
-// how many those are; stopped is closed when there are none left and what they came to is stored.
+// how many those are; stopped is closed when there are none left and what they came to is stored. What could not be
+// stored before is tried once more.
 func (q *queue) drain() (growing int, stopped <-chan struct{}) {
 	q.do(func() {
-		q.draining.Store(true)
+		close(q.draining)
 		q.scheduler.Drain()
 		_, _, growing = q.scheduler.Counts()
+		for _, j := range q.jobs {
+			q.retry(j)
+		}
 	})
 	return growing, q.when(func() bool {
 		_, _, growing := q.scheduler.Counts()
@@ -138,9 +141,7 @@ func (q *queue) cut() {
 func (q *queue) saveAll() {
 	q.do(func() {
 		for _, j := range q.jobs {
-			if !j.rollout.State.Ended() {
-				q.save(j)
-			}
+			q.save(j)
 		}
 	})
 	<-q.when(func() bool { return q.writes == 0 })

@@ -6,6 +6,7 @@ import (
 
 	"sparkd"
 	"sparkd/api"
+	"sparkd/sampler"
 	"sparkd/store"
 )
 
@@ -15,9 +16,22 @@ type records struct {
 	rollouts *rollouts
 }
 
-// Tree returns a tree as far as it is committed.
+// Tree returns a tree as far as it is committed. One that has not begun is queued, or was canceled with its rollout.
 func (p *records) Tree(ctx context.Context, id string) (*sparkd.Tree, error) {
-	return p.store.Tree(ctx, id)
+	tree, err := p.store.Tree(ctx, id)
+	if sparkd.CodeOf(err) != sparkd.CodeNotFound {
+		return tree, err
+	}
+	r, i, missing := p.store.Owner(ctx, id)
+	if missing != nil {
+		return nil, err
+	}
+	tree = sampler.NewTree(r.ID, &r.Spec, r.Spec.Tasks.List()[i], id, r.Created)
+	tree.State, tree.Nodes = sparkd.TreeQueued, []*sparkd.Node{}
+	if r.State.Ended() {
+		tree.State, tree.Finished = sparkd.TreeCanceled, r.Finished
+	}
+	return tree, nil
 }
 
 // Completed yields finished trees in order of completion.

@@ -36,11 +36,12 @@ func unfinished(ctx context.Context, s *store.Store, log zerolog.Logger, wanted 
 	return jobs, nil
 }
 
-// adopt makes a job of a stored rollout. What its trees say counts, not the rollout's
-// own counters: a crash can fall between the two.
+// adopt makes a job of a stored rollout. What its trees say counts, not the rollout's own counters: a crash can fall
+// between the two. A tree that was canceled says that the rollout was, and that this could not be stored any more.
 func adopt(ctx context.Context, s *store.Store, log zerolog.Logger, r sparkd.Rollout) (*job, error) {
 	r.Done, r.Failed, r.Stats = 0, 0, sparkd.Stats{}
 	j := newJob(r)
+	canceled := false
 	for i, id := range r.Trees {
 		tree, err := s.Head(ctx, id)
 		switch code := sparkd.CodeOf(err); {
@@ -49,17 +50,15 @@ func adopt(ctx context.Context, s *store.Store, log zerolog.Logger, r sparkd.Rol
 			continue
 		case code == sparkd.CodeDamaged:
 			log.Error().Err(err).Str("tree", id).Msg("a damaged tree is left out")
-			tree = &sparkd.Tree{Error: sparkd.AsError(err)}
+			tree = &sparkd.Tree{State: sparkd.TreeFailed, Error: sparkd.AsError(err)}
 		case err != nil:
 			return nil, err
 		}
-		j.rollout.Stats.Add(tree.Stats)
-		if tree.State == sparkd.TreeDone {
-			j.rollout.Done++
-		} else {
-			j.rollout.Failed++
-			j.failure = tree.Error
-		}
+		canceled = canceled || tree.State == sparkd.TreeCanceled
+		j.book(i, tree)
+	}
+	if canceled {
+		j.cancel()
 	}
 	return j, nil
 }

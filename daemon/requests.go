@@ -65,14 +65,14 @@ func (q *queue) submit(j *job) {
 	q.scheduler.Submit(schedule.Rollout{ID: r.ID, Trees: j.waiting, Running: r.State == sparkd.RolloutRunning})
 }
 
-// cancel ends a rollout and returns when its last state is stored, or could not be. One
-// that a shutdown has cut ends in a later run.
+// cancel ends a rollout and returns when its last state is stored. One that a shutdown has cut, or whose last state the
+// store does not take, is not canceled yet, and the error says so.
 func (q *queue) cancel(ctx context.Context, id string) error {
 	err := error(errDraining)
 	var j *job
 	q.do(func() {
 		err, j = nil, q.jobs[id]
-		if j == nil || j.rollout.State.Ended() {
+		if j == nil || j.last != nil {
 			return
 		}
 		if context.Cause(j.ctx) == errDraining || !q.scheduler.Cancel(id) {
@@ -83,24 +83,31 @@ func (q *queue) cancel(ctx context.Context, id string) error {
 		return err
 	}
 	select {
-	case <-j.ended:
-		return nil
+	case <-q.when(func() bool { return j.stuck != nil || closed(j.ended) }):
 	case <-ctx.Done():
-		return ctx.Err()
-	case <-q.ended:
+		err = ctx.Err()
+	}
+	r, _, live := q.live(id)
+	switch {
+	case live && r.Error != nil:
+		return sparkd.NewError(sparkd.CodeUnavailable, "", "free or repair the disk, and ask again",
+			"rollout %s stops; that it is canceled could not be stored: %s", id, r.Error.Message).Because(r.Error)
+	case live && err == nil:
 		return errDraining
 	}
+	return err
 }
 
-// live returns a rollout that has not ended, with its counters of this moment.
-func (q *queue) live(id string) (r sparkd.Rollout, ok bool) {
+// live returns a rollout that has not ended, with its counters of this moment. Of one that is ending all that is left
+// is that its last state is stored.
+func (q *queue) live(id string) (r sparkd.Rollout, ending, ok bool) {
 	q.do(func() {
 		var j *job
 		if j, ok = q.jobs[id]; ok {
-			r = j.snapshot()
+			r, ending = j.snapshot(), j.last != nil
 		}
 	})
-	return r, ok
+	return r, ending, ok
 }
 
 // ending returns a channel that is closed when a rollout of the queue has ended, or does so in a later run.
@@ -132,7 +139,7 @@ func (q *queue) status() status {
 
 func (q *queue) refused() error {
 	switch {
-	case q.draining.Load():
+	case closed(q.draining):
 		return errDraining
 	case q.offline:
 		return errOffline

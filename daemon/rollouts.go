@@ -25,10 +25,15 @@ type rollouts struct {
 
 // Rollout returns a rollout, one that runs with its counters of this moment.
 func (p *rollouts) Rollout(ctx context.Context, id string) (sparkd.Rollout, error) {
-	if r, ok := p.queue.live(id); ok {
-		return r, nil
+	now, ending, live := p.queue.live(id)
+	if live && !ending {
+		return now, nil
 	}
-	return p.store.Rollout(ctx, id)
+	r, err := p.store.Rollout(ctx, id)
+	if ending && (err != nil || !r.State.Ended()) { // its end is on the way to the store
+		return now, nil
+	}
+	return r, err
 }
 
 // Wait returns a rollout when it has ended, or ctx has.
@@ -51,19 +56,48 @@ func (p *rollouts) Wait(ctx context.Context, id string) (sparkd.Rollout, error) 
 func (p *rollouts) Rollouts(ctx context.Context, l api.List) ([]sparkd.Rollout, string, error) {
 	page, next, err := p.store.Rollouts(ctx, store.List(l))
 	for i := range page {
-		if r, ok := p.queue.live(page[i].ID); ok {
+		if r, _, live := p.queue.live(page[i].ID); live && !page[i].State.Ended() {
 			page[i] = r
 		}
 	}
 	return page, next, err
 }
 
-// Cancel stops the trees of a rollout and keeps what they have committed. It returns when the rollout has ended.
+// Cancel stops the trees of a rollout and keeps what they have committed. It returns when that is stored, also for a
+// rollout of an earlier run that this one does not grow.
 func (p *rollouts) Cancel(ctx context.Context, id string) (sparkd.Rollout, error) {
+	if _, _, live := p.queue.live(id); !live {
+		if err := p.takeUp(ctx, id); err != nil {
+			return sparkd.Rollout{}, err
+		}
+	}
 	if err := p.queue.cancel(ctx, id); err != nil {
 		return sparkd.Rollout{}, err
 	}
 	return p.Rollout(ctx, id)
+}
+
+// takeUp queues an unfinished rollout that nobody grows, to be canceled.
+func (p *rollouts) takeUp(ctx context.Context, id string) error {
+	release, err := p.queue.claim(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer release()
+	r, err := p.store.Rollout(ctx, id)
+	if _, _, live := p.queue.live(id); err != nil || live || r.State.Ended() {
+		return err
+	}
+	if p.queue.readOnly {
+		return sparkd.NewError(sparkd.CodeUnavailable, "", "use sparkd cancel, or start sparkd serve",
+			"the data folder is open for reading only")
+	}
+	j, err := adopt(ctx, p.store, p.log, r)
+	if err == nil {
+		j.cancel()
+		p.queue.adopt(j)
+	}
+	return err
 }
 
 // Submit checks a request, stores it and queues it. A request whose id is known is
@@ -135,7 +169,7 @@ func (p *rollouts) resolved(ctx context.Context, spec sparkd.Spec) (sparkd.Spec,
 // repeat answers a request whose id is stored. A rollout that was left unfinished by
 // an earlier run and not grown on at start is grown on now.
 func (p *rollouts) repeat(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout, error) {
-	now, live := p.queue.live(spec.ID)
+	now, _, live := p.queue.live(spec.ID)
 	r, _, err := p.store.CreateRollout(ctx, sparkd.Rollout{ID: spec.ID, Spec: spec})
 	switch {
 	case err != nil:

@@ -19,7 +19,7 @@ const (
 func (d *Daemon) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(d.listener) }()
-	if !d.parts.Offline {
+	if !d.config.Store.ReadOnly {
 		d.queue.begin()
 	}
 	if d.parts.Announce { // without it commands must be told, which is no reason not to serve

@@ -44,6 +44,8 @@ type Options struct {
 	// folder, which may be write-protected. Every write is refused.
 	ReadOnly bool
 	Logger   zerolog.Logger
+	// Fail makes commits fail for tests: it is called in place of every commit, and may call it.
+	Fail func(commit func() error) error
 }
 
 // formatVersion is written to Badger's manifest; a store of a later one is refused. It is
@@ -99,6 +101,9 @@ func Open(dir string, opt Options) (*Store, error) {
 		ended:  make(chan struct{}),
 	}
 	s.counts.Store(&Counters{})
+	if opt.Fail != nil {
+		s.commit = func(txn *badger.Txn) error { return opt.Fail(txn.Commit) }
+	}
 	if opt.InMemory {
 		s.id = sparkd.NewID(time.Now())
 	} else {

@@ -27,6 +27,7 @@ type connection struct {
 	*settings
 	addr    string
 	offline string // the data folder that is read by this process, because no daemon uses it
+	cancels bool   // that folder may be written to, to cancel a rollout
 }
 
 // addrVariable stands for --addr.
@@ -88,7 +89,7 @@ func (c *cli) read(n *connection, use func(*client.Client) error) error {
 	case missing != nil:
 		return missing
 	}
-	err = c.start(l.Config, daemon.Parts{Offline: true}, func(cl *client.Client) error {
+	err = c.start(l.Config, daemon.Parts{Offline: true, Cancel: n.cancels}, func(cl *client.Client) error {
 		n.offline = dir
 		return use(cl)
 	})

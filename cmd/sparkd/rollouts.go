@@ -49,16 +49,16 @@ func (c *cli) rolloutsCommand(cmd *cobra.Command) run {
 
 func (c *cli) cancelCommand(cmd *cobra.Command) run {
 	n := c.addReading(cmd)
+	n.cancels = true
 	return func(args []string) error {
 		return c.read(n, func(cl *client.Client) error {
 			r, err := cl.Cancel(c.ctx, args[0])
-			if err == nil && n.offline != "" && !r.State.Ended() {
-				err = sparkd.NewError(sparkd.CodeUnavailable, "",
-					"start one (sparkd serve --data "+n.offline+") and cancel then",
-					"no daemon runs on %s, and nothing is canceled without one", n.offline)
-			}
 			if err != nil {
 				return err
+			}
+			if n.offline != "" && r.State == sparkd.RolloutCanceled {
+				const done = "no daemon runs on %s: the rollout is canceled there, and none grows it on\n"
+				fmt.Fprintf(c.stderr, done, n.offline)
 			}
 			return c.showRollout(n, &r)
 		})
@@ -96,7 +96,7 @@ func (c *cli) trees(cl *client.Client, ids []string) iter.Seq2[*sparkd.Tree, err
 	return func(yield func(*sparkd.Tree, error) bool) {
 		for _, id := range ids {
 			t, err := cl.Tree(c.ctx, id)
-			if sparkd.CodeOf(err) == sparkd.CodeNotFound {
+			if err == nil && (t.State == sparkd.TreeQueued || t.State == sparkd.TreeCanceled && t.Round == 0) {
 				continue
 			}
 			if !yield(t, err) || err != nil {

@@ -33,7 +33,7 @@ var commands = []struct {
 	{"export [ROLLOUT]", "Write finished trees as JSON lines", "sparkd export --format rows --out rows.jsonl",
 		(*cli).exportCommand},
 	{"rollouts", "List rollouts", "sparkd rollouts --json", (*cli).rolloutsCommand},
-	{"cancel ROLLOUT", "Cancel a rollout of a running daemon", "sparkd cancel nightly-7", (*cli).cancelCommand},
+	{"cancel ROLLOUT", "Cancel a rollout", "sparkd cancel nightly-7", (*cli).cancelCommand},
 	{"info", "Describe a running daemon", "sparkd info --addr 127.0.0.1:8787", (*cli).infoCommand},
 	{"engines", "Show what samples; drain replicas, move them to new weights",
 		"sparkd engines --addr 127.0.0.1:8787 --weights step-40.gguf", (*cli).enginesCommand},
