@@ -46,7 +46,8 @@ env/agentgym: . env/connector internal/httpclient
 env/mcp: . env/connector internal/excerpt internal/jsonlines
 env/session: . env/connector
 env/connector: . internal/excerpt internal/httpclient
-env/envtest: . internal/supervisor
+env/contract: . internal/supervisor
+env/envtest: . env/contract
 
 internal/excerpt:
 internal/httpclient: . internal/excerpt
@@ -75,7 +76,7 @@ daemon/schedule:
 daemon/daemontest: .
 bench:
 cmd/sparkd: . api api/client branching branching/advantage branching/measure cmd/sparkd/report coldstart daemon
-	env export export/reward internal/suggest sampler store
+	env env/contract export export/reward internal/suggest sampler store
 cmd/sparkd/report: . branching/measure
 `)
 

@@ -39,6 +39,8 @@ var commands = []struct {
 		"sparkd engines --addr 127.0.0.1:8787 --weights step-40.gguf", (*cli).enginesCommand},
 	{"coldstart", "Write trajectories with reasons, for supervised fine-tuning",
 		"sparkd coldstart --trajectories 300 --own 0.1 --out coldstart.jsonl", (*cli).coldstartCommand},
+	{"env check NAME", "Check an environment of your own: copies, replays, rewards, leaks, speed",
+		"sparkd env check household --tasks 2", (*cli).envCommand},
 	{"check", "Verify every stored record", "sparkd check --data /var/lib/sparkd", (*cli).checkCommand},
 	{"config", "Print the configuration in force, or check a file", "sparkd config --check config.toml",
 		(*cli).configCommand},
@@ -163,7 +165,8 @@ func commandNames(root *cobra.Command, args []string) error {
 	return usage("unknown command %q; %ssparkd help lists them", args[0], meant("", args[0], known))
 }
 
-// arguments refuses more and fewer than the placeholders of a command's Use, of which one in brackets may be left out.
+// arguments refuses more and fewer than the words of a command's Use: placeholders in capitals, of which one in
+// brackets may be left out, and words that stand as they are.
 func arguments(cmd *cobra.Command, args []string) error {
 	wanted := strings.Fields(cmd.Use)[1:]
 	least := len(wanted)
@@ -171,7 +174,10 @@ func arguments(cmd *cobra.Command, args []string) error {
 		least--
 	}
 	if least <= len(args) && len(args) <= len(wanted) {
-		return nil
+		i := slices.IndexFunc(wanted, func(word string) bool { return word == strings.ToLower(word) })
+		if i < 0 || args[i] == wanted[i] {
+			return nil
+		}
 	}
 	what := "no arguments"
 	if len(wanted) > 0 {

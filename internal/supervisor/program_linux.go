@@ -111,4 +111,4 @@ func status(s syscall.WaitStatus) Status {
 }
 
 // Resident returns the resident memory of the program and all that descends from it, in bytes.
-func (p *Program) Resident() int { return resident(p.cmd.Process.Pid) }
+func (p *Program) Resident() int { return Resident(p.cmd.Process.Pid) }

@@ -32,8 +32,8 @@ func signalAll(pids []int, s syscall.Signal) {
 	}
 }
 
-// resident returns the resident memory of what descends from a process, in bytes.
-func resident(pid int) int {
+// Resident returns the resident memory of what descends from a process, in bytes.
+func Resident(pid int) int {
 	sum := 0
 	for _, p := range Descendants(pid) {
 		status, _ := os.ReadFile("/proc/" + strconv.Itoa(p) + "/status") // it may have ended
