@@ -25,7 +25,8 @@ func (r *run) describes() (string, error) {
 	for _, task := range r.tasks {
 		if size, ok := info.Splits[task.Split]; !ok || task.Env != info.Name ||
 			size != sparkd.Unbounded && task.Index >= size {
-			return "", wrong("choose another task", "%v is no task of %s with the splits %v", task, info.Name, info.Splits)
+			return "", wrong("choose another task", "%v is no task of %s with the splits %v", task, info.Name,
+				info.Splits)
 		}
 	}
 	e, err := r.open()
@@ -85,7 +86,8 @@ func (r *run) lists() (note string, err error) {
 // refuses checks that there is no such task.
 func (r *run) refuses(e sparkd.Env, task sparkd.Task) error {
 	var typed *sparkd.Error
-	if _, err := e.Reset(r.ctx, task); !errors.As(err, &typed) || typed.Code != sparkd.CodeInvalid || typed.Remedy == "" {
+	_, err := e.Reset(r.ctx, task)
+	if !errors.As(err, &typed) || typed.Code != sparkd.CodeInvalid || typed.Remedy == "" {
 		return wrong("refuse it, and say which tasks there are",
 			"%v, which there is not: %v, want an error of code %q with a remedy", task, err, sparkd.CodeInvalid)
 	}
@@ -132,8 +134,8 @@ func (r *run) replays(ref *walk) (string, error) {
 	beyond := append(ref.actions[:len(ref.actions):len(ref.actions)], r.Unknown)
 	seen, err := p.Replay(r.ctx, ref.task, beyond)
 	if err != nil || len(seen) != len(ref.observations) {
-		return "", wrong("end a replay with the episode", "a replay beyond the end gave %d observations, %v; want those up "+
-			"to the end, %d", len(seen), err, len(ref.observations))
+		return "", wrong("end a replay with the episode", "a replay beyond the end gave %d observations, %v; want "+
+			"those up to the end, %d", len(seen), err, len(ref.observations))
 	}
 	return fmt.Sprintf("%d actions, to the end and beyond", len(ref.actions)), nil
 }

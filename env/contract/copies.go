@@ -12,8 +12,8 @@ import (
 // remedies say what to look at where a copy is not what it was copied of.
 var remedies = map[string]string{
 	sparkd.ForkNative: "copy all that step reads and changes, counters and random generators too, and share none of it",
-	sparkd.ForkSnapshot: "write down in snapshot all that step reads, counters and random generators too, and set all " +
-		"of it in restore",
+	sparkd.ForkSnapshot: "write down in snapshot all that step reads, counters and random generators too, and set " +
+		"all of it in restore",
 	sparkd.ForkReplay: drawn,
 }
 

@@ -113,7 +113,8 @@ var defects = map[string]struct {
 	"a file an episode": {`rng = random.Random(f"{split} {index}")`,
 		`rng = random.Random(f"{split} {index}"); Vault.kept.append(open("/etc/hosts"))`,
 		"does not grow", "", "/etc/hosts"},
-	"a worker that ends": {"self.turns += 1", "self.turns += 1; self.turns == 9 and sys.exit(3)", "walks", "", "status 3"},
+	"a worker that ends": {"self.turns += 1", "self.turns += 1; self.turns == 9 and sys.exit(3)", "walks", "",
+		"status 3"},
 }
 
 func TestDefectsArePlaced(t *testing.T) {
@@ -145,7 +146,8 @@ func TestDefectsArePlaced(t *testing.T) {
 				return strings.HasPrefix(f, d.check+": ") && strings.Contains(f, d.words) &&
 					(d.field == "" || strings.Contains(f, ": "+d.field+" is "))
 			}) {
-				t.Errorf("want %q with the field %q and %q; found\n%s", d.check, d.field, d.words, strings.Join(found, "\n"))
+				t.Errorf("want %q with the field %q and %q; found\n%s", d.check, d.field, d.words,
+					strings.Join(found, "\n"))
 			}
 		})
 	}

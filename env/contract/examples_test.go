@@ -61,8 +61,8 @@ func TestDocumentedPrograms(t *testing.T) {
 					t.Errorf("%s: %v", c.Name, &c.Faults[i])
 				}
 			}
-			for _, name := range []string{"copies its state", "replays in one call", "ends an episode once", "does not grow",
-				"leaves nothing behind"} {
+			for _, name := range []string{"copies its state", "replays in one call", "ends an episode once",
+				"does not grow", "leaves nothing behind"} {
 				if states[name] != contract.OK {
 					t.Errorf("%s: %q", name, states[name])
 				}

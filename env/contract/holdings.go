@@ -43,7 +43,8 @@ func (before holdings) left() error {
 		select {
 		case <-again.C:
 		case <-deadline:
-			return wrong("let close end and close all that the environment started and opened", "after Close: %s", problem)
+			const remedy = "let close end and close all that the environment started and opened"
+			return wrong(remedy, "after Close: %s", problem)
 		}
 	}
 }
@@ -150,7 +151,8 @@ func (r *run) grows() (string, error) {
 	for _, kind := range []string{processes, sockets, files} {
 		if more := now[kind].count - before[kind].count; more >= rounds-warming {
 			return "", wrong("end and close in reset and close what an episode has started and opened",
-				"%d more %s after %d episodes, one of them %s", more, kind, rounds-warming, now[kind].grown(before[kind]))
+				"%d more %s after %d episodes, one of them %s", more, kind, rounds-warming,
+				now[kind].grown(before[kind]))
 		}
 	}
 	return fmt.Sprintf("%d episodes", rounds), nil
