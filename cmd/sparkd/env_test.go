@@ -17,7 +17,8 @@ say() { printf '{"id":%s,"ok":%s}\n' "$id" "$1"; }
 see() {
   done=false reward=0
   if [ "$at" = 3 ]; then done=true reward=1; fi
-  say '{"text":"The dial is at '"$at$DRIFT"'.","admissible":["turn"],"reward":'$reward',"done":'$done',"success":'$done'}'
+  text='"text":"The dial is at '"$at$DRIFT"'.","admissible":["turn"]'
+  say "{$text,\"reward\":$reward,\"done\":$done,\"success\":$done}"
 }
 while IFS= read -r line; do
   id=${line#'{"id":'} id=${id%%,*}
@@ -53,7 +54,8 @@ func TestEnvCheck(t *testing.T) {
 	}
 	write("+")
 	faulty := s.run("env", "check", "dial", "-c", config, "--tasks", "1", "--seed", "4")
-	for _, want := range []string{"✘ repeats itself", `text was "The dial is at 0."`, `is "The dial is at 0+`, "remedy: "} {
+	for _, want := range []string{"✘ repeats itself", `text was "The dial is at 0."`, `is "The dial is at 0+`,
+		"remedy: "} {
 		if faulty.code != exitProblems || !strings.Contains(faulty.stdout, want) {
 			t.Errorf("want %q in %d %s%s", want, faulty.code, faulty.stdout, faulty.stderr)
 		}
