@@ -2,13 +2,18 @@ package sampler
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sparkd/internal/jinja/jinjatest"
 )
 
-// conversations are the cases of testdata/render.py.
+var update = flag.Bool("update", false, "ask Jinja2 for testdata/rendered.json anew")
+
+// conversations are the cases of testdata/rendered.json.
 var conversations = func() map[string][]message {
 	s := message{"system", "Rules.\nTwo lines."}
 	u := message{"user", "You see a \"box\"."}
@@ -19,9 +24,16 @@ var conversations = func() map[string][]message {
 	}
 }()
 
-// The library renders real-world templates exactly as Jinja2 does (testdata/render.py).
+// Templates in the manner of those of well-known models are rendered exactly as Jinja2 renders them.
 func TestJinjaLikeJinja2(t *testing.T) {
-	data, err := os.ReadFile("testdata/rendered.json")
+	const golden = "testdata/rendered.json"
+	if *update {
+		text, _ := json.MarshalIndent(rendered(t), "", " ")
+		if err := os.WriteFile(golden, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +48,7 @@ func TestJinjaLikeJinja2(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := j.render(conversations[part[1]], part[2] == "prompt")
+			got, err := j.render(conversations[part[1]], part[0] == "parts", part[2] == "prompt")
 			if reason, raised := strings.CutPrefix(want, "error: "); raised {
 				if err == nil || !strings.Contains(err.Error(), reason) {
 					t.Fatalf("got %q, error %v; want the error %q", got, err, reason)
@@ -48,6 +60,34 @@ func TestJinjaLikeJinja2(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rendered asks Jinja2.
+func rendered(t *testing.T) map[string]string {
+	out, reference := map[string]string{}, jinjatest.NewReference(t)
+	files, _ := filepath.Glob("testdata/templates/*.jinja")
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".jinja")
+		source := templateSource(t, name)
+		j, err := parseJinja(source, "<s>", "</s>")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, messages := range conversations {
+			for how, prompt := range map[string]bool{"prompt": true, "closed": false} {
+				if _, err := j.render(messages, name == "parts", prompt); err != nil && len(j.empty) > 0 {
+					t.Fatal(err)
+				}
+				text, err := reference.Render(t, source, j.vars(messages, name == "parts", prompt))
+				if err != nil {
+					_, reason, _ := strings.Cut(err.Error(), ": ")
+					text = "error: " + reason
+				}
+				out[name+"/"+id+"/"+how] = text
+			}
+		}
+	}
+	return out
 }
 
 func templateSource(t testing.TB, name string) string {

@@ -23,23 +23,55 @@ type Answer struct {
 // ALFWorld. The form is judged without regard to case. A pair is listed in Tags when it closes as it opened; with
 // fold also when the two differ in case.
 func ParseAnswer(output, tag string, fold bool) Answer {
-	tags := findTags(output, "action", "think", tag)
+	return reading{tag: tag, fold: fold}.answer(output)
+}
+
+// ParseAnswer is the function of this name for answers of the template's model. One that begins inside a thought, which
+// the generation prompt opened or which the family marks in its own way, has a pair "think" in that thought; the form
+// is judged by what follows it. Where a pair of the answer's own follows, that one is the required one: the model did
+// not choose the thought.
+func (t *Template) ParseAnswer(output, tag string, fold bool) Answer {
+	r := reading{tag: tag, fold: fold}
+	inside, rest, thinks := t.thought.cut(output)
+	if !thinks {
+		return r.answer(output)
+	}
+	r.thinks, r.thought = true, inside
+	return r.answer(rest)
+}
+
+// reading is how an answer is read.
+type reading struct {
+	tag     string
+	fold    bool
+	thinks  bool   // a thought came before
+	thought string // what it said
+}
+
+func (r reading) answer(output string) Answer {
+	tags := findTags(output, "action", "think", r.tag)
 	action, think := findPairs(output, tags, "action"), findPairs(output, tags, "think")
 	explore := pairs{}
-	if !strings.EqualFold(tag, "think") {
-		explore = findPairs(output, tags, tag)
+	if !strings.EqualFold(r.tag, "think") {
+		explore = findPairs(output, tags, r.tag)
 	}
-	a := Answer{Tags: completeTags(tags, tag, fold)}
+	a := Answer{Tags: completeTags(tags, r.tag, r.fold)}
+	if r.thinks && !slices.Contains(a.Tags, "think") {
+		a.Tags = slices.Insert(a.Tags, 0, "think")
+	}
 	if action.count == 1 {
 		a.Action = strings.TrimSpace(action.content)
 	}
-	reasoning := explore
-	if think.count > 0 {
+	reasoning, count := explore, explore.count+think.count
+	switch {
+	case think.count > 0:
 		reasoning = think
+	case count == 0 && r.thinks:
+		reasoning, count = pairs{start: -1, content: r.thought}, 1
 	}
-	a.Valid = a.Action != "" && explore.count+think.count == 1 &&
+	a.Valid = a.Action != "" && count == 1 &&
 		strings.TrimSpace(reasoning.content) != "" && reasoning.start < action.start &&
-		!strings.ContainsFunc(output, isCJK)
+		!strings.ContainsFunc(r.thought+output, isCJK)
 	return a
 }
 

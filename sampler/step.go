@@ -24,7 +24,7 @@ func (x *expansion) step(ctx context.Context, i int, p place) {
 	c.stats.GeneratedTokens = len(s.Tokens) - x.Shared
 
 	fold := g.spec.Policy.FoldCase
-	answer := ParseAnswer(s.Text, g.Prompt.tag(), fold != nil && *fold)
+	answer := g.Template.ParseAnswer(s.Text, g.Prompt.tag(), fold != nil && *fold)
 	n.Action, n.Valid = answer.Action, answer.Valid
 	n.Admissible = x.parent.admissible == nil || slices.Contains(x.parent.admissible, answer.Action)
 	n.Signals = signals(s, g.chat.info.Vocabulary)

@@ -25,6 +25,14 @@ func TestTemplates(t *testing.T) {
 		{"mistral", "model", "no system message", false, answer, ""},
 		{"mistral-v3", "model", "no system message", false, answer, " "},
 		{"qwen3", "model", "rewrites the reasoning", true, "go", ""},
+		{"gemma3", "model", "", true, answer, ""},
+		{"smollm3", "model", "", true, answer, ""},
+		{"llama2", "model", "", true, answer, " "},
+		{"qwen3.5", "model", `begins an answer with "<think>", which it takes out of earlier turns`, true, "go", ""},
+		{"seed-oss", "model", `begins an answer with "<seed:think>", which`, true, "go", ""},
+		{"gpt-oss", "model", `begins earlier answers with "<|channel|>final<|message|>", and a`, true, "go", ""},
+		{"tools", "model", "wants variables of its own (functions, datetime)", true, answer, ""},
+		{"deepseek-r1", "model", `begins an answer with "<think>", which it takes out of`, true, "go", ""},
 	} {
 		t.Run(c.template, func(t *testing.T) {
 			source := templateSource(t, c.template)
@@ -47,11 +55,11 @@ func TestTemplates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := j.render(conversation, true)
-			if err != nil || appended != want {
+			want, err := j.render(conversation, false, true)
+			if err != nil || got.earlier == "" && appended != want {
 				t.Errorf("appended %q\nrendered %q, error %v", appended, want, err)
 			}
-			examples := []Exchange{{"First.", c.blank + c.answer}, {"Second.", c.blank + c.answer}}
+			examples := []Exchange{{"First.", c.answer}, {"Second.", c.answer}}
 			if got := spell(got.Opening("Rules.", "Third.", examples...)); got != want {
 				t.Errorf("with examples %q\nrendered %q", got, want)
 			}
@@ -66,13 +74,22 @@ func TestTemplateFallbacks(t *testing.T) {
 		want      string
 		warning   string
 	}{
-		"none":             {"", true, "chatml", "no chat template"},
-		"none, no ChatML":  {"", false, "plain", "no chat template"},
-		"syntax":           {"{% for %}", true, "chatml", "cannot be read"},
-		"raises":           {"{{ raise_exception('never') }}", false, "plain", "never"},
-		"drops messages":   {"hello", false, "plain", "missing"},
-		"unknown tag":      {"{% include 'x' %}", false, "plain", "cannot be read"},
-		"forced reasoning": {templateSource(t, "deepseek-r1"), false, "plain", "cannot be appended to"},
+		"none":            {"", true, "chatml", "no chat template"},
+		"none, no ChatML": {"", false, "plain", "no chat template"},
+		"syntax":          {"{% for %}", true, "chatml", "cannot be read"},
+		"raises": {"a\n{{ raise_exception('never') }}", false, "plain",
+			"cannot be rendered: line 2, {{ raise_exception('never') }}: never"},
+		"drops messages": {"hello", false, "plain", "missing"},
+		"unknown tag":    {"{% include 'x' %}", false, "plain", "cannot be read"},
+		"changes texts": {
+			"{% for m in messages %}{{ m.content|title }}\n{% endfor %}",
+			true, "chatml", "changed"},
+		"writes twice": {
+			"{{ messages[-1].content }}{% for m in messages %}{{ m.content }}\n{% endfor %}",
+			false, "plain", "more than once"},
+		"repeats in small": {
+			"{% for m in messages %}{{ m.content }}{{ m.content|lower }}\n{% endfor %}",
+			false, "plain", "more than once"},
 		"counts messages": {"{{ messages | length }}{% for m in messages %}{{ m.content }}\n{% endfor %}", false,
 			"plain", "does not begin"},
 		"later turns alter": {"{% for m in messages %}{{ loop.index }}{{ m.content }}\n{% endfor %}", false,

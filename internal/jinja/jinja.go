@@ -37,6 +37,7 @@ type Error struct {
 	Line      int    // from 1
 	Construct string // the tag at fault, shortened; "" where it is in the text between tags
 	Reason    string
+	Variable  string // whose absence is the reason; "" for any other
 }
 
 func (e *Error) Error() string {
@@ -76,16 +77,18 @@ func (t *Template) Render(vars Object) (text string, err error) {
 }
 
 // failure is what ends parsing and rendering; recovered makes an Error of it.
-type failure struct{ reason string }
+type failure struct{ reason, variable string }
 
-func fail(format string, args ...any) { panic(failure{fmt.Sprintf(format, args...)}) }
+func fail(format string, args ...any) { panic(failure{reason: fmt.Sprintf(format, args...)}) }
 
 // recovered turns a panic into an Error at the place that was last looked at.
 func (t *Template) recovered(at *int, err *error) {
 	switch p := recover().(type) {
 	case nil:
 	case failure:
-		*err = t.fault(*at, p.reason)
+		e := t.fault(*at, p.reason)
+		e.Variable = p.variable
+		*err = e
 	default: // a fault of this package: a template must not end the program
 		*err = t.fault(*at, fmt.Sprint("cannot be rendered: ", p))
 	}

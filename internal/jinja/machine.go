@@ -106,5 +106,5 @@ func (m *machine) lookup(s *scope, name string) any {
 	if v, ok := m.globals[name]; ok {
 		return v
 	}
-	return &undefined{reason: repr(name) + " is undefined"}
+	return &undefined{repr(name) + " is undefined", name}
 }

@@ -16,7 +16,10 @@ type (
 	// markup is a text that is marked as safe in HTML; in a chat template it is a text.
 	markup string
 	// undefined is what a name, an index or an attribute that does not exist has as its value.
-	undefined struct{ reason string }
+	undefined struct {
+		reason   string
+		variable string // of this name; "" for what is no variable
+	}
 	// namespace is the one thing that a template may change.
 	namespace struct{ attributes *dict }
 	// numbers is a range.
@@ -148,11 +151,11 @@ func typeName(v any) string {
 	return "function"
 }
 
-// undefinedness fails where one of the values is undefined.
+// refuseUndefined fails where one of the values is undefined.
 func refuseUndefined(values ...any) {
 	for _, v := range values {
 		if u, ok := v.(*undefined); ok {
-			fail("%s", u.reason)
+			panic(failure{u.reason, u.variable})
 		}
 	}
 }
