@@ -13,12 +13,18 @@ import (
 
 func open(t *testing.T, h http.Handler) *remote.Engine { return connect(t, h, "") }
 
-// connect opens a server that is asked for a model.
-func connect(t *testing.T, h http.Handler, model string) *remote.Engine {
+// serving returns the address of a server.
+func serving(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	e, err := engine.Connect(t.Context(), "auto", remote.Options{URL: server.URL, Model: model})
+	return server.URL
+}
+
+// connect opens a server that is asked for a model.
+func connect(t *testing.T, h http.Handler, model string) *remote.Engine {
+	t.Helper()
+	e, err := engine.Connect(t.Context(), "auto", remote.Options{URL: serving(t, h), Model: model})
 	if err != nil {
 		t.Fatal(err)
 	}

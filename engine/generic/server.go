@@ -91,10 +91,12 @@ func (s *server) Generate(ctx context.Context, a remote.Ask) (remote.Answer, err
 	}
 	out := remote.Answer{Computed: len(a.Seeds) * len(a.Prefix)}
 	slices.SortStableFunc(got.Choices, func(a, b openai.CompletionChoice) int { return a.Index - b.Index })
+	written := 0 // tokens of all choices together, where the server says
+	if got.Usage != nil {
+		written = got.Usage.CompletionTokens
+	}
 	for _, c := range got.Choices {
-		// How many tokens it has the server says of all choices together, or not at all.
-		full := got.Usage == nil || got.Usage.CompletionTokens >= a.Limit*len(got.Choices)
-		stopped, err := remote.Stopped(c.FinishReason, full)
+		stopped, err := remote.Stopped(c.FinishReason, written == 0 || written >= a.Limit*len(got.Choices))
 		if err != nil {
 			return remote.Answer{}, err
 		}
