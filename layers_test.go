@@ -34,7 +34,7 @@ engine/generic: . engine/remote internal/httpclient
 engine/llamaserver: . engine/remote prefixcache
 engine/sglang: . engine/remote internal/httpclient
 engine/vllm: . engine/remote
-engine/pool: . internal/httpclient prefixcache
+engine/pool: . internal/excerpt internal/httpclient prefixcache
 engine/ollama: . engine/remote internal/httpclient
 engine/enginetest: . prefixcache
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/excerpt"
 	"sparkd/internal/httpclient"
 )
 
@@ -211,5 +212,5 @@ func (p *Pool) Drain(name string, out bool) error {
 		return nil
 	}
 	return &sparkd.Error{Code: sparkd.CodeNotFound, Field: "replica",
-		Message: fmt.Sprintf("there is no replica %q", name), Remedy: "one of" + known}
+		Message: fmt.Sprintf("there is no replica %q", excerpt.Address(name)), Remedy: "one of" + known}
 }
