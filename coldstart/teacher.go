@@ -48,6 +48,9 @@ func NewTeacher(o TeacherOptions) (*Teacher, error) {
 		return nil, sparkd.Invalid("teacher-model", "give the name that the server lists at /v1/models",
 			"no model is named")
 	}
+	if strings.Contains(o.URL, "?") {
+		return nil, sparkd.Invalid("teacher", "write it without one; a key goes into a file", "the address has a query")
+	}
 	o.Timeout, o.MaxTokens = cmp.Or(o.Timeout, 2*time.Minute), cmp.Or(o.MaxTokens, 4096)
 	c, err := httpclient.New(httpclient.Options{URL: o.URL, Token: o.Key, Timeout: o.Timeout, MaxBody: 4 << 20,
 		Transport: o.Transport})
