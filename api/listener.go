@@ -88,6 +88,13 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
+// reset has Close tell the client that something is missing.
+func (c *conn) reset() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // the connection is given up in any case
+	}
+}
+
 func (c *conn) Close() error {
 	if c.refused.Swap(false) {
 		c.linger()

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"errors"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -48,13 +47,22 @@ func visible(err error, id string) *sparkd.Error {
 	return &e
 }
 
+// refusal is an error with a status of HTTP's own and the header that goes with it.
+type refusal struct {
+	error
+	status        int
+	header, value string
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
 // fail answers with err and logs it, causes included, where the daemon is at fault.
 func (s *Server) fail(r *request, err error) {
 	e := visible(err, r.id)
 	status := cmp.Or(statuses[e.Code], fasthttp.StatusInternalServerError)
-	if r.allow != nil {
-		status = fasthttp.StatusMethodNotAllowed
-		r.Response.Header.Set("Allow", strings.Join(r.allow, ", "))
+	if own, ok := errors.AsType[*refusal](err); ok {
+		status = own.status
+		r.Response.Header.Set(own.header, own.value)
 	}
 	if status >= 500 {
 		s.logFailure(r.id, err)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -17,17 +18,17 @@ import (
 type request struct {
 	*fasthttp.RequestCtx
 	entry
-	route *route   // nil when none matched
-	arg   string   // value of the route's {id}
-	allow []string // the methods that its path knows; set when its own is none of them
-	body  *stream  // set when the answer is a stream, which then logs its own end
+	route *route  // nil when none matched
+	arg   string  // value of the route's {id}
+	body  *stream // set when the answer is a stream, which then logs its own end
 }
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func newRequest(ctx *fasthttp.RequestCtx) *request {
 	r := &request{RequestCtx: ctx, entry: entry{
-		id: string(ctx.Request.Header.Peek("X-Request-Id")), method: string(ctx.Method()), path: string(ctx.Path()),
+		id: string(ctx.Request.Header.Peek("X-Request-Id")), method: string(ctx.Method()),
+		path:    string(ctx.URI().PathOriginal()), // as it was sent: nothing is cleaned up or decoded into another
 		pattern: "none", remote: ctx.RemoteAddr().String(), start: time.Now(),
 	}}
 	if !requestIDForm.MatchString(r.id) {
@@ -53,11 +54,11 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) dispatch(r *request) error {
-	var (
-		allow []string
-		err   error
-	)
-	r.route, r.arg, allow, err = match(r.method, r.path)
+	if err := checkFraming(r); err != nil {
+		return err
+	}
+	var err error
+	r.route, r.arg, err = match(r.method, r.path)
 	if r.route != nil {
 		r.pattern, r.quiet = r.route.pattern, r.route.quiet
 	}
@@ -67,10 +68,9 @@ func (s *Server) dispatch(r *request) error {
 		}
 	}
 	if err != nil {
-		r.allow = allow
 		return err
 	}
-	if err := knownParameters(r); err != nil {
+	if err := cmp.Or(knownParameters(r), s.unpack(r)); err != nil {
 		return err
 	}
 	ctx, cancel := s.context(r.route)

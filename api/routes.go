@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"sparkd"
 )
@@ -61,15 +64,16 @@ var routes = []route{
 }
 
 // match finds the route of a request and the value of its {id}. HEAD is answered as GET without the body, except
-// by routes that stream. Without a route it returns not_found, or the methods the path knows.
-func match(method, path string) (r *route, id string, allow []string, err error) {
+// by routes that stream. Without a route it returns not_found, or a refusal with the methods that the path knows.
+func match(method, path string) (r *route, id string, err error) {
+	var allow []string
 	for i := range routes {
 		value, ok := matchPattern(routes[i].pattern, path)
 		if !ok {
 			continue
 		}
 		if m := routes[i].method; m == method || m == "GET" && method == "HEAD" && !routes[i].streams {
-			return &routes[i], value, nil, nil
+			return &routes[i], value, nil
 		}
 		allow = append(allow, routes[i].method)
 		if routes[i].method == "GET" && !routes[i].streams {
@@ -77,13 +81,16 @@ func match(method, path string) (r *route, id string, allow []string, err error)
 		}
 	}
 	if allow == nil {
-		return nil, "", nil, sparkd.NewError(sparkd.CodeNotFound, "", "GET /openapi.json lists the routes",
-			"no route %s", path)
+		return nil, "", sparkd.NewError(sparkd.CodeNotFound, "", "GET /openapi.json lists the routes",
+			"no route %s", clip(path))
 	}
 	slices.Sort(allow)
-	return nil, "", allow, sparkd.Invalid("", "use "+strings.Join(allow, ", "), "%s is not allowed on %s", method, path)
+	methods := strings.Join(allow, ", ")
+	problem := sparkd.NewError(sparkd.CodeInvalid, "", "use "+methods, "%s is not allowed on %s", method, path)
+	return nil, "", &refusal{problem, fasthttp.StatusMethodNotAllowed, "Allow", methods}
 }
 
+// matchPattern compares a path with a pattern, to the letter but for the {id}, which may hold escapes.
 func matchPattern(pattern, path string) (id string, ok bool) {
 	prefix, suffix, wild := strings.Cut(pattern, "{id}")
 	if !wild {
@@ -93,5 +100,9 @@ func matchPattern(pattern, path string) (id string, ok bool) {
 	if ok {
 		id, ok = strings.CutSuffix(id, suffix)
 	}
-	return id, ok && id != "" && !strings.Contains(id, "/")
+	if !ok || id == "" || strings.Contains(id, "/") {
+		return "", false
+	}
+	id, err := url.PathUnescape(id)
+	return id, err == nil && !strings.Contains(id, "/")
 }

@@ -60,6 +60,7 @@ func NewServer(b Backend, o Options) (*Server, error) {
 		Name:                         "sparkd",
 		Handler:                      s.serve,
 		ErrorHandler:                 s.refuse,
+		HeaderReceived:               received,
 		MaxRequestBodySize:           int(o.MaxBody),
 		Concurrency:                  o.Connections + 1, // the listener turns away first
 		ReadTimeout:                  o.ReadTimeout,

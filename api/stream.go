@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"net"
 	"sync"
 
 	"github.com/valyala/fasthttp"
@@ -41,9 +42,28 @@ func (s *Server) stream(r *request, contentType string, write func(io.Writer) er
 	r.Response.Header.Set("X-Accel-Buffering", "no")
 	r.body = &stream{write: write, server: s, entry: r.entry, release: release, err: errUnsent}
 	s.metrics.streams.Inc()
+	if !r.Request.Header.IsHTTP11() {
+		r.HijackSetNoResponse(true)
+		r.Hijack(r.untilClose)
+		return nil
+	}
 	r.Response.ImmediateHeaderFlush = true
 	r.SetBodyStream(r.body, -1)
 	return nil
+}
+
+// untilClose answers a client that knows no chunks: what ends the answer is the end of the connection. An answer that
+// fails ends with a reset, where the network has one, so that it is not taken for whole.
+func (r *request) untilClose(c net.Conn) {
+	defer r.body.Close()                   //nolint:errcheck // it has no error
+	r.Response.Header.SetContentLength(-2) // neither a length nor chunks
+	_, err := c.Write(r.Response.Header.Header())
+	if err == nil {
+		_, err = r.body.WriteTo(c)
+	}
+	if own, ok := r.Conn().(*conn); ok && err != nil {
+		own.reset()
+	}
 }
 
 // WriteTo implements io.WriterTo.
