@@ -88,6 +88,10 @@ var defects = map[string]struct {
 	"what a process draws for itself": {`f"The dial is at {self.at}."`, `f"The dial is at {self.at}, {hash('x')}."`,
 		"copies its state", "text", ""},
 	"a reward that is no number": {"reward=1.0 if won else 0.0", `reward=float("nan")`, "walks", "", "reward"},
+	"done in words":              {"done=won or late", `done="False"`, "walks", "", "done"},
+	"done in a list":             {"done=won or late", `done=[won]`, "walks", "", "done"},
+	"a text that is none":        {"Observation(text,", "Observation(None,", "walks", "", "text"},
+	"a list that is none":        {`admissible=["left", "right"]`, `admissible="left right"`, "walks", "", "admissible"},
 	"a listed action that is none": {`admissible=["left", "right"]`, `admissible=["left", "right", "up"]`,
 		"accepts the actions that it lists", "", `"up" is listed and answered as`},
 	"text that is no action breaks it": {`return self.see("It has no such mark.")`, `raise KeyError(action)`,
@@ -150,5 +154,40 @@ func TestDefectsArePlaced(t *testing.T) {
 					strings.Join(found, "\n"))
 			}
 		})
+	}
+}
+
+// stairs is a program without the Python class; REWARD is what it says its reward is.
+const stairs = `
+import json, sys
+at = {}
+def answer(r):
+    if r["op"] == "hello":
+        return {"protocol": 1, "name": "stairs", "splits": {"train": 3}, "max_steps": 9, "fork": "replay"}
+    if r["op"] == "close":
+        return {}
+    at[r["session"]] = 0 if r["op"] == "reset" else at[r["session"]] + (r["action"] == "up")
+    return {"text": "Floor %d." % at[r["session"]], "admissible": ["up"], REWARD"done": at[r["session"]] == 5}
+for line in sys.stdin:
+    r = json.loads(line)
+    print(json.dumps({"id": r["id"], "ok": answer(r)}), flush=True)
+`
+
+// What a program may not say of a reward, which is JSON's null where JavaScript's is NaN.
+func TestRewardsOfPrograms(t *testing.T) {
+	for reward, words := range map[string]string{"": "", `"reward": 0.5, `: "", `"reward": None, `: "reward",
+		`"reward": "1", `: "reward", `"reward": float("nan"), `: "NaN", `"reward": float("inf"), `: "Infinity",
+		`"REWARD": 1, `: "REWARD"} {
+		report := check(t, "python3", strings.Replace(stairs, "REWARD", reward, 1), contract.Options{Seed: 1,
+			Tasks: func(info sparkd.EnvInfo) []sparkd.Task { return contract.Draw(info, 1, 1) }})
+		var found strings.Builder
+		for _, c := range report.Checks {
+			for i := range c.Faults {
+				found.WriteString(c.Name + ": " + c.Faults[i].Error() + "\n")
+			}
+		}
+		if (words == "") != (found.Len() == 0) || !strings.Contains(found.String(), words) {
+			t.Errorf("%s: want %q, found\n%s", reward, words, found.String())
+		}
 	}
 }

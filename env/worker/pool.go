@@ -25,6 +25,7 @@ type pool struct {
 	waiting []*waiter // for a place, in order of arrival
 	clock   uint64    // counts uses
 	stats   Stats
+	crowd   int // repeated steps at which the log is told next
 }
 
 // host is where one worker runs, and after its end the next one.
@@ -52,7 +53,7 @@ type waiter struct {
 
 // newPool makes the places around the worker that said hello.
 func newPool(o *Options, first *worker) *pool {
-	p := &pool{o: o, hello: first.hello}
+	p := &pool{o: o, hello: first.hello, crowd: crowded}
 	p.ctx, p.close = context.WithCancel(context.Background())
 	for range o.Workers {
 		h := &host{starting: make(chan struct{}, 1)}
@@ -270,15 +271,4 @@ func (p *pool) seated(e *env) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return e.place != nil
-}
-
-// rebuilt counts a state that was rebuilt by so many steps.
-func (p *pool) rebuilt(steps int, same bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stats.Rebuilt++
-	p.stats.ReplayedSteps += steps
-	if !same {
-		p.stats.Diverged++
-	}
 }

@@ -293,3 +293,20 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 }
+
+// Where copies take each other's sessions all the time, the log names the settings; not at every step.
+func TestCrowd(t *testing.T) {
+	o := options()
+	o.Workers = 1
+	var said []string
+	o.Log = func(line string) { said = append(said, line) }
+	s := open(t, o)
+	e, other := begin(t, s, 0), begin(t, s, 50)
+	for i := range 20 {
+		step(t, e, "1", 0, i+1, i+1)
+		step(t, other, "1", 50, 50+i+1, i+1)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "raise env.line.workers (1) or the sessions") {
+		t.Errorf("logged %q", said)
+	}
+}
