@@ -10,6 +10,7 @@ stdout (protocol 1, docs/environments-reference.md). Subclass Env and serve it:
         '''Find a number between 1 and 10.'''
         splits = {"train": sparkd_env.UNBOUNDED}  # every index is a task: a seed
         max_steps = 10
+        sessions = 16  # episodes that one process holds, an instance each
 
         def reset(self, split, index):
             self.number = random.Random(index).randint(1, 10)
