@@ -16,7 +16,7 @@ func (p *pool) rebuilt(steps int, same bool) {
 	now, words := p.stats, ""
 	if now.ReplayedSteps >= p.crowd {
 		p.crowd = 10 * now.ReplayedSteps
-		words = fmt.Sprintf("there are more copies than sessions: %d lost theirs to others, and %d steps were repeated "+
+		words = fmt.Sprintf("there are more copies than sessions: %d lost theirs to others, %d steps were repeated "+
 			"to go on; raise %s (%d) or the sessions that the program says in hello (%d; an attribute of the Python "+
 			"class), until their product is the leaves that live at once", now.Evicted, now.ReplayedSteps,
 			p.o.field("workers"), p.o.Workers, p.hello.Sessions)
