@@ -11,7 +11,7 @@ import (
 
 // vault keeps the contract.
 const vault = `
-import json, random, socket, subprocess, sys, time
+import json, random, socket, subprocess, sys, threading, time
 import sparkd_env
 from sparkd_env import Observation
 
@@ -113,6 +113,9 @@ var defects = map[string]struct {
 	"a process an episode": {`rng = random.Random(f"{split} {index}")`,
 		`rng = random.Random(f"{split} {index}"); Vault.kept.append(subprocess.Popen(["sleep", "1000"]))`,
 		"does not grow", "", "processes"},
+	"a thread an episode": {`rng = random.Random(f"{split} {index}")`,
+		`rng = random.Random(f"{split} {index}"); threading.Thread(target=time.sleep, args=(99,), daemon=True).start()`,
+		"does not grow", "", "threads"},
 	"a socket an episode": {`rng = random.Random(f"{split} {index}")`,
 		`rng = random.Random(f"{split} {index}"); Vault.kept.append(socket.socket())`, "does not grow", "", "sockets"},
 	"a file an episode": {`rng = random.Random(f"{split} {index}")`,

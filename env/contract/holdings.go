@@ -76,9 +76,13 @@ func commandLine(pid int) string {
 // The kinds of things that can grow.
 const (
 	processes = "processes"
+	threads   = "threads"
 	sockets   = "sockets"
 	files     = "open files"
 )
+
+// kinds are in the order in which one that grows is named: a process has threads and files, too.
+var kinds = []string{processes, threads, sockets, files}
 
 // inventory counts, by kind, what this process and those that it started hold now.
 type inventory map[string]*item
@@ -101,12 +105,16 @@ func (now *item) grown(before *item) (what string) {
 // stock takes an inventory.
 func stock() inventory {
 	v := inventory{}
-	for _, kind := range []string{processes, sockets, files} {
+	for _, kind := range kinds {
 		v[kind] = &item{by: map[string]int{}}
 	}
 	below := supervisor.Descendants(os.Getpid())
 	for _, pid := range below {
 		v.add(processes, commandLine(pid))
+		tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		for range tasks {
+			v.add(threads, "of process "+commandLine(pid))
+		}
 	}
 	for _, pid := range append(below, os.Getpid()) {
 		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
@@ -148,7 +156,7 @@ func (r *run) grows() (string, error) {
 		}
 	}
 	now := stock()
-	for _, kind := range []string{processes, sockets, files} {
+	for _, kind := range kinds {
 		if more := now[kind].count - before[kind].count; more >= rounds-warming {
 			return "", wrong("end and close in reset and close what an episode has started and opened",
 				"%d more %s after %d episodes, one of them %s", more, kind, rounds-warming,

@@ -78,7 +78,10 @@ func failing(what string, err error) error {
 	f := &Fault{Message: fmt.Sprintf("%s: %v", what, err), Remedy: "see what the environment wrote to its log"}
 	var e *sparkd.Error
 	if errors.As(err, &e) && e.Remedy != "" {
-		f.Remedy = e.Remedy
+		f.Message, f.Remedy = what+": "+e.Message, e.Remedy
+		if e.Field != "" {
+			f.Remedy = e.Field + ": " + f.Remedy
+		}
 	}
 	return f
 }
