@@ -78,7 +78,7 @@ func (p *Program) Terminate() { _ = p.link.Encode(order{Signal: syscall.SIGTERM}
 // Kill kills the program and all that descends from it. Wait says when they are gone, at the latest a while after.
 func (p *Program) Kill() {
 	_ = p.link.CloseWrite()
-	// A supervisor that was stopped does nothing more. The program dies with it.
+	_ = p.cmd.Process.Signal(syscall.SIGCONT) // should somebody have stopped it
 	time.AfterFunc(2*patience, func() { _ = p.cmd.Process.Kill() })
 }
 

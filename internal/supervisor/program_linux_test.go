@@ -90,6 +90,23 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
+// A supervisor that somebody stopped does its work all the same.
+func TestStoppedSupervisor(t *testing.T) {
+	dir := t.TempDir()
+	p, _, out := start("daemon", dir)
+	if line, err := out.ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	supervisortest.There(t, dir)
+	if all := supervisor.Descendants(os.Getpid()); len(all) == 0 || syscall.Kill(all[0], syscall.SIGSTOP) != nil {
+		t.Errorf("no supervisor among %v", all)
+	}
+	p.Kill()
+	if status := p.Wait(); status.String() != "signal: killed" || len(supervisortest.Members(dir)) > 0 {
+		t.Errorf("%v, and %v are left", status, supervisortest.Members(dir))
+	}
+}
+
 // Whatever a program started is gone with sparkd, even if that is killed.
 func TestNothingOutlivesSparkd(t *testing.T) {
 	for _, shape := range supervisortest.Shapes() {
