@@ -9,6 +9,7 @@ import (
 
 	"sparkd"
 	"sparkd/internal/excerpt"
+	"sparkd/internal/jsonlines"
 )
 
 // hello is what a worker says about itself.
@@ -29,20 +30,20 @@ type hello struct {
 // parseHello reads and checks the answer to hello.
 func parseHello(ok []byte) (hello, error) {
 	h := hello{Sessions: 1}
-	f := fieldsOf("hello", ok)
-	f.read("protocol", &h.Protocol)
-	f.read("name", &h.Name)
-	f.read("version", &h.Version)
-	f.read("about", &h.About)
-	f.need("splits", &h.Splits)
-	f.read("max_steps", &h.MaxSteps)
-	f.read("fork", &h.Fork)
-	f.read("replay", &h.Replay)
-	f.read("sessions", &h.Sessions)
-	f.read("names", &h.Names)
+	f := jsonlines.FieldsOf("hello", ok)
+	f.Read("protocol", &h.Protocol)
+	f.Read("name", &h.Name)
+	f.Read("version", &h.Version)
+	f.Read("about", &h.About)
+	f.Need("splits", &h.Splits)
+	f.Read("max_steps", &h.MaxSteps)
+	f.Read("fork", &h.Fork)
+	f.Read("replay", &h.Replay)
+	f.Read("sessions", &h.Sessions)
+	f.Read("names", &h.Names)
 	var examples []json.RawMessage
-	f.read("examples", &examples)
-	if err := f.end(); err != nil {
+	f.Read("examples", &examples)
+	if err := breached(f.End()); err != nil {
 		return h, err
 	}
 	for i, data := range examples {
@@ -56,13 +57,13 @@ func parseHello(ok []byte) (hello, error) {
 }
 
 func parseExample(what string, data []byte) (e sparkd.Example, err error) {
-	f := fieldsOf(what, data)
-	f.read("text", &e.Text)
-	f.read("admissible", &e.Admissible)
-	f.read("surprised", &e.Surprised)
-	f.read("reason", &e.Reason)
-	f.read("action", &e.Action)
-	return e, f.end()
+	f := jsonlines.FieldsOf(what, data)
+	f.Read("text", &e.Text)
+	f.Read("admissible", &e.Admissible)
+	f.Read("surprised", &e.Surprised)
+	f.Read("reason", &e.Reason)
+	f.Read("action", &e.Action)
+	return e, breached(f.End())
 }
 
 // check finds what a hello says that cannot be.

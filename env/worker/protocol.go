@@ -11,6 +11,7 @@ import (
 
 	"sparkd"
 	"sparkd/internal/excerpt"
+	"sparkd/internal/jsonlines"
 )
 
 // version of the protocol that is spoken here.
@@ -59,6 +60,14 @@ func (b breach) Error() string { return string(b) }
 
 func breachf(format string, args ...any) breach { return breach(fmt.Sprintf(format, args...)) }
 
+// breached is the breach of an answer that could not be read.
+func breached(err error) error {
+	if err == nil {
+		return nil
+	}
+	return breach(err.Error())
+}
+
 // unasked is a line that is no answer to the request under way, but belongs to one before or to none.
 type unasked string
 
@@ -66,19 +75,18 @@ func (u unasked) Error() string { return "it wrote without being asked: " + exce
 
 // parseAnswer reads the answer to request id: its ok, or as a *sparkd.Error the failure that it reports.
 func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
-	members, err := membersOf(line)
-	if err != nil {
-		return nil, breachf("it wrote a line that is no answer: %s (%s)", excerpt.Line(line), notJSON(line, err))
+	f := jsonlines.FieldsOf("answer", line)
+	if err := f.End(); err != nil {
+		return nil, breachf("it wrote a line that is no answer: %s; %v", excerpt.Line(line), err)
 	}
-	f := fields{what: "answer", members: members}
-	of, went, failed := f.raw("id"), f.raw("ok"), f.raw("error")
+	of, went, failed := f.Raw("id"), f.Raw("ok"), f.Raw("error")
 	switch n, err := strconv.ParseUint(string(of), 10, 64); {
 	case err == nil && n < id:
 		return nil, unasked(line)
 	case err != nil || n != id:
 		return nil, breachf("it wrote an answer without id %d, that of the request: %s", id, excerpt.Line(line))
-	case f.end() != nil:
-		return nil, f.err
+	case f.End() != nil:
+		return nil, breached(f.End())
 	case failed != nil && went != nil:
 		return nil, breachf("its answer has both ok and error; leave one out: %s", excerpt.Line(line))
 	case failed != nil:
@@ -92,12 +100,12 @@ func parseAnswer(line []byte, id uint64) (json.RawMessage, error) {
 // parseFailure reads the failure that a worker reports.
 func parseFailure(data []byte) error {
 	var code, message, field, remedy string
-	f := fieldsOf("error", data)
-	f.read("code", &code)
-	f.read("message", &message)
-	f.read("field", &field)
-	f.read("remedy", &remedy)
-	if err := f.end(); err != nil {
+	f := jsonlines.FieldsOf("error", data)
+	f.Read("code", &code)
+	f.Read("message", &message)
+	f.Read("field", &field)
+	f.Read("remedy", &remedy)
+	if err := breached(f.End()); err != nil {
 		return err
 	}
 	e := sparkd.NewError(sparkd.CodeEnv, excerpt.Text(field, maxWords), excerpt.Text(remedy, maxWords),
@@ -114,24 +122,24 @@ func parseObservation(ok []byte) (sparkd.Observation, error) {
 }
 
 func readObservation(what string, data []byte) (o sparkd.Observation, err error) {
-	f := fieldsOf(what, data)
-	f.need("text", &o.Text)
-	f.read("goal", &o.Goal)
-	f.read("admissible", &o.Admissible)
-	f.read("reward", &o.Reward)
-	f.read("done", &o.Done)
-	f.read("success", &o.Success)
+	f := jsonlines.FieldsOf(what, data)
+	f.Need("text", &o.Text)
+	f.Read("goal", &o.Goal)
+	f.Read("admissible", &o.Admissible)
+	f.Read("reward", &o.Reward)
+	f.Read("done", &o.Done)
+	f.Read("success", &o.Success)
 	slices.Sort(o.Admissible)
 	o.Success = o.Done && o.Success
-	return o, f.end()
+	return o, breached(f.End())
 }
 
 // parseReplay reads the observations of a replay of n actions.
 func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
 	var all []json.RawMessage
-	f := fieldsOf("replay", ok)
-	f.need("observations", &all)
-	if err := f.end(); err != nil {
+	f := jsonlines.FieldsOf("replay", ok)
+	f.Need("observations", &all)
+	if err := breached(f.End()); err != nil {
 		return nil, err
 	}
 	seen := make([]sparkd.Observation, len(all))
@@ -152,9 +160,9 @@ func parseReplay(ok []byte, n int) ([]sparkd.Observation, error) {
 
 // parseState reads a snapshot.
 func parseState(ok []byte) (state []byte, err error) {
-	f := fieldsOf("snapshot", ok)
-	f.need("state", &state)
-	if err = f.end(); err == nil && len(state) == 0 {
+	f := jsonlines.FieldsOf("snapshot", ok)
+	f.Need("state", &state)
+	if err = breached(f.End()); err == nil && len(state) == 0 {
 		err = breach("its snapshot is empty")
 	}
 	return state, err

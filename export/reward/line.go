@@ -1,13 +1,12 @@
 package reward
 
 import (
-	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
 
 	"sparkd"
 	"sparkd/internal/excerpt"
+	"sparkd/internal/jsonlines"
 )
 
 // trajectory is a line that the rule reads.
@@ -39,9 +38,10 @@ type step struct {
 
 // answer is a line that the rule writes.
 type answer struct {
-	ID      string     `json:"id"`
-	Reward  *float64   `json:"reward"`
-	Rewards []*float64 `json:"rewards"`
+	id      string
+	whole   bool      // there is a reward
+	reward  float64   // of the trajectory
+	rewards []float64 // of its steps
 }
 
 func uid(t *sparkd.Tree, leaf *sparkd.Node) string { return t.ID + ":" + strconv.Itoa(leaf.ID) }
@@ -80,18 +80,21 @@ func parse(line []byte, t *sparkd.Tree, leaf *sparkd.Node) (answer, error) {
 	if line == nil {
 		return a, invalid(protocol, "the rule wrote a line of more than %d bytes", maxLine)
 	}
-	if err := json.Unmarshal(line, &a); err != nil {
-		return a, invalid(protocol+"; numbers must be finite",
-			"the rule wrote what cannot be read (%v): %s", err, excerpt.Line(line))
-	}
+	f := jsonlines.FieldsOf("answer", line)
+	f.Read("id", &a.id)
+	a.whole = !f.Null("reward") && f.Read("reward", &a.reward)
+	steps := !f.Null("rewards") && f.Read("rewards", &a.rewards)
 	id := uid(t, leaf)
-	switch {
-	case a.ID != id:
+	switch err := f.End(); {
+	case err != nil:
+		return a, invalid(protocol+"; numbers must be finite", "the rule wrote a line, but %v: %s", err,
+			excerpt.Line(line))
+	case a.id != id:
 		return a, invalid(protocol+", in the same order",
-			"the rule answered %s where %q is next", excerpt.Line([]byte(a.ID)), id)
-	case a.Reward == nil && a.Rewards == nil:
+			"the rule answered %s where %q is next", excerpt.Line([]byte(a.id)), id)
+	case !a.whole && !steps:
 		return a, invalid(protocol, "the rule gave %q neither reward nor rewards", id)
-	case a.Rewards != nil:
+	case steps:
 		return a, a.checkRewards(id, leaf.Depth)
 	}
 	return a, nil
@@ -99,21 +102,21 @@ func parse(line []byte, t *sparkd.Tree, leaf *sparkd.Node) (answer, error) {
 
 // checkRewards checks the rewards of single steps: one each, and a sum that is a number and that of the trajectory.
 func (a *answer) checkRewards(id string, steps int) error {
-	if len(a.Rewards) != steps || slices.Contains(a.Rewards, nil) {
+	if len(a.rewards) != steps {
 		return invalid("answer one reward for each of its steps, or reward alone",
-			"the rule gave %q %d rewards for %d steps, or null", id, len(a.Rewards), steps)
+			"the rule gave %q %d rewards for %d steps", id, len(a.rewards), steps)
 	}
 	sum, size := 0.0, 0.0
-	for _, r := range a.Rewards {
-		sum += *r
-		size += math.Abs(*r)
+	for _, r := range a.rewards {
+		sum += r
+		size += math.Abs(r)
 	}
 	if math.IsInf(size, 0) {
 		return invalid("answer smaller numbers", "the rule gave %q rewards whose sum is too large", id)
 	}
-	if a.Reward != nil && math.Abs(*a.Reward-sum) > 1e-9*size {
+	if a.whole && math.Abs(a.reward-sum) > 1e-9*size {
 		return invalid("leave reward out, or make it the sum of rewards",
-			"the rule gave %q a reward of %v, and rewards whose sum is %v", id, *a.Reward, sum)
+			"the rule gave %q a reward of %v, and rewards whose sum is %v", id, a.reward, sum)
 	}
 	return nil
 }
@@ -138,10 +141,10 @@ func apply(t *sparkd.Tree, leaves []*sparkd.Node, answers []answer) (*sparkd.Tre
 		for k, n := range path {
 			r := 0.0
 			switch {
-			case a.Rewards != nil:
-				r = *a.Rewards[k]
+			case a.rewards != nil:
+				r = a.rewards[k]
 			case k == len(path)-1:
-				r = *a.Reward
+				r = a.reward
 			}
 			if given[n.ID] && r != n.Reward {
 				return nil, invalid(oneReward,

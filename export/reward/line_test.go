@@ -47,6 +47,28 @@ func FuzzWords(f *testing.F) {
 	})
 }
 
+// What is no member of an answer, as it is written, is none.
+func TestAnswersAreReadStrictly(t *testing.T) {
+	in := tree()
+	for line, words := range map[string]string{
+		`{"id":"T1:2","reward":1}`:                      "",
+		`{"id":"T1:2","reward":1,"rewards":null,"x":0}`: "",
+		`{"id":"T1:2","reward":1,"Reward":9}`:           `"Reward" is written "reward"`,
+		`{"id":"T1:2","reward":1,"reward":9}`:           `"reward" is there twice`,
+		`{"id":"T1:2","REWARD":9}`:                      `"REWARD" is written "reward"`,
+		`{"id":"T1:2","reward":true}`:                   `"reward" is "true"; write a finite number`,
+		`{"id":"T1:2","reward":NaN}`:                    `"reward" is NaN, which JSON does not have`,
+		`{"id":"T1:2","rewards":[null,1]}`:              `"rewards" is a list with null at 0`,
+		`{"id":"T1:2","reward":1} {}`:                   "something follows",
+		`{"id":"T1:2","reward":null}`:                   "neither",
+	} {
+		_, err := parse([]byte(line), in, in.Nodes[2])
+		if (err == nil) != (words == "") || err != nil && !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v, want %q", line, err, words)
+		}
+	}
+}
+
 // FuzzAnswer: whatever a rule writes is refused or gives every trajectory finite rewards.
 func FuzzAnswer(f *testing.F) {
 	for _, line := range []string{`{"id":"T1:2","reward":1}`,

@@ -5,6 +5,7 @@ package reward
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -12,8 +13,16 @@ import (
 
 // TestKillsWhatItStarted: a rule that fails leaves no process behind.
 func TestKillsWhatItStarted(t *testing.T) {
+	for _, mode := range []string{"child", "daemon"} {
+		if mode == "child" || runtime.GOOS == "linux" {
+			t.Run(mode, func(t *testing.T) { killsWhatItStarted(t, mode) })
+		}
+	}
+}
+
+func killsWhatItStarted(t *testing.T, mode string) {
 	mark := filepath.Join(t.TempDir(), "lock")
-	s := rule(t, Options{Restarts: -1}, "child", mark)
+	s := rule(t, Options{Restarts: -1}, mode, mark)
 	if _, err := s.Rescore(t.Context(), tree()); err == nil {
 		t.Fatal("an answer without a reward was taken")
 	}

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import signal
 import sys
 import time
 
@@ -106,6 +107,18 @@ for n, line in enumerate(sys.stdin, 1):
         if os.fork() == 0:
             say(id=i)  # the child runs
         time.sleep(600)
+    elif mode == "daemon":
+        lock = open(mark, "w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                os.closerange(0, 3)
+                time.sleep(600)
+            os._exit(0)
+        os.wait()
+        say(id=i)
     else:
         say(id=i, reward=1)
 

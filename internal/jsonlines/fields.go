@@ -1,4 +1,4 @@
-package worker
+package jsonlines
 
 import (
 	"bytes"
@@ -15,39 +15,49 @@ import (
 	"sparkd/internal/excerpt"
 )
 
-// fields reads the members of a JSON object strictly: by their exact names, of their exact types, each once. The
-// first mistake is kept for end. Members that nobody reads are the worker's own affair.
-type fields struct {
+// maxName is how many runes of a name an error shows.
+const maxName = 100
+
+// Fields reads the members of a JSON object strictly: by their exact names, of their exact types, each once. The
+// first mistake is kept for End. Members that nobody reads are the worker's own affair.
+type Fields struct {
 	what    string // the object, in errors
 	members map[string]json.RawMessage
 	known   []string
 	err     error
 }
 
-func fieldsOf(what string, data []byte) *fields {
+// FieldsOf splits a JSON object into its members; what it is, errors say.
+func FieldsOf(what string, data []byte) *Fields {
 	members, err := membersOf(data)
-	f := &fields{what: what, members: members}
+	f := &Fields{what: what, members: members}
 	if err != nil {
 		f.refuse("%v", err)
 	}
 	return f
 }
 
-func (f *fields) refuse(format string, args ...any) {
+func (f *Fields) refuse(format string, args ...any) {
 	if f.err == nil {
-		f.err = breachf("its %s cannot be read: %s", f.what, fmt.Sprintf(format, args...))
+		f.err = fmt.Errorf("its %s cannot be read: %s", f.what, fmt.Sprintf(format, args...))
 	}
 }
 
-// raw returns a member as it is written, nil if it is not there.
-func (f *fields) raw(name string) json.RawMessage {
+// Raw returns a member as it is written, nil if it is not there.
+func (f *Fields) Raw(name string) json.RawMessage {
 	f.known = append(f.known, name)
 	return f.members[name]
 }
 
-// read reads a member into v and reports whether it is there.
-func (f *fields) read(name string, v any) bool {
-	raw := f.raw(name)
+// Null reports whether a member is not there, or null, for readers to whom these are the same.
+func (f *Fields) Null(name string) bool {
+	raw := f.Raw(name)
+	return raw == nil || string(raw) == "null"
+}
+
+// Read reads a member into v and reports whether it is there.
+func (f *Fields) Read(name string, v any) bool {
+	raw := f.Raw(name)
 	if raw == nil {
 		return false
 	}
@@ -59,20 +69,20 @@ func (f *fields) read(name string, v any) bool {
 	return true
 }
 
-// need reads a member that must be there.
-func (f *fields) need(name string, v any) {
-	if raw := f.members[name]; f.err == nil && (raw == nil || string(raw) == "null") {
-		f.err = breachf("its %s has no %s; write %s", f.what, name, kind(v))
+// Need reads a member that must be there.
+func (f *Fields) Need(name string, v any) {
+	if f.Null(name) && f.err == nil {
+		f.err = fmt.Errorf("its %s has no %s; write %s", f.what, name, kind(v))
 	}
-	f.read(name, v)
+	f.Read(name, v)
 }
 
-// end returns the first mistake. A name in other letters is one: its value would be lost.
-func (f *fields) end() error {
+// End returns the first mistake. A name in other letters is one: its value would be lost.
+func (f *Fields) End() error {
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
 		i := slices.IndexFunc(f.known, func(k string) bool { return strings.EqualFold(k, name) })
 		if i >= 0 && !slices.Contains(f.known, name) {
-			f.refuse("the name of %q is written %q", excerpt.Text(name, maxWords), f.known[i])
+			f.refuse("the name of %q is written %q", excerpt.Text(name, maxName), f.known[i])
 		}
 	}
 	return f.err
@@ -87,6 +97,8 @@ func kind(v any) string {
 		return "true or false"
 	case *float64:
 		return "a finite number"
+	case *[]float64:
+		return "a list of finite numbers"
 	case *int:
 		return "a whole number"
 	case *[]string:
@@ -107,7 +119,7 @@ func membersOf(data []byte) (map[string]json.RawMessage, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	switch t, err := d.Token(); {
 	case err != nil:
-		return nil, fmt.Errorf("it is no JSON: %w", err)
+		return nil, notJSON(data, err)
 	case t != json.Delim('{'):
 		return nil, errors.New("it is no JSON object")
 	}
@@ -119,15 +131,15 @@ func membersOf(data []byte) (map[string]json.RawMessage, error) {
 			err = d.Decode(&value)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("it is no JSON: %w", err)
+			return nil, notJSON(data, err)
 		}
 		if members[name.(string)] != nil {
-			return nil, fmt.Errorf("%q is there twice", excerpt.Text(name.(string), maxWords))
+			return nil, fmt.Errorf("%q is there twice", excerpt.Text(name.(string), maxName))
 		}
 		members[name.(string)] = value
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("it is no JSON: %w", err)
+		return nil, notJSON(data, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("something follows the object")
@@ -157,7 +169,7 @@ func exact(raw []byte) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(members)) {
 			if err := exact(members[name]); err != nil {
-				return fmt.Errorf("an object in which %q is %w", excerpt.Text(name, maxWords), err)
+				return fmt.Errorf("an object in which %q is %w", excerpt.Text(name, maxName), err)
 			}
 		}
 	}
@@ -167,10 +179,10 @@ func exact(raw []byte) error {
 // nonFinite finds a number that JSON does not have, behind the name of its member.
 var nonFinite = regexp.MustCompile(`"(\w+)"\s*:\s*(NaN|-?Infinity)`)
 
-// notJSON words why a line cannot be read. Numbers that are not finite are written so in Python, for one.
-func notJSON(line []byte, err error) string {
-	if m := nonFinite.FindSubmatch(line); m != nil {
-		return fmt.Sprintf("%q is %s, which JSON does not have: write a finite number", m[1], m[2])
+// notJSON words why an object cannot be read. Numbers that are not finite are written so in Python, for one.
+func notJSON(data []byte, err error) error {
+	if m := nonFinite.FindSubmatch(data); m != nil {
+		return fmt.Errorf("%q is %s, which JSON does not have: write a finite number", m[1], m[2])
 	}
-	return err.Error()
+	return fmt.Errorf("it is no JSON: %w", err)
 }
