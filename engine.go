@@ -41,7 +41,8 @@ type EngineInfo struct {
 	AddBOS        bool   `json:"add_bos"`        // the model expects BOS in front of the text
 	TokenizerHash string `json:"tokenizer_hash"` // of how it tokenises a fixed text; equal for replicas of one model
 
-	// Warnings say what is doubtful about the vocabulary: a pre-tokenizer that is not known, an EOS that is no token …
+	// Warnings say what is doubtful: a pre-tokenizer that is not known, an EOS that is no token, another name of the
+	// model in a server's answers …
 	Warnings []string `json:"warnings,omitempty"`
 
 	Capabilities Capabilities `json:"capabilities"`

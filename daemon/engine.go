@@ -55,6 +55,9 @@ func connectReplicas(ctx context.Context, c *Config, log zerolog.Logger) (sparkd
 	for _, r := range p.Replicas() {
 		log.Info().Str("replica", r.Name).Str("dialect", r.Dialect).Str("server", r.Version).Str("state", r.State).
 			Str("model", r.Info.Model).Interface("capabilities", r.Info.Capabilities).Msg("a replica")
+		if r.Error != nil {
+			log.Warn().Str("replica", r.Name).Str("error", r.Error.Error()).Msg("a replica is down")
+		}
 	}
 	return p, nil
 }

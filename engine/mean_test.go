@@ -70,8 +70,9 @@ func TestNames(t *testing.T) {
 		d := &enginetest.Double{Mean: enginetest.Mean{Names: names}}
 		e := connect(t, d.Serve(dialect), "policy")
 		alias := map[string]any{"vllm": nil, "sglang": nil, "llamacpp": "base", "generic": "base"}
-		if got := e.Describe().Settings["answers_as"]; got != alias[dialect] {
-			t.Errorf("%s answers as %v", dialect, got)
+		about := e.Describe()
+		if got := about.Settings["answers_as"]; got != alias[dialect] || (got != nil) != (len(about.Warnings) == 1) {
+			t.Errorf("%s answers as %v: %q", dialect, got, about.Warnings)
 		}
 		r := sampleOf(t, e)
 		if _, err := e.Sample(t.Context(), r); err != nil || e.Describe().Model == "base" {

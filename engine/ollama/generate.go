@@ -75,8 +75,16 @@ func (s *server) generate(ctx context.Context, model, prompt string, a remote.As
 // piece is one line of the answer of /api/generate.
 type piece struct {
 	api.GenerateResponse
-	Error  string
-	Cached *int `json:"prompt_eval_cached_count"`
+	Error    string
+	Cached   *int      `json:"prompt_eval_cached_count"`
+	Logprobs []logprob `json:"logprobs"`
+}
+
+// logprob is that of a token; null is none.
+type logprob struct {
+	Token   string
+	Logprob *float64
+	Tops    []logprob `json:"top_logprobs"`
 }
 
 // maxLine bounds a line of an answer, in bytes.

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ollama/ollama/api"
-
 	"sparkd"
 	"sparkd/engine/remote"
 )
@@ -44,7 +42,7 @@ func (r *reader) add(p piece) error {
 
 // addText appends a piece of text and finds its tokens: one per logprob, whose text they
 // spell, or those of the text where the server holds back the halves of a character.
-func (r *reader) addText(text string, probs []api.Logprob) error {
+func (r *reader) addText(text string, probs []logprob) error {
 	if text == "" {
 		return nil
 	}
@@ -65,18 +63,23 @@ func (r *reader) addText(text string, probs []api.Logprob) error {
 		return nil
 	}
 	for _, p := range probs {
-		tops := make([]float64, len(p.TopLogprobs))
-		for i, t := range p.TopLogprobs {
-			tops[i] = t.Logprob
+		if p.Logprob == nil {
+			return sparkd.Errorf(sparkd.CodeEngine, "the server reports no logprob for %q", p.Token)
 		}
-		r.Logprobs, r.Tops = append(r.Logprobs, p.Logprob), append(r.Tops, tops)
+		var tops []float64
+		for _, t := range p.Tops {
+			if t.Logprob != nil {
+				tops = append(tops, *t.Logprob)
+			}
+		}
+		r.Logprobs, r.Tops = append(r.Logprobs, *p.Logprob), append(r.Tops, tops)
 	}
 	return nil
 }
 
 // spelled returns the tokens whose texts the logprobs name, or nil where those are not all
 // tokens of the model or do not make up the text.
-func (r *reader) spelled(text string, probs []api.Logprob) []sparkd.Token {
+func (r *reader) spelled(text string, probs []logprob) []sparkd.Token {
 	var ids []sparkd.Token
 	for _, p := range probs {
 		id, ok := r.words.byPiece[p.Token]

@@ -31,6 +31,21 @@ func read(v *vocabulary, stop []string, lines string) (answer, error) {
 	return r.whole(v.eot)
 }
 
+// A logprob that is null is none, and not that of a token that is certain.
+func TestNullLogprobs(t *testing.T) {
+	v := vocabularyOf(t, info())
+	got, err := read(v, nil, `{"response":"he","logprobs":[{"token":"he","logprob":null}]}`)
+	if sparkd.CodeOf(err) != sparkd.CodeEngine {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = read(v, nil, `{"response":"he","logprobs":[{"token":"he","logprob":-1,"top_logprobs":[`+
+		`{"token":"he","logprob":-1},{"token":"x","logprob":null}]}]}`+"\n"+
+		`{"done":true,"done_reason":"length","eval_count":1}`)
+	if err != nil || !slices.Equal(got.Tops[0], []float64{-1}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestReader(t *testing.T) {
 	v := vocabularyOf(t, info())
 	const he = `{"response":"he","logprobs":[{"token":"he","logprob":-1,` +

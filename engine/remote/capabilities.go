@@ -45,6 +45,8 @@ func (e *Engine) describe(ctx context.Context, probe string) error {
 	}
 	if s, ok := e.server.(interface{ Alias() string }); ok && s.Alias() != "" {
 		a.Settings["answers_as"] = s.Alias()
+		a.Warnings = append(a.Warnings, fmt.Sprintf("%s answers as %q to requests for %q: if that is another model, "+
+			"correct engine.served_model", a.Name, s.Alias(), a.Model))
 	}
 	return nil
 }

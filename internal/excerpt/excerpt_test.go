@@ -38,3 +38,15 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://h:80/v1": "http://h:80/v1", "http://a:b@h/x": "http://***@h/x", "http://token@h": "http://***@h",
+		"https://h/x?key=1#f": "https://h/x?***", "http://a:b/c@h": "http://***@h", "a:b@h": "***@h", "h": "h", "": "",
+		"http://h?a=x@y": "http://***", "http://a:b?c@h": "http://***", "http://h#x": "http://h#***",
+	} {
+		if got := Address(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

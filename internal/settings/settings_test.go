@@ -162,3 +162,44 @@ func TestSections(t *testing.T) {
 		t.Error(last.Key(), last.Variable(), last)
 	}
 }
+
+// Words of a list may be quoted; a quote inside a word is one of its characters.
+func TestQuotedWords(t *testing.T) {
+	for text, want := range map[string][]string{
+		`a,b`: {"a", "b"}, ` a , b,, c `: {"a", "b", "c"}, `"a,b" 'c d'`: {"a,b", "c d"},
+		`"http://h/?q=1,2",x`: {"http://h/?q=1,2", "x"},
+		`it's 5" tall`: {"it's", `5"`, "tall"}, `""`: {""}, `'a'b`: {"ab"}, `"it's"`: {"it's"}, ``: {},
+	} {
+		if got, err := words(text, ","); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
+		}
+	}
+	for _, open := range []string{`"a`, `a 'b`, `"`} {
+		if got, err := words(open, ","); err == nil {
+			t.Errorf("%s: %q", open, got)
+		}
+	}
+	if got, err := words("prog --x=a,b c", ""); err != nil || !slices.Equal(got, []string{"prog", "--x=a,b", "c"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What may be secret in addresses is printed nowhere, also where they are refused.
+func TestAddressesAreMasked(t *testing.T) {
+	var o struct {
+		Servers []string `toml:"servers" separators:"," secret:"addresses"`
+	}
+	s := Of("s", &o)[0]
+	if err := s.Set("http://jo:pw@h:1/v1,https://h?key=pw"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.String(); got != `["http://***@h:1/v1", "https://h?***"]` || o.Servers[0] != "http://jo:pw@h:1/v1" {
+		t.Error(got, o.Servers)
+	}
+	for _, err := range []error{s.Assign("http://jo:pw@h"), s.Assign([]any{"http://h?pw=pw", 1}),
+		s.Set(`["http://jo:pw@h"`)} {
+		if err == nil || strings.Contains(err.Error(), "pw") {
+			t.Errorf("%v", err)
+		}
+	}
+}
