@@ -168,7 +168,7 @@ func TestQuotedWords(t *testing.T) {
 	for text, want := range map[string][]string{
 		`a,b`: {"a", "b"}, ` a , b,, c `: {"a", "b", "c"}, `"a,b" 'c d'`: {"a,b", "c d"},
 		`"http://h/?q=1,2",x`: {"http://h/?q=1,2", "x"},
-		`it's 5" tall`: {"it's", `5"`, "tall"}, `""`: {""}, `'a'b`: {"ab"}, `"it's"`: {"it's"}, ``: {},
+		`it's 5" tall`:        {"it's", `5"`, "tall"}, `""`: {""}, `'a'b`: {"ab"}, `"it's"`: {"it's"}, ``: {},
 	} {
 		if got, err := words(text, ","); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
