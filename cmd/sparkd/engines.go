@@ -46,6 +46,10 @@ func (c *cli) enginesCommand(cmd *cobra.Command) run {
 			default:
 				e, err = cl.Engines(c.ctx)
 			}
+			if w.Path != "" {
+				look := c.again(nil, "weights", "version", "lora")
+				err = c.interrupted(err, "the daemon goes on to the new weights", look)
+			}
 			if err != nil {
 				return err
 			}

@@ -45,6 +45,8 @@ func (c *cli) again(first []string, without ...string) string {
 		case slices.Contains(first, dashed), slices.Contains(without, f.Name):
 		case f.NoOptDefVal != "" && f.NoOptDefVal == value:
 			words = append(words, dashed)
+		case f.NoOptDefVal != "":
+			words = append(words, dashed+"="+quoted(value))
 		default:
 			words = append(words, dashed, quoted(value))
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -69,14 +70,16 @@ func (c *cli) runRollout(o *runOptions, spec sparkd.Spec) error {
 			err = c.conclude(cl, o, r)
 		}
 		goesOn := c.again([]string{"--resume", r.ID}, o.asks...)
-		return c.interrupted(err, c.keeps(o.connection, "rollout "+r.ID), goesOn)
+		return c.interrupted(err, c.keeps(o.connection, "rollout "+r.ID, r.ID), goesOn)
 	})
 }
 
-// keeps says what becomes of something that grows when this command ends.
-func (c *cli) keeps(n *connection, what string) string {
+// keeps says what becomes of something that grows when this command ends. At a daemon it grows on, until the rollout
+// is canceled.
+func (c *cli) keeps(n *connection, what, rollout string) string {
 	if n.addr != "" {
-		return what + " goes on at " + n.addr
+		return fmt.Sprintf("%s goes on at %s (sparkd cancel --addr %s %s ends it)", what, n.addr, quoted(n.addr),
+			quoted(rollout))
 	}
 	return "stopping when the rounds under way are stored; interrupt again to drop them\n" + what + " is kept"
 }

@@ -50,28 +50,33 @@ type Row struct {
 // unlike is the share by which leaves or tokens of two rows may differ without a warning.
 const unlike = 0.1
 
-// Judge sets the warnings: where a row grew other numbers of leaves or tokens a task than the first.
+// Judge sets the warnings: where rows grew other numbers of leaves or tokens a task than the first.
 func (c *Comparison) Judge() {
 	c.Warnings = []string{}
-	first := &c.Rows[0]
-	for i := range c.Rows[1:] {
-		r := &c.Rows[i+1]
-		for _, of := range []struct {
-			what, why string
-			number    func(*measure.Summary) int
-		}{
-			{"leaves", "pass@N, mixed, vote and saved are not of like with like",
-				func(s *measure.Summary) int { return s.Trajectories }},
-			{"tokens", "--budget-tokens gives all the same", func(s *measure.Summary) int { return s.Generated }},
-		} {
-			mine, firsts := perTask(r, of.number), perTask(first, of.number)
-			if math.Abs(mine-firsts) > unlike*firsts {
-				c.Warnings = append(c.Warnings, fmt.Sprintf("%s grew %.4g %s a task, %s %.4g: %s",
-					r.Label, mine, of.what, first.Label, firsts, of.why))
+	for _, of := range []struct {
+		what, why string
+		number    func(*measure.Summary) int
+	}{
+		{"leaves", "pass@N, mixed, vote and saved are not of like with like", leaves},
+		{"generated tokens", "--budget-tokens gives all the same", generated},
+	} {
+		first := perTask(&c.Rows[0], of.number)
+		var others []string
+		for i := range c.Rows[1:] {
+			r := &c.Rows[i+1]
+			if mine := perTask(r, of.number); math.Abs(mine-first) > unlike*first {
+				others = append(others, fmt.Sprintf("%s %.1f", r.Label, mine))
 			}
+		}
+		if others != nil {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s a task differ: %s %.1f, %s; %s", of.what, c.Rows[0].Label, first,
+				strings.Join(others, ", "), of.why))
 		}
 	}
 }
+
+func leaves(s *measure.Summary) int    { return s.Trajectories }
+func generated(s *measure.Summary) int { return s.Generated }
 
 func perTask(r *Row, number func(*measure.Summary) int) float64 {
 	return float64(number(&r.Summary)) / float64(max(1, r.Summary.Tasks))
@@ -81,7 +86,7 @@ func perTask(r *Row, number func(*measure.Summary) int) float64 {
 var page string
 
 var tmpl = template.Must(template.New("page").Funcs(template.FuncMap{
-	"thousands": thousands, "number": func(i int) int { return i + 1 },
+	"thousands": thousands, "number": func(i int) int { return i + 1 }, "parts": parts,
 }).Parse(page))
 
 // HTML writes the page.
@@ -128,6 +133,9 @@ func cells(r *Row) []cell {
 		{"saved tokens", percent(s.SavedTokens.Value), ""}, {"saved steps", percent(s.Saved.Value), ""},
 		{"by formula", percent(s.SavedByFormula), ""}, {"time", fmt.Sprintf("%.1f s", r.Seconds), ""}}
 }
+
+// parts are where a label may break: behind the colons.
+func parts(label string) []string { return strings.SplitAfter(label, ":") }
 
 func percent(x float64) string { return strconv.FormatFloat(100*x, 'f', 1, 64) }
 
@@ -178,7 +186,7 @@ type point struct {
 	Number      int // of the row, from 1
 	X, Y        float64
 	Top, Bottom float64 // of the interval
-	LabelY      float64
+	NumberX     float64
 }
 
 type tick struct {
@@ -189,7 +197,6 @@ type tick struct {
 const plotHeight = 220.0
 
 func costs(rows []Row) scatter {
-	generated := func(s *measure.Summary) int { return s.Generated }
 	most, best := 1.0, 0.1
 	for i := range rows {
 		most = math.Max(most, perTask(&rows[i], generated))
@@ -201,7 +208,7 @@ func costs(rows []Row) scatter {
 	for i := range rows {
 		e := rows[i].Summary.PassAt1
 		x := plotWidth * perTask(&rows[i], generated) / most
-		s.Points = append(s.Points, point{i + 1, x, y(e.Value), y(e.High), y(e.Low), y(e.Value)})
+		s.Points = append(s.Points, point{i + 1, x, y(e.Value), y(e.High), y(e.Low), 0})
 	}
 	spread(s.Points)
 	for i := range 5 {
@@ -212,16 +219,18 @@ func costs(rows []Row) scatter {
 	return s
 }
 
-// spread moves numbers down until none covers another.
+// spread moves the numbers, which stand in a row above the points, apart.
 func spread(points []point) {
-	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.Y, b.Y) })
+	const apart, last = 14, plotWidth + 10
+	slices.SortStableFunc(points, func(a, b point) int { return cmp.Compare(a.X, b.X) })
 	for i := range points {
-		for j := range i {
-			near := math.Abs(points[i].X-points[j].X) < plotWidth/16
-			if free := points[j].LabelY + 14; near && points[i].LabelY < free {
-				points[i].LabelY = free
-			}
+		points[i].NumberX = points[i].X
+		if i > 0 {
+			points[i].NumberX = max(points[i].X, points[i-1].NumberX+apart)
 		}
+	}
+	for i, at := len(points)-1, float64(last); i >= 0; i, at = i-1, at-apart {
+		points[i].NumberX = min(points[i].NumberX, at)
 	}
 }
 
