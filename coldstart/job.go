@@ -48,7 +48,7 @@ func (j *Job) Start(ctx context.Context, from env.Source, limit time.Duration) (
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{job: j, env: e, limit: limit, Total: j.Count}
+	r := &Run{job: j, env: e, limit: limit, Total: j.Count, Report: Report{LeftOut: []LeftOut{}}}
 	if j.Teacher.URL == "" {
 		err = r.plan(from, 1)
 	} else {

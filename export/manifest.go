@@ -88,11 +88,17 @@ func (m *Manifest) Add(o *Manifest) {
 	m.Weight += o.Weight
 	m.Inexact += o.Inexact
 	m.Bytes += o.Bytes
+	if m.PolicyVersions == nil {
+		m.PolicyVersions = map[string]int{}
+	}
 	for version, n := range o.PolicyVersions {
 		m.sampled(version, n)
 	}
 	for label, n := range o.Labels {
 		m.labelled(label, n)
+	}
+	if m.LeftOut == nil {
+		m.LeftOut = []LeftOut{}
 	}
 	for _, l := range o.LeftOut {
 		m.addLeftOut(l)

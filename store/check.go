@@ -69,6 +69,7 @@ type Report struct {
 // go on. It may run beside writers: it sees the records as of its start.
 func (s *Store) Check(ctx context.Context) (Report, error) {
 	c := &checker{ctx: ctx, last: s.last.Load(), rollouts: map[string]*sparkd.Rollout{}, trees: map[string]*treeHead{}}
+	c.Findings = []Finding{}
 	err := s.view(ctx, c.checkAll)
 	c.err = nil
 	c.add(err) // a table that Badger cannot read ends the walk, and is a finding

@@ -90,12 +90,21 @@ func (c *cli) root() *cobra.Command {
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
 	root.SetHelpTemplate(fmt.Sprintf(helpTemplate, c.width))
+	text := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if c.json {
+			_ = writeJSON(cmd.OutOrStdout(), describeCommand(cmd))
+		} else {
+			text(cmd, args)
+		}
+	})
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand(c))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.DisableAutoGenTag = true
 	root.Flags().BoolVarP(&version, "version", "v", false, "print the version")
-	root.PersistentFlags().BoolVar(&c.json, "json", false, "write JSON")
+	root.PersistentFlags().BoolVar(&c.json, "json", c.json, "write JSON; docs/cli.md has the forms")
+	root.PersistentFlags().Lookup("json").DefValue = "false"
 	for _, d := range commands {
 		cmd := &cobra.Command{Use: d.use, Short: d.short, Example: d.example, Args: arguments}
 		run := d.declare(c, cmd)
@@ -108,8 +117,11 @@ func (c *cli) root() *cobra.Command {
 
 // execute runs the command that args name.
 func (c *cli) execute(args []string) error {
+	args = twoDashes(args)
+	flags := args[:max(0, slices.Index(append(args, "--"), "--"))]
+	c.json = c.json || slices.Contains(flags, "--json") // for errors on the way to the flag, too
 	root := c.root()
-	c.line, c.args = root, twoDashes(args)
+	c.line, c.args = root, args
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		if err := commandNames(root, args); err != nil {
 			return err
@@ -121,7 +133,7 @@ func (c *cli) execute(args []string) error {
 			completeValues(cmd)
 		}
 	}
-	root.SetArgs(c.args)
+	root.SetArgs(args)
 	return root.Execute()
 }
 

@@ -53,10 +53,11 @@ func (c *cli) configCommand(cmd *cobra.Command) run {
 		if inForce.Data, err = l.Config.DataDir(); err != nil {
 			return err
 		}
-		return c.show(inForce, func(w io.Writer) {
-			fmt.Fprintf(w, "# data folder: %s\n\n", inForce.Data)
-			_ = l.Print(w)
-		})
+		if c.json {
+			return writeJSON(c.stdout, inForce)
+		}
+		fmt.Fprintf(c.stdout, "# data folder: %s\n\n", inForce.Data)
+		return l.Print(c.stdout) // as it is: it is a file
 	}
 }
 

@@ -35,7 +35,14 @@ func (c *cli) completionCommand(cmd *cobra.Command) run {
 			remedy := meant("", args[0], shellNames) + "one of " + strings.Join(shellNames, ", ")
 			return sparkd.Invalid("shell", remedy, "unknown shell %q", args[0])
 		}
-		return write(cmd.Root(), c.stdout)
+		if !c.json {
+			return write(cmd.Root(), c.stdout)
+		}
+		var script strings.Builder
+		if err := write(cmd.Root(), &script); err != nil {
+			return err
+		}
+		return writeJSON(c.stdout, map[string]string{"shell": args[0], "script": script.String()})
 	}
 }
 
@@ -73,13 +80,16 @@ func plainUsage(root *cobra.Command) {
 	}
 }
 
-func (*cli) manCommand(cmd *cobra.Command) run {
+func (c *cli) manCommand(cmd *cobra.Command) run {
 	return func(args []string) error {
 		if err := os.MkdirAll(args[0], 0o755); err != nil {
 			return sparkd.Invalid("folder", "name another", "cannot make it: %v", err)
 		}
 		v, _ := buildVersion()
 		header := &doc.GenManHeader{Section: "1", Source: "sparkd " + v, Manual: "sparkd"}
-		return doc.GenManTree(cmd.Root(), header, args[0])
+		if err := doc.GenManTree(cmd.Root(), header, args[0]); err != nil || !c.json {
+			return err
+		}
+		return writeJSON(c.stdout, map[string]string{"folder": args[0]})
 	}
 }

@@ -21,7 +21,7 @@ func TestNarrowScreens(t *testing.T) {
 	addr, stop := s.serve(&daemontest.Engine{})
 	defer stop()
 	for _, args := range [][]string{
-		{"rollouts"}, {"info"}, {"engines", "--addr", addr}, {"version"}, {"config"}, {"tree", "first"},
+		{"rollouts"}, {"info"}, {"engines", "--addr", addr}, {"version"}, {"tree", "first"},
 		{"compare", "--addr", addr, "--id", "c", "--policies", "spark,random:probability=0.5", "--tasks", "1",
 			"--max-steps", "4", "--out", filepath.Join(s.dir, "c.html")},
 		{"run", "--addr", addr, "--id", "first", "--tasks", "2", "--max-steps", "6", "--seed", "3", "--out",
