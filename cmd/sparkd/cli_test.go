@@ -117,7 +117,7 @@ func TestHelp(t *testing.T) {
 		if h != s.must(name, "--help").stdout || h != s.must(name, "-h").stdout {
 			t.Errorf("help %s and %s --help differ", name, name)
 		}
-		if _, example, _ := strings.Cut(h, "Example:\n  "); !strings.Contains(example, "sparkd "+name) {
+		if _, example, _ := strings.Cut(h, "Examples:\n  "); !strings.Contains(example, "sparkd "+name) {
 			t.Errorf("%s --help has no example", name)
 		}
 		text += "\n$ sparkd help " + name + "\n" + h

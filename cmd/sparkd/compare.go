@@ -132,7 +132,8 @@ func (c *cli) compare(o *compareOptions, variants []variant) error {
 	var out *report.Comparison
 	err := c.grow(o.connection, false, ids, func(cl *client.Client) (err error) {
 		out, err = c.runVariants(cl, variants)
-		return c.interrupted(err, c.keeps(o.connection, "what was asked for", "ROLLOUT"), c.again([]string{"--id", o.id}))
+		kept := c.keeps(o.connection, "what was asked for", "ROLLOUT")
+		return c.interrupted(err, kept, c.again([]string{"--id", o.id}))
 	})
 	if err != nil {
 		return err

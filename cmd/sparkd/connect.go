@@ -36,7 +36,8 @@ const addrVariable = "SPARKD_ADDR"
 // addConnection declares --addr and the flags of settings.
 func (c *cli) addConnection(f *flag.FlagSet, about string, named ...string) *connection {
 	n := &connection{settings: c.addSettings(f, named...)}
-	f.StringVar(&n.addr, "addr", c.env(addrVariable), "`address` of a running daemon"+about)
+	f.StringVar(&n.addr, "addr", c.env(addrVariable),
+		"`address` of a running daemon, host:port or a URL (default: "+addrVariable+")"+about)
 	return n
 }
 

@@ -28,8 +28,8 @@ type flagHelp struct {
 func describeCommand(cmd *cobra.Command) commandHelp {
 	h := commandHelp{Command: cmd.CommandPath(), Short: cmd.Short, Usage: cmd.UseLine(), Examples: []string{},
 		Flags: []flagHelp{}, Commands: []commandHelp{}}
-	for line := range strings.Lines(cmd.Example) {
-		h.Examples = append(h.Examples, strings.TrimSpace(line))
+	for line := range strings.Lines(strings.ReplaceAll(cmd.Example, "\\\n", "")) {
+		h.Examples = append(h.Examples, strings.Join(strings.Fields(line), " "))
 	}
 	cmd.Flags().VisitAll(func(f *flag.Flag) {
 		argument, usage := flag.UnquoteUsage(f)

@@ -51,7 +51,8 @@ func outline(t *testing.T, b *strings.Builder, indent string, v any) {
 		}
 		b.WriteString("text\n")
 	default:
-		fmt.Fprintf(b, "%s\n", map[string]string{"float64": "number", "bool": "truth", "<nil>": "null"}[fmt.Sprintf("%T", v)])
+		names := map[string]string{"float64": "number", "bool": "truth", "<nil>": "null"}
+		fmt.Fprintf(b, "%s\n", names[fmt.Sprintf("%T", v)])
 	}
 }
 
@@ -94,12 +95,14 @@ func TestJSON(t *testing.T) {
 	held := map[string]bool{"serve": true} // which writes nothing to stdout
 	var b strings.Builder
 	for _, args := range [][]string{
-		{"run", "--tasks", "1", "--max-steps", "2", "--out", rows}, {"run", "--max-steps", "2", "--out", "-", "--roots=2"},
+		{"run", "--tasks", "1", "--max-steps", "2", "--out", rows},
+		{"run", "--max-steps", "2", "--out", "-", "--roots=2"},
 		{"run", "--policy", "best-of", "--max-steps", "2", "--out", rows},
 		{"compare", "--policies", "spark,linear", "--max-steps", "2", "--out", filepath.Join(s.dir, "c.html")},
 		{"tree", "first", "--addr", addr}, {"tree", tree, "--addr", addr},
 		{"export", "--out", rows, "--addr", addr}, {"export", "first", "--limit", "1", "--addr", addr},
-		{"rollouts", "--addr", addr}, {"rollouts"}, {"cancel", "first", "--addr", addr}, {"info", "--addr", addr}, {"info"},
+		{"rollouts", "--addr", addr}, {"rollouts"}, {"cancel", "first", "--addr", addr}, {"info", "--addr", addr},
+		{"info"},
 		{"engines", "--addr", addr}, {"coldstart", "--trajectories", "1", "--out", rows},
 		{"coldstart", "--trajectories", "1"}, {"check"}, {"config"},
 		{"config", "--check", toml, "--set", "engine.kind=remote", "--set", "engine.replicas=http://x"},

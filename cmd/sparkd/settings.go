@@ -34,7 +34,7 @@ type settings struct {
 // addSettings declares -c and --set, and a flag for each of the named settings.
 func (c *cli) addSettings(f *flag.FlagSet, named ...string) *settings {
 	s := &settings{file: c.env(daemon.ConfigVariable), flags: map[string]string{}}
-	f.FuncP("config", "c", "configuration `file`", fileName(&s.file))
+	f.FuncP("config", "c", "configuration `file` (default: "+daemon.ConfigVariable+")", fileName(&s.file))
 	f.Func("set", "any other `section.key=value` of the configuration; may be repeated", func(text string) error {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok {

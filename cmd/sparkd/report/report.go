@@ -69,8 +69,8 @@ func (c *Comparison) Judge() {
 			}
 		}
 		if others != nil {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("%s a task differ: %s %.1f, %s; %s", of.what, c.Rows[0].Label, first,
-				strings.Join(others, ", "), of.why))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s a task differ: %s %.1f, %s; %s", of.what, c.Rows[0].Label,
+				first, strings.Join(others, ", "), of.why))
 		}
 	}
 }

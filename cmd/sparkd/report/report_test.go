@@ -55,7 +55,8 @@ func TestNumbersDoNotOverlap(t *testing.T) {
 			spread(points)
 			shown := fmt.Sprint(points)
 			for i := range points {
-				if x := points[i].NumberX; x < 0 && at > 0 || x > plotWidth+20 || i > 0 && x-points[i-1].NumberX < 13.9 {
+				x := points[i].NumberX
+				if x < 0 && at > 0 || x > plotWidth+20 || i > 0 && x-points[i-1].NumberX < 13.9 {
 					t.Fatalf("%d points at %v: %s", n, at, shown)
 				}
 			}
