@@ -80,7 +80,7 @@ func TestColdstart(t *testing.T) {
 	}
 }
 
-// The example of the help does what it says.
+// The first example of the help does what it says.
 func TestColdstartExample(t *testing.T) {
 	s := newSession(t)
 	t.Chdir(s.dir)
@@ -88,7 +88,7 @@ func TestColdstartExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.must(strings.Fields(cmd.Example)[1:]...)
+	s.must(strings.Fields(describeCommand(cmd).Examples[0])[1:]...)
 	if rows := readRows(t, readFile(t, "coldstart.jsonl")); len(rows) != 300 {
 		t.Errorf("%d rows", len(rows))
 	}

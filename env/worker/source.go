@@ -69,14 +69,14 @@ func (o Options) withDefaults(name string) (*Options, error) {
 func Check(name string, o Options) error {
 	options, err := o.withDefaults(name)
 	if err == nil {
-		_, err = exec.LookPath(o.Command[0])
-		err = options.unstartable(err)
+		err = options.find()
 	}
 	return err
 }
 
-// unstartable says why a program could not be started; nil where it could.
-func (o *Options) unstartable(err error) error {
+// find looks for the program.
+func (o *Options) find() error {
+	_, err := exec.LookPath(o.Command[0])
 	switch {
 	case err == nil:
 		return nil

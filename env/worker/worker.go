@@ -61,9 +61,13 @@ func (a *abandoned) Unwrap() error { return a.err }
 
 // start starts a worker and asks for its hello.
 func start(ctx context.Context, o *Options) (*worker, error) {
+	if err := o.find(); err != nil {
+		return nil, err
+	}
 	p, err := jsonlines.Start(jsonlines.Options{Command: o.Command, MaxLine: maxLine, Log: o.Log, Keep: tailLines})
 	if err != nil {
-		return nil, o.unstartable(err)
+		return nil, sparkd.NewError(sparkd.CodeEnv, o.field("command"), "see why, and whether the machine has room",
+			"cannot start %q: %v", o.Command[0], err).Because(err)
 	}
 	w := &worker{o: o, process: p, calls: make(chan *call), asked: make(chan struct{}), gone: make(chan struct{})}
 	w.stop = sync.OnceFunc(func() { close(w.asked) })
