@@ -88,37 +88,41 @@ func (m *Manifest) Add(o *Manifest) {
 	m.Weight += o.Weight
 	m.Inexact += o.Inexact
 	m.Bytes += o.Bytes
-	if m.PolicyVersions == nil {
-		m.PolicyVersions = map[string]int{}
-	}
+	m.make()
 	for version, n := range o.PolicyVersions {
 		m.sampled(version, n)
 	}
 	for label, n := range o.Labels {
 		m.labelled(label, n)
 	}
-	if m.LeftOut == nil {
-		m.LeftOut = []LeftOut{}
-	}
 	for _, l := range o.LeftOut {
 		m.addLeftOut(l)
 	}
 }
 
-// labelled counts lines of a label.
-func (m *Manifest) labelled(label string, n int) {
+// make makes the lists and tables, which are written where they are empty, too.
+func (m *Manifest) make() {
+	if m.PolicyVersions == nil {
+		m.PolicyVersions = map[string]int{}
+	}
 	if m.Labels == nil {
 		m.Labels = map[string]int{}
 	}
+	if m.LeftOut == nil {
+		m.LeftOut = []LeftOut{}
+	}
+}
+
+// labelled counts lines of a label.
+func (m *Manifest) labelled(label string, n int) {
+	m.make()
 	m.Labels[label] += n
 }
 
 // sampled counts steps of a policy version; those behind the first hundred count as one.
 func (m *Manifest) sampled(version string, n int) {
 	const most = 100
-	if m.PolicyVersions == nil {
-		m.PolicyVersions = map[string]int{}
-	}
+	m.make()
 	if _, known := m.PolicyVersions[version]; !known && len(m.PolicyVersions) >= most {
 		version = "other"
 	}

@@ -105,6 +105,7 @@ func TestJSON(t *testing.T) {
 		{"info"},
 		{"engines", "--addr", addr}, {"coldstart", "--trajectories", "1", "--out", rows},
 		{"coldstart", "--trajectories", "1"}, {"check"}, {"config"},
+		{"env", "check", "household", "--tasks", "1", "--steps", "5"},
 		{"config", "--check", toml, "--set", "engine.kind=remote", "--set", "engine.replicas=http://x"},
 		{"completion", "bash"}, {"man", filepath.Join(s.dir, "man")}, {"version"}, {"help"}, {"help", "cancel"},
 		{"grow"}, {"run", "--roots", "9"}, {"config", "--set", "daemon.tres=1", "--set", "daemon.trees=0"},
