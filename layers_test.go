@@ -23,7 +23,7 @@ branching/measure: .
 bundled: .
 prefixcache: .
 sampler: . branching internal/excerpt internal/jinja internal/settings prefixcache
-coldstart: . env env/alfworld internal/httpclient sampler
+coldstart: . env env/alfworld internal/httpclient internal/oneline sampler
 
 engine: . engine/generic engine/llamaserver engine/ollama engine/pool engine/remote engine/sglang engine/vllm
 	internal/httpclient internal/settings
@@ -66,9 +66,9 @@ store/storetest: internal/sparse
 export: . branching/advantage internal/oneline
 export/fixture: export export/exporttest
 export/exporttest: .
-export/reward: . internal/excerpt internal/jsonlines
+export/reward: . internal/excerpt internal/jsonlines internal/oneline
 
-api: . export internal/loopback internal/settings
+api: . export internal/loopback internal/oneline internal/settings
 api/client: . api
 daemon: . api branching branching/advantage bundled daemon/schedule engine engine/embedded env env/session
 	export internal/settings internal/suggest sampler store
@@ -76,7 +76,7 @@ daemon/schedule:
 daemon/daemontest: .
 bench:
 cmd/sparkd: . api api/client branching branching/advantage branching/measure cmd/sparkd/report coldstart daemon
-	env env/contract export export/reward internal/suggest sampler store
+	env env/contract export export/reward internal/oneline internal/suggest sampler store
 cmd/sparkd/report: . branching/measure
 `)
 

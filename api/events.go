@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sparkd"
+	"sparkd/internal/oneline"
 )
 
 // eventPage is how many events are read from the log at a time.
@@ -32,7 +33,11 @@ func (s *Server) events(ctx context.Context, r *request) (any, error) {
 	}
 	id := r.id // r ends before the stream does
 	follow := func(w io.Writer) error { return s.follow(w, id, after, rollout) }
-	return nil, s.stream(r, "text/event-stream", follow, func() {})
+	coding := r.accepts.best
+	if r.accepts.plain { // a few bytes now and then are not worth one
+		coding = nil
+	}
+	return nil, s.stream(r, "text/event-stream", coding, follow, func() {})
 }
 
 // firstEvent is the cursor to start behind: that of the event a reconnecting client saw last, or the parameter after,
@@ -134,7 +139,7 @@ func sendEvent(w io.Writer, head string, v any) {
 	if err != nil {
 		panic(err) // numbers and text: it cannot, and a panic cuts the stream
 	}
-	fmt.Fprintf(w, "%sdata: %s\n\n", head, data)
+	fmt.Fprintf(w, "%sdata: %s\n\n", head, oneline.Escape(data, 0))
 }
 
 // endEvents closes the stream properly: with a comment at shutdown, with an event of kind

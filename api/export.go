@@ -10,6 +10,7 @@ import (
 
 	"sparkd"
 	exporter "sparkd/export"
+	"sparkd/internal/oneline"
 )
 
 // export streams finished trees as JSON lines. Everything that can be refused is
@@ -34,7 +35,7 @@ func (s *Server) export(_ context.Context, r *request) (any, error) {
 	if e.entry, e.err, e.more = next(); e.err != nil {
 		return nil, e.err
 	}
-	return nil, s.stream(r, "application/x-ndjson", e.run, stop)
+	return nil, s.stream(r, "application/x-ndjson", r.accepts.best, e.run, stop)
 }
 
 // newExport reads the parameters and opens the writer of lines.
@@ -185,6 +186,6 @@ func (e *export) writeLine(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.out.Write(append(line, '\n'))
+	_, err = e.out.Write(append(oneline.Escape(line, 0), '\n'))
 	return err
 }

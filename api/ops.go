@@ -37,8 +37,7 @@ func (s *Server) ready(_ context.Context, r *request) (any, error) {
 func (s *Server) info(context.Context, *request) (any, error) { return s.backend.Info(), nil }
 
 func (s *Server) openapi(_ context.Context, r *request) (any, error) {
-	r.SetContentType("application/json")
-	r.SetBody(openAPI)
+	r.answer("application/json", openAPI)
 	return nil, nil
 }
 
@@ -56,7 +55,6 @@ func (s *Server) showMetrics(_ context.Context, r *request) (any, error) {
 			return nil, err
 		}
 	}
-	r.SetContentType(string(format))
-	r.SetBody(out.Bytes())
+	r.answer(string(format), out.Bytes())
 	return nil, nil
 }

@@ -12,15 +12,17 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"sparkd"
+	"sparkd/internal/oneline"
 )
 
 // request is one request on its way through the server. It is valid until its handler returns.
 type request struct {
 	*fasthttp.RequestCtx
 	entry
-	route *route  // nil when none matched
-	arg   string  // value of the route's {id}
-	body  *stream // set when the answer is a stream, which then logs its own end
+	route   *route // nil when none matched
+	accepts negotiated
+	arg     string  // value of the route's {id}
+	body    *stream // set when the answer is a stream, which then logs its own end
 }
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -71,6 +73,9 @@ func (s *Server) dispatch(r *request) error {
 		return err
 	}
 	if err := cmp.Or(knownParameters(r), s.unpack(r)); err != nil {
+		return err
+	}
+	if r.accepts, err = negotiate(r.Request.Header.PeekAll("Accept-Encoding")); err != nil {
 		return err
 	}
 	ctx, cancel := s.context(r.route)
@@ -126,7 +131,6 @@ func (r *request) reply(v any) error {
 	if err != nil {
 		return err
 	}
-	r.SetContentType("application/json")
-	r.SetBody(append(body, '\n'))
+	r.answer("application/json", append(oneline.Escape(body, 0), '\n'))
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 // writer. An error or a panic of the writer cuts the connection without the closing chunk.
 type stream struct {
 	write   func(io.Writer) error
+	coding  *coding // nil: none
 	server  *Server
 	entry   entry
 	release func()
@@ -28,9 +29,11 @@ type stream struct {
 // errUnsent is the fate of a stream whose header could not be sent.
 var errUnsent = errors.New("the client was gone before the answer")
 
-// stream answers with what write writes. The answer takes one of the slots for
-// streams. If stream returns nil, release runs once, when the answer has ended.
-func (s *Server) stream(r *request, contentType string, write func(io.Writer) error, release func()) error {
+// stream answers with what write writes, each write at once. The answer takes one of the slots for streams. If stream
+// returns nil, release runs once, when the answer has ended.
+func (s *Server) stream(
+	r *request, contentType string, coding *coding, write func(io.Writer) error, release func(),
+) error {
 	select {
 	case s.slots <- struct{}{}:
 	default:
@@ -40,7 +43,11 @@ func (s *Server) stream(r *request, contentType string, write func(io.Writer) er
 	r.SetContentType(contentType)
 	r.Response.Header.Set("Cache-Control", "no-cache")
 	r.Response.Header.Set("X-Accel-Buffering", "no")
-	r.body = &stream{write: write, server: s, entry: r.entry, release: release, err: errUnsent}
+	r.Response.Header.Set("Vary", "Accept-Encoding")
+	if coding != nil {
+		r.Response.Header.Set("Content-Encoding", coding.name)
+	}
+	r.body = &stream{write: write, coding: coding, server: s, entry: r.entry, release: release, err: errUnsent}
 	s.metrics.streams.Inc()
 	if !r.Request.Header.IsHTTP11() {
 		r.HijackSetNoResponse(true)
@@ -76,7 +83,17 @@ func (b *stream) WriteTo(w io.Writer) (n int64, err error) {
 		}
 		b.err, n = err, b.sent
 	}()
-	return 0, b.write(b)
+	if b.coding == nil {
+		return 0, b.write(b)
+	}
+	p, err := b.coding.writer(b)
+	if err == nil {
+		err = b.write(flushed{p})
+	}
+	if err == nil { // what is cut has no end
+		err = p.Close()
+	}
+	return 0, err
 }
 
 // Write sends a part of the answer.

@@ -14,6 +14,7 @@ import (
 	"sparkd"
 	"sparkd/env"
 	"sparkd/env/alfworld"
+	"sparkd/internal/oneline"
 	"sparkd/sampler"
 )
 
@@ -210,7 +211,7 @@ func (r *Report) add(t *Trajectory, rows int) {
 // writeRows writes rows as JSON lines, in one piece: a file that is cut off lacks whole trajectories.
 func writeRows(to io.Writer, rows []Row) error {
 	var text bytes.Buffer
-	lines := json.NewEncoder(&text)
+	lines := json.NewEncoder(oneline.Writer(&text))
 	lines.SetEscapeHTML(false)
 	for i := range rows {
 		if err := lines.Encode(&rows[i]); err != nil {

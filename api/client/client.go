@@ -28,6 +28,7 @@ const reloadLimit = 31 * time.Minute
 type Client struct {
 	base  string // "http://127.0.0.1:8787"
 	token string
+	plain bool // answers are not to be compressed
 	http  *http.Client
 
 	// timeout bounds a call that is no stream; silence is how long a stream may say nothing, heartbeats included,
@@ -45,7 +46,7 @@ func New(addr, token string) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	transport.ResponseHeaderTimeout = reloadLimit // shorter limits are each call's
-	transport.DisableCompression = true
+	transport.DisableCompression = true           // see codings
 	return &Client{
 		base: u.String(), token: token, http: &http.Client{Transport: transport},
 		timeout: time.Minute, silence: time.Minute, pause: 200 * time.Millisecond,
@@ -163,9 +164,15 @@ func (c *Client) send(
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	if !c.plain {
+		req.Header.Set("Accept-Encoding", codings)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreached(ctx, err)
+	}
+	if resp.Body, err = unpacked(resp.Header, resp.Body); err != nil {
+		return nil, err
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()

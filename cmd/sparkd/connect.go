@@ -195,7 +195,7 @@ func (c *cli) start(config daemon.Config, parts daemon.Parts, use func(*client.C
 	defer context.AfterFunc(c.hurry, d.StopNow)()
 	cl, err := client.New(d.Addr().String(), token)
 	if err == nil {
-		err = use(cl)
+		err = use(cl.Uncompressed())
 	}
 	stop()
 	return closing(err, <-ended)

@@ -12,6 +12,7 @@ import (
 	flag "github.com/spf13/pflag"
 
 	"sparkd/daemon"
+	"sparkd/internal/oneline"
 )
 
 // alfworldData is the flag for a folder of games; it stands for two settings.
@@ -114,7 +115,7 @@ func (c *cli) env(name string) string {
 
 // logger writes to stderr, for people where that is a terminal.
 func (c *cli) logger(l daemon.LogConfig) zerolog.Logger {
-	w := c.stderr
+	w := oneline.Writer(c.stderr)
 	if !c.json && (l.Format == "console" || l.Format == "auto" && c.bar > 0) {
 		w = zerolog.ConsoleWriter{Out: c.stderr, TimeFormat: time.TimeOnly, NoColor: !c.barColor}
 	}
@@ -152,7 +153,7 @@ func (c *cli) note(format string, args ...any) {
 }
 
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(oneline.Writer(w))
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

@@ -11,6 +11,7 @@ import (
 	"sparkd"
 	"sparkd/internal/excerpt"
 	"sparkd/internal/jsonlines"
+	"sparkd/internal/oneline"
 )
 
 const (
@@ -80,7 +81,7 @@ func (p *process) ask(ctx context.Context, t *sparkd.Tree, leaves []*sparkd.Node
 // send writes one trajectory after the other, so that only one is in memory as text.
 func (p *process) send(t *sparkd.Tree, leaves []*sparkd.Node) error {
 	w := bufio.NewWriterSize(p.Process, 64<<10)
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(oneline.Writer(w))
 	e.SetEscapeHTML(false)
 	for _, leaf := range leaves {
 		if err := e.Encode(trajectoryOf(t, leaf)); err != nil {
