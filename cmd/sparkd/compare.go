@@ -25,11 +25,13 @@ type compareOptions struct {
 	policies, contexts string
 	out                string
 	id                 string // that of the rollouts begins with it
+	given              func(flag string) string
 }
 
 func (c *cli) compareCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
 	o := &compareOptions{connection: c.addGrowing(f)}
+	o.given = func(flag string) string { return f.Lookup(flag).Value.String() }
 	spec := c.addSpec(f)
 	f.StringVar(&o.policies, "policies", "spark,linear",
 		"`list` of policies, the first is what others are compared with; "+
@@ -133,6 +135,9 @@ func (c *cli) compare(o *compareOptions, variants []variant) error {
 	err := c.grow(o.connection, false, ids, func(cl *client.Client) (err error) {
 		out, err = c.runVariants(cl, variants)
 		kept := c.keeps(o.connection, "what was asked for", "ROLLOUT")
+		if o.given("spec") == "-" {
+			kept += ", with the same request on stdin"
+		}
 		return c.interrupted(err, kept, c.again([]string{"--id", o.id}))
 	})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 func (c *cli) enginesCommand(cmd *cobra.Command) run {
 	f := cmd.Flags()
-	n := c.addConnection(f, " (default: api.listen)")
+	n := c.addConnection(f, ", else api.listen")
 	var w sparkd.Weights
 	f.StringVar(&w.Path, "weights", "", "move all replicas to the weights at `path`, as the engine sees it")
 	f.StringVar(&w.Version, "version", "",
