@@ -191,7 +191,7 @@ func (s *OpenAI) AnswersAs(model string) error {
 
 // Alias is the name under which the server answers where that is none of the model's, else "".
 func (s *OpenAI) Alias() string {
-	if name := s.answered.Load(); name != nil && *name != s.Model() {
+	if name := s.answered.Load(); name != nil && !slices.Contains(s.names, *name) {
 		return *name
 	}
 	return ""

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,9 +196,9 @@ func hides(t *testing.T, text string) {
 
 // Answers come through whatever carries them: pieces, compressed, over connections that close.
 func TestCarriers(t *testing.T) {
-	asked := 0
+	var asked atomic.Int32
 	c := client(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		asked.Add(1)
 		switch r.URL.Path {
 		case "/gzip":
 			w.Header().Set("Content-Encoding", "gzip")
@@ -214,7 +215,7 @@ func TestCarriers(t *testing.T) {
 			}
 		case "/closes": // without a word, and every second time before it answers
 			h, _, _ := w.(http.Hijacker).Hijack()
-			if asked%2 == 0 {
+			if asked.Load()%2 == 0 {
 				_, _ = io.WriteString(h, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":7}")
 			}
 			_ = h.Close()
@@ -228,10 +229,10 @@ func TestCarriers(t *testing.T) {
 			t.Errorf("%s: %+v, %v", path, out, err)
 		}
 	}
-	asked = 0 // the connection of the last one is kept, and closed when it is asked again: that is not the end
+	asked.Store(0) // the connection of the last one is kept, and closed when it is asked again: that is not the end
 	var out struct{ A int }
-	if err := c.JSON(t.Context(), http.MethodPost, "/closes", 1, &out); err != nil || out.A != 7 || asked != 2 {
-		t.Errorf("a connection that was closed meanwhile: %+v, %v, asked %d times", out, err, asked)
+	if err := c.JSON(t.Context(), http.MethodPost, "/closes", 1, &out); err != nil || out.A != 7 || asked.Load() != 2 {
+		t.Errorf("a connection that was closed meanwhile: %+v, %v, asked %d times", out, err, asked.Load())
 	}
 	_, err := c.Bytes(t.Context(), http.MethodGet, "/brotli", nil)
 	if sparkd.CodeOf(err) != sparkd.CodeEngine || !strings.Contains(err.Error(), "br") {
