@@ -156,7 +156,7 @@ func (c *cli) presentFault(w io.Writer, f *contract.Fault) {
 		put("", f.Field+" was "+clean(f.Want))
 		put("", strings.Repeat(" ", len(f.Field))+"  is "+clean(f.Got))
 	}
-	if f.Actions != nil {
+	if len(f.Actions) > 0 {
 		quoted := fmt.Sprintf("%q", f.Actions)
 		put("actions: ", quoted[1:len(quoted)-1])
 	}

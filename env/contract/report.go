@@ -64,7 +64,7 @@ func (f *Fault) Error() string {
 	if f.Field != "" {
 		text += fmt.Sprintf(": %s is %s, and was %s", f.Field, f.Got, f.Want)
 	}
-	if f.Actions != nil {
+	if len(f.Actions) > 0 {
 		text += fmt.Sprintf(", after the actions %q", f.Actions)
 	}
 	if f.Task != "" {
