@@ -30,7 +30,7 @@ DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.51.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-alfworld test-envs test-trainers test-train policy reproduce race bench bench-env bench-engines conformance lint notice vuln build model clean
+.PHONY: help run test test-alfworld test-envs test-templates test-trainers test-train policy reproduce race bench bench-env bench-engines conformance lint notice vuln build model clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ policy: build ## make the bundled policy anew, from nothing: cold start, trainin
 
 reproduce: build ## compare SPARK with chains and other ways to branch, at equal generated tokens (three hours on two cores; ARGS=--quick: 20 minutes); goes on where it was
 	@python=$$(./scripts/train-python) && $$python train/reproduce.py $(ARGS)
+
+test-templates: ## hold the chat templates in the folder DIR, and the expressions in the file EXPRESSIONS, against Jinja2; prints JSON lines
+	@[ -n '$(DIR)$(EXPRESSIONS)' ] || { echo 'test-templates: name a folder, DIR=…, or a file, EXPRESSIONS=…' >&2; exit 1; }
+	@SPARKD_TEMPLATES='$(if $(DIR),$(abspath $(DIR)))' SPARKD_EXPRESSIONS='$(if $(EXPRESSIONS),$(abspath $(EXPRESSIONS)))' \
+	$(GO) test -count=1 -v -timeout 60m -run '^(TestTemplatesOfAFolder|TestExpressions)$$' ./sampler ./internal/jinja
 
 test-envs: ## test the environments beside the real packages and servers, which pip installs once; needs python3 and Java
 	SPARKD_TEST_ENVS=1 $(GO) test -count=1 -p 1 -timeout 60m ./env/...

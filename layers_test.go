@@ -51,6 +51,7 @@ env/envtest: . env/contract
 
 internal/excerpt:
 internal/httpclient: . internal/excerpt
+internal/gguf:
 internal/jinja:
 internal/jinja/jinjatest: internal/jinja
 internal/jsonlines: internal/excerpt internal/supervisor
@@ -70,8 +71,8 @@ export/reward: . internal/excerpt internal/jsonlines internal/oneline
 
 api: . export internal/loopback internal/oneline internal/settings
 api/client: . api
-daemon: . api branching branching/advantage bundled daemon/schedule engine engine/embedded env env/session
-	export internal/settings internal/suggest sampler store
+daemon: . api branching branching/advantage bundled daemon/schedule engine engine/embedded engine/remote
+	env env/session export internal/gguf internal/settings internal/suggest sampler store
 daemon/schedule:
 daemon/daemontest: .
 bench:

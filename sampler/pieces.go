@@ -152,7 +152,7 @@ func (j *chatJinja) pieces(source string) (t *Template, f form, err error) {
 				if t.thought = findThought(source, t.next[1]); t.thought.begun {
 					t.Opens = t.thought.open
 				}
-				t.Warning = j.warning(f, t)
+				t.Warning, t.differs = j.warning(f, t), j.differences(f, t)
 				return t, f, nil
 			}
 			if f == (form{}) && simplest == nil {

@@ -38,6 +38,7 @@ type Template struct {
 	next    [2]string // between an answer and the next user text, after that
 	earlier string    // before an answer that lies behind, where that is not what comes before a new one
 	thought thought
+	differs []Difference
 }
 
 // The declared fallbacks. ChatML is the format of the control tokens <|im_start|> and

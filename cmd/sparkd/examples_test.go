@@ -94,7 +94,7 @@ func (s *session) example(args []string) result {
 	var out screenText
 	signals := make(chan os.Signal, 2)
 	errs := &screenText{mark: `"message":"sparkd serves`, found: make(chan string, 1)}
-	c := s.cli(fleet{&daemontest.Engine{}}, &out, errs)
+	c := s.cli(fleet{&daemontest.Engine{Template: thinking}}, &out, errs)
 	c.environ = []string{"SPARKD_DAEMON_DATA=here", "SPARKD_API_LISTEN=127.0.0.1:0"}
 	ended := make(chan struct{})
 	defer close(ended)

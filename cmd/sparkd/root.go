@@ -66,6 +66,9 @@ sparkd engines --addr 127.0.0.1:8787 --weights /models/step-40.gguf --version st
 sparkd engines --addr 127.0.0.1:8787 --weights /models/adapter.gguf --lora
 sparkd engines --addr 127.0.0.1:8787 --drain http://127.0.0.1:8001
 sparkd engines --addr 127.0.0.1:8787 --undrain http://127.0.0.1:8001`, (*cli).enginesCommand},
+	{"template", "Show how a model is talked to: its chat template in pieces, and what differs", `
+sparkd template --model bundled
+sparkd template --model model.gguf --load --json`, (*cli).templateCommand},
 	{"coldstart", "Write trajectories with reasons, for supervised fine-tuning", `
 sparkd coldstart --trajectories 300 --own 0.1 --slips 0.05 --seed 1 --out coldstart.jsonl
 sparkd coldstart --env household --split train --from 100 --trajectories 9 --max-steps 30 --window 3 --prompt paper

@@ -57,6 +57,7 @@ func ReadFiles(folder string, needed ...string) (*Files, error) {
 			Special bool
 		} `json:"added_tokens"`
 	}
+	var processor TokenizerInfo // of a model that sees pictures
 	text := func(data []byte, into any) (err error) { *into.(*string) = string(data); return nil }
 	template, found := "", false
 	for _, x := range []struct {
@@ -66,6 +67,7 @@ func ReadFiles(folder string, needed ...string) (*Files, error) {
 	}{
 		{"config.json", &config, json.Unmarshal}, {"tokenizer_config.json", &info, json.Unmarshal},
 		{"tokenizer.json", &tokenizer, json.Unmarshal}, {"chat_template.jinja", &template, text},
+		{"chat_template.json", &processor, json.Unmarshal},
 	} {
 		data, err := readFile(filepath.Join(folder, x.name))
 		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(needed, x.name) {
@@ -87,7 +89,30 @@ func ReadFiles(folder string, needed ...string) (*Files, error) {
 		f.add(a.Content, a.Special)
 	}
 	f.Template = template
+	f.Fill(processor)
 	f.Fill(info)
+	return f, nil
+}
+
+// ReadTemplate reads a file with a chat template, JSON or Jinja, and what lies beside it.
+func ReadTemplate(path string) (*Files, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, unreadable(filepath.Base(path), err)
+	}
+	f := &Files{Plain: map[string]bool{}, Template: string(data)}
+	if filepath.Ext(path) == ".json" {
+		var info TokenizerInfo
+		if err := json.Unmarshal(data, &info); err != nil {
+			return nil, unreadable(filepath.Base(path), err)
+		}
+		f.Template = ""
+		f.Fill(info)
+	}
+	if beside, err := ReadFiles(filepath.Dir(path)); err == nil {
+		f.BOS, f.EOS = cmp.Or(f.BOS, beside.BOS), cmp.Or(f.EOS, beside.EOS)
+		f.Special = append(f.Special, beside.Special...)
+	}
 	return f, nil
 }
 
@@ -105,12 +130,25 @@ func (f *Files) Fill(info TokenizerInfo) {
 		text, _ := value.(string)
 		return text
 	}
-	f.Template = cmp.Or(f.Template, word(info.Template))
+	f.Template = cmp.Or(f.Template, templateOf(info.Template))
 	f.BOS, f.EOS = cmp.Or(f.BOS, word(info.BOS)), cmp.Or(f.EOS, word(info.EOS))
 	for _, a := range info.Added {
 		more, _ := a.(map[string]any)
 		f.add(word(a), more["special"] != false)
 	}
+}
+
+// templateOf returns the template of a setting that is one, or a list of several with names: then the one that is for
+// conversations without tools.
+func templateOf(setting any) string {
+	list, _ := setting.([]any)
+	for _, item := range list {
+		if named, _ := item.(map[string]any); named["name"] == "default" {
+			setting = named["template"]
+		}
+	}
+	text, _ := setting.(string)
+	return text
 }
 
 // add notes an added token. Where one source says that it is no control token and another
