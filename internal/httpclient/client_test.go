@@ -95,6 +95,27 @@ func TestReadStatus(t *testing.T) {
 	}
 }
 
+// An answer is an error where it says so, or has nothing but the words of one.
+func TestSaid(t *testing.T) {
+	for body, code := range map[string]int{
+		`{"error": null, "a": 1}`: -1, `{"error": [], "a": 1}`: -1, `{"error": "", "detail": "x", "a": 1}`: -1,
+		`{"success": false, "message": "m"}`: -1, `{"tokens": [1]}`: -1, `[]`: -1, `[1]`: -1, "": -1, "# HELP x": -1,
+		"data: [DONE]": -1,
+
+		`{"error": "m"}`: 0, `{"message": "m"}`: 0,
+		`{"error": {"message": "m", "code": "429"}}`:             429,
+		`[{"error": {"message": "m", "type": "NotFoundError"}}]`: 404,
+	} {
+		got := -1
+		if s := said([]byte(body)); s != nil {
+			got = s.Code
+		}
+		if got != code {
+			t.Errorf("%s: %d, want %d", body, got, code)
+		}
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{

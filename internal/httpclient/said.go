@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -124,7 +125,7 @@ var errorFields = map[string]bool{"message": true, "msg": true, "detail": true, 
 func isError(fields map[string]json.RawMessage) bool {
 	for name, value := range fields {
 		switch text := string(value); {
-		case name == "error" && text != "null" && text != `""` && text != "false" && text != "{}",
+		case name == "error" && !slices.Contains([]string{"null", `""`, "false", "{}", "[]", "0"}, text),
 			name == "object" && text == `"error"`:
 			return true
 		}
