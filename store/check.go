@@ -74,7 +74,7 @@ func (s *Store) Check(ctx context.Context) (Report, error) {
 	c.err = nil
 	c.add(err) // a table that Badger cannot read ends the walk, and is a finding
 	if c.err == nil {
-		c.err = c.checkFiles(s.dir, s.water)
+		c.err = c.checkFiles(s)
 	}
 	return c.Report, c.err
 }

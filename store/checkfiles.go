@@ -5,14 +5,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 )
 
 // checkFiles reads the folder's files whole. What Badger does not hand out, older versions of records for example,
 // shows no damage by itself; the checksums of its blocks do.
-func (c *checker) checkFiles(dir string, water *highWater) error {
+func (c *checker) checkFiles(s *Store) error {
+	dir, water := s.dir, s.water
 	switch {
 	case dir == "":
 		return nil
@@ -32,6 +36,9 @@ func (c *checker) checkFiles(dir string, water *highWater) error {
 	if cut {
 		c.file(Altered, manifestName, "the file ends in the middle of an entry")
 	}
+	if err := c.checkUnnamed(s, named); err != nil {
+		return err
+	}
 	for id, t := range named {
 		if err := c.ctx.Err(); err != nil {
 			return err
@@ -45,7 +52,24 @@ func (c *checker) checkFiles(dir string, water *highWater) error {
 	return nil
 }
 
+// checkUnnamed looks for what guardTables refuses to write over. A writer makes tables before it names them.
+func (c *checker) checkUnnamed(s *Store, named map[uint64]badger.TableManifest) error {
+	lost := slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == Lost })
+	if !lost || !s.opt.ReadOnly {
+		return nil
+	}
+	unnamed, err := unnamedTables(s.dir, named)
+	if len(unnamed) > 0 {
+		c.file(Missing, manifestName, "the file was cut: it does not name "+strings.Join(unnamed, ", "))
+	}
+	return err
+}
+
 // file reports a file of the folder.
 func (c *checker) file(kind FindingKind, name, problem string) {
-	c.Findings = append(c.Findings, Finding{Kind: kind, Key: name, Problem: problem, Remedy: remedyDamaged})
+	remedy := "restore the folder from a backup; sparkd export gives out what can be read"
+	if name == highWaterName {
+		remedy = "nothing else is affected, and the next daemon writes it anew; cursors from before may be refused"
+	}
+	c.Findings = append(c.Findings, Finding{Kind: kind, Key: name, Problem: problem, Remedy: remedy})
 }

@@ -52,7 +52,7 @@ func TestEveryFlip(t *testing.T) {
 // bytesToFlip are places in a file: all of a small one, the ends and some of the middle of a large one, and some of
 // the zeros behind.
 func bytesToFlip(f file, rng *rand.Rand) (places []int) {
-	const large, end = 100, 30
+	const large, end = 60, 24
 	for at := range f.used {
 		n := len(f.used)
 		if n <= large || at < end || at >= n-end || rng.IntN(n/large) == 0 {
@@ -133,6 +133,12 @@ func TestCutManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused(fmt.Sprint(size, " bytes"))
+		if s, err := Open(s.dir, readOnly()); err == nil {
+			if !slices.ContainsFunc(checkFindings(t, s), func(f Finding) bool { return f.Key == manifestName }) {
+				t.Errorf("%d bytes: Check does not name the manifest", size)
+			}
+			shut(t, s)
+		}
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

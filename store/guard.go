@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
@@ -18,8 +19,14 @@ func (s *Store) guardTables(opt badger.Options) error {
 	if err != nil {
 		return err
 	}
-	unnamed, err := unnamedTables(s.dir, format)
-	if err != nil || !unnamed {
+	named, _, err := tables(s.dir, format)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a new store
+	} else if err != nil {
+		return openError(s.dir, err)
+	}
+	unnamed, err := unnamedTables(s.dir, named)
+	if err != nil || len(unnamed) == 0 {
 		return err
 	}
 	seen := &Store{opt: s.opt, dir: s.dir}
@@ -36,24 +43,17 @@ func (s *Store) guardTables(opt badger.Options) error {
 		"the store in %s is not opened for writing: its MANIFEST was cut and does not name all tables", s.dir)
 }
 
-// unnamedTables reports whether there are tables that the manifest does not name.
-func unnamedTables(dir string, format uint16) (bool, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	if err != nil || len(files) == 0 {
-		return false, err
-	}
-	named, _, err := tables(dir, format)
-	if err != nil {
-		return false, openError(dir, err)
-	}
-	for _, name := range files {
-		if id, ok := table.ParseFileID(filepath.Base(name)); ok {
+// unnamedTables returns the files of tables that are not named.
+func unnamedTables(dir string, named map[uint64]badger.TableManifest) (files []string, err error) {
+	all, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	for _, path := range all {
+		if id, ok := table.ParseFileID(filepath.Base(path)); ok {
 			if _, ok := named[id]; !ok {
-				return true, nil
+				files = append(files, filepath.Base(path))
 			}
 		}
 	}
-	return false, nil
+	return files, err
 }
 
 // holdsEvents reports whether the event log reaches to the last commit and has no gap.
