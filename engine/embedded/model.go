@@ -32,6 +32,7 @@ type model struct {
 	pieces    [][]byte // text of every token
 	ends      []bool   // tokens that end a generation
 	control   []bool   // tokens that no plain text has
+	bytePairs bool     // the kind of the tokenizer
 
 	// Scratch of forward, kept between calls.
 	segs    []C.bridge_segment
@@ -72,9 +73,6 @@ func (m *model) detokenize(ids []sparkd.Token) string {
 func (m *model) encode(s string, control bool) ([]sparkd.Token, error) {
 	if s == "" {
 		return nil, nil
-	}
-	if len(s) > 16<<20 {
-		return nil, sparkd.Invalid("text", "at most 16 MiB at a time", "text of %d bytes", len(s))
 	}
 	in := (*C.char)(unsafe.Pointer(unsafe.StringData(s)))
 	out := make([]sparkd.Token, len(s)+8)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"sparkd"
@@ -16,7 +17,14 @@ import (
 // ordinary ones to llama.cpp, and SentencePiece joins letters to whatever has a text. Such words are cut behind their
 // first letter and the pieces tokenised apart.
 func (m *model) tokenize(s string, control bool) ([]sparkd.Token, error) {
-	ids, err := m.encode(s, control)
+	if len(s) > 16<<20 {
+		return nil, sparkd.Invalid("text", "at most 16 MiB at a time", "text of %d bytes", len(s))
+	}
+	pieces := []string{s}
+	if m.bytePairs {
+		pieces = cutRuns(s)
+	}
+	ids, err := m.apart(pieces, control)
 	if control {
 		return ids, err
 	}
@@ -27,7 +35,11 @@ func (m *model) tokenize(s string, control bool) ([]sparkd.Token, error) {
 			break
 		}
 		words = more
-		ids, err = m.apart(cutWords(s, words))
+		var cut []string
+		for _, piece := range pieces {
+			cut = append(cut, cutWords(piece, words)...)
+		}
+		ids, err = m.apart(cut, false)
 	}
 	return ids, err
 }
@@ -57,8 +69,43 @@ func cutWords(s string, words []string) (pieces []string) {
 	return append(pieces, s[from:])
 }
 
+// longestRun is how many characters of one kind may follow one another. llama.cpp splits text for byte pairs with
+// std::regex, which goes a level deeper into the stack with each character of a match, and some 50,000 levels end the
+// process.
+const longestRun = 1024
+
+// kinds are those of characters that the patterns of pre-tokenizers repeat.
+var kinds = []func(rune) bool{
+	unicode.IsSpace,
+	unicode.IsNumber,
+	func(r rune) bool { return unicode.In(r, unicode.L, unicode.M) },
+	func(r rune) bool { return !unicode.IsSpace(r) && !unicode.In(r, unicode.L, unicode.N) },
+}
+
+// cutRuns cuts s where a run of characters of one kind is too long.
+func cutRuns(s string) (pieces []string) {
+	if len(s) <= longestRun {
+		return []string{s}
+	}
+	from, runs := 0, make([]int, len(kinds))
+	for at, r := range s {
+		longest := 0
+		for i, is := range kinds {
+			if runs[i]++; !is(r) {
+				runs[i] = 0
+			}
+			longest = max(longest, runs[i])
+		}
+		if longest > longestRun {
+			pieces, from = append(pieces, s[from:at]), at
+			clear(runs)
+		}
+	}
+	return append(pieces, s[from:])
+}
+
 // apart returns the ids of pieces of one text.
-func (m *model) apart(pieces []string) (ids []sparkd.Token, err error) {
+func (m *model) apart(pieces []string, control bool) (ids []sparkd.Token, err error) {
 	tokenize := sparkd.Tokenize(func(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 		return m.encode(text, control)
 	})
@@ -67,7 +114,7 @@ func (m *model) apart(pieces []string) (ids []sparkd.Token, err error) {
 		if i > 0 {
 			next = tokenize.Behind
 		}
-		more, err := next(context.Background(), piece, false)
+		more, err := next(context.Background(), piece, control)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 
 // readVocabulary reads every token once, so that detokenizing and finding stop strings needs no call into C.
 func (m *model) readVocabulary() (code C.int) {
+	m.bytePairs = C.GoString(m.facts.tokenizer) == "gpt2"
 	n := int(m.facts.vocabulary)
 	m.pieces, m.ends, m.control = make([][]byte, n), make([]bool, n), make([]bool, n)
 	buf := make([]byte, 512)
@@ -36,10 +37,12 @@ func (m *model) readVocabulary() (code C.int) {
 	return C.BRIDGE_OK
 }
 
-// everyByte is a text with every byte that texts in UTF-8 have.
+// everyByte is a text with every byte of texts in UTF-8, except for those that only control characters and planes
+// without characters have: SmolLM2 lacks some.
 var everyByte = func() string {
 	var b strings.Builder
-	for r := range rune(0xc0) { // and with them all that follow a first one
+	b.WriteString("\t\n\r")
+	for r := ' '; r < 0xc0; r++ { // and with them all that follow a first one
 		b.WriteRune(r)
 	}
 	for first := 0xc3; first <= 0xdf; first++ {
@@ -48,10 +51,7 @@ var everyByte = func() string {
 	for first := 0xe0; first <= 0xef; first++ {
 		b.WriteRune(max(0x800, rune(first&0xf)<<12))
 	}
-	for first := 0xf0; first <= 0xf4; first++ {
-		b.WriteRune(max(0x10000, rune(first&7)<<18))
-	}
-	return b.String()
+	return b.String() + "\U00010000"
 }()
 
 // checkBytes makes sure that a vocabulary of SentencePiece has a token for every byte: llama.cpp throws at a text with
@@ -71,7 +71,7 @@ func (m *model) checkBytes(w weights) error {
 
 // lost returns the characters of everyByte that have no tokens: llama.cpp leaves out of byte pairs what is not there.
 func (m *model) lost() string {
-	if C.GoString(m.facts.tokenizer) != "gpt2" {
+	if !m.bytePairs {
 		return ""
 	}
 	if ids, err := m.encode(everyByte, false); err == nil && m.detokenize(ids) == everyByte {

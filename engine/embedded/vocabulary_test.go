@@ -119,6 +119,26 @@ func TestVocabulariesThatAreRefused(t *testing.T) {
 	}
 }
 
+// Text of any length and kind is tokenised, and none of it gets lost; patterns that repeat go deep into the stack.
+func TestLongRuns(t *testing.T) {
+	for pre := range strings.FieldsSeq("gpt-2 qwen2 deepseek-llm deepseek-v3 tekken gpt-4o falcon default") {
+		t.Run(pre, func(t *testing.T) {
+			t.Parallel()
+			m := tinyModel(t, gguftest.Vocabulary{Model: "gpt2", Pre: pre}.Shape())
+			for _, s := range []string{"a", "1", " ", "!", "東", "!\u0301", "a\u0301"} {
+				text := strings.Repeat(s, 1<<17/len(s))
+				if ids, err := m.tokenize(text, false); err != nil || m.detokenize(ids) != text {
+					t.Errorf("%d characters %q: %d tokens, %v", 1<<17, s, len(ids), err)
+				}
+			}
+		})
+	}
+	text := strings.Repeat("a", longestRun) + " b" + strings.Repeat("1", longestRun+1)
+	if got := cutRuns(text); len(got) != 2 || got[1] != "1" {
+		t.Errorf("%d pieces", len(got))
+	}
+}
+
 // Plain text has no control tokens, though llama.cpp takes gpt-oss's for ordinary ones and SentencePiece joins letters
 // to whatever has a text.
 func TestPlainTextHasNoControlTokens(t *testing.T) {
