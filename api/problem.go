@@ -23,7 +23,7 @@ var statuses = map[sparkd.Code]int{
 	sparkd.CodeUnavailable:  fasthttp.StatusServiceUnavailable,
 	sparkd.CodeCanceled:     fasthttp.StatusServiceUnavailable, // a request is canceled by a shutdown only
 	sparkd.CodeDeadline:     fasthttp.StatusGatewayTimeout,
-	sparkd.CodeModel:        fasthttp.StatusInternalServerError,
+	sparkd.CodeModel:        fasthttp.StatusUnprocessableEntity,
 	sparkd.CodeEngine:       fasthttp.StatusInternalServerError,
 	sparkd.CodeEnv:          fasthttp.StatusInternalServerError,
 	sparkd.CodeDiverged:     fasthttp.StatusInternalServerError,

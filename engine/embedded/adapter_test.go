@@ -34,7 +34,7 @@ func TestAdapterEqualsMergedModel(t *testing.T) {
 		}
 		prompt := segment{path: blocksFrom(0, 100), tokens: ids(1, 100), output: true}
 		logits := func(w sparkd.Weights) []float32 {
-			l := loader{smallOptions}
+			l := loader{options: smallOptions}
 			var base checkpoint
 			if w.LoRA {
 				var err error

@@ -100,6 +100,7 @@ void bridge_summarize(const float * logits, int32_t n, float temperature, bridge
 int32_t bridge_draw(const float * logits, int32_t n, float temperature, const bridge_summary * s, double u);
 
 int bridge_quantize(const char * from, const char * to, const char * type, bridge_error * error);
+void bridge_small_stacks(void);  // of threads that are started from now on, where the system can
 const char * bridge_build(void);  // what the kernels were compiled for, "avx2,f16c,fma,repack"
 
 #ifdef __cplusplus

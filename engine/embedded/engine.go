@@ -103,7 +103,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err := settings.Check("engine", &o).Err(); err != nil {
 		return nil, err
 	}
-	l := &loader{modelOptions{threads: o.Threads, blocks: o.Cells / blockTokens, batch: o.Batch, segments: maxSegments}}
+	l := &loader{options: modelOptions{threads: o.Threads, blocks: o.Cells / blockTokens, batch: o.Batch,
+		segments: maxSegments}}
 	m, base, err := l.load(ctx, sparkd.Weights{Path: o.Model}, checkpoint{})
 	if err != nil {
 		return nil, err

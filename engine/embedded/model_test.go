@@ -36,21 +36,12 @@ func tinyModel(t testing.TB, s gguftest.Shape) *model {
 
 // openFile loads the GGUF at path.
 func openFile(path string, o modelOptions) (*model, error) {
-	l := loader{o}
+	l := loader{options: o}
 	b, _, err := l.load(context.Background(), sparkd.Weights{Path: path}, checkpoint{})
 	if err != nil {
 		return nil, err
 	}
 	return b.(*model), nil
-}
-
-// blocksFrom is the path of n tokens in blocks from first on.
-func blocksFrom(first int32, n int) []blockRef {
-	var p []blockRef
-	for i := 0; i < n; i += blockTokens {
-		p = append(p, blockRef{first + int32(i/blockTokens), int32(min(blockTokens, n-i))})
-	}
-	return p
 }
 
 func randomTokens(r *rand.Rand, n, vocabulary int) []sparkd.Token {

@@ -9,6 +9,7 @@
 
 #if defined(__GLIBC__)
 #include <malloc.h>
+#include <pthread.h>
 #endif
 
 using bridge::failure;
@@ -181,6 +182,16 @@ int bridge_allocate(bridge_model * m, int32_t blocks, float * deviation, bridge_
         m->plan.kv = m->kv.get();
         *deviation = verify_kernels(*m);
     });
+}
+
+void bridge_small_stacks(void) {
+#if defined(__GLIBC__)
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) return;
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+#endif
 }
 
 void bridge_close(bridge_model * m) {

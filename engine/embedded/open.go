@@ -141,8 +141,11 @@ func (m *model) describe(ctx context.Context, w weights) (err error) {
 	tokenize := func(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 		return m.tokenize(text, control)
 	}
-	m.about.TokenizerHash, err = sparkd.TokenizerHash(ctx, tokenize)
-	return err
+	if m.about.TokenizerHash, err = sparkd.TokenizerHash(ctx, tokenize); err != nil {
+		return unusable("convert the model anew", "the vocabulary of %s cannot tokenise a text",
+			filepath.Base(w.model.path)).Because(err)
+	}
+	return nil
 }
 
 // weightType names general.file_type (enum llama_ftype of llama.h).

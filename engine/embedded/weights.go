@@ -41,7 +41,10 @@ type modelOptions struct {
 }
 
 // loader opens models with the same options.
-type loader struct{ options modelOptions }
+type loader struct {
+	options modelOptions
+	passed  passed // the last trial
+}
 
 // load opens the weights at w.Path, or the model base with the adapter that is there. It
 // returns the file of the model, too.
@@ -57,6 +60,9 @@ func (l *loader) load(ctx context.Context, w sparkd.Weights, base checkpoint) (b
 				"%s has changed since it was loaded, and the adapter is for what it was", filepath.Base(base.path))
 		}
 		from.model, from.adapter = base, file
+	}
+	if err := l.try(ctx, from); err != nil {
+		return nil, from.model, err
 	}
 	b, err := openModel(ctx, from, l.options)
 	if err != nil {
@@ -101,16 +107,13 @@ func inspect(ctx context.Context, path string) (checkpoint, error) {
 	if path == "" {
 		return c, unusable("name a GGUF file", "no model")
 	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, unusable("name an existing GGUF file", "no file %s", path)
-	}
+	f, err := openRegular(path)
 	if err != nil {
-		return c, unusable("make the file readable", "cannot open %s: %v", path, err)
+		return c, err
 	}
 	defer f.Close()
-	if c.stat, err = f.Stat(); err != nil || !c.stat.Mode().IsRegular() {
-		return c, unusable("name a GGUF file", "%s is not a file", path)
+	if c.stat, err = f.Stat(); err != nil {
+		return c, unusable("check the disk", "cannot read %s: %v", path, err)
 	}
 	h := sha256.New()
 	magic := make([]byte, 4)
@@ -127,6 +130,22 @@ func inspect(ctx context.Context, path string) (checkpoint, error) {
 	}
 	c.hash = hex.EncodeToString(h.Sum(nil))[:12]
 	return c, nil
+}
+
+// openRegular opens a file. A pipe would be waited for, so it is looked at first.
+func openRegular(path string) (*os.File, error) {
+	s, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, unusable("name an existing GGUF file", "no file %s", path)
+	}
+	if err == nil && !s.Mode().IsRegular() {
+		return nil, unusable("name a GGUF file", "%s is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unusable("make the file readable", "cannot open %s: %v", path, err)
+	}
+	return f, nil
 }
 
 // reader ends with its context.

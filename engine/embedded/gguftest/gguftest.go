@@ -12,9 +12,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
+	"reflect"
 )
 
 // Shape is the size of a model. Its zero fields get Tiny's values.
@@ -88,16 +90,21 @@ func write(path string, meta []entry, ts []tensor, values func(tensor) []float32
 	if err != nil {
 		return err
 	}
-	e := &encoder{w: bufio.NewWriterSize(f, 1<<20)}
+	w := bufio.NewWriterSize(f, 1<<20)
+	e := &encoder{w: w}
 	e.file(meta, ts, values)
-	return errors.Join(e.err, e.w.Flush(), f.Close())
+	return errors.Join(e.err, w.Flush(), f.Close())
 }
 
 type encoder struct {
-	w   *bufio.Writer
-	n   int // bytes written
-	err error
+	w      io.Writer
+	n      int     // bytes written
+	fields []field // numbers by themselves: counts, lengths, types, values
+	err    error
 }
+
+// field is where a number stands.
+type field struct{ at, size int }
 
 // put writes numbers and slices of them, and texts after their lengths.
 func (e *encoder) put(values ...any) {
@@ -110,8 +117,12 @@ func (e *encoder) put(values ...any) {
 				e.put(text)
 			}
 		default:
+			size := binary.Size(v)
+			if reflect.TypeOf(v).Kind() != reflect.Slice {
+				e.fields = append(e.fields, field{e.n, size})
+			}
 			e.err = cmp.Or(e.err, binary.Write(e.w, binary.LittleEndian, v))
-			e.n += binary.Size(v)
+			e.n += size
 		}
 	}
 }
@@ -129,6 +140,8 @@ const (
 	typeString
 	typeArray
 	typeU64
+	typeI64
+	typeF64
 )
 
 // value writes a value of the metadata after its type.
@@ -142,6 +155,8 @@ func (e *encoder) value(value any) {
 		e.put(typeI32, v)
 	case float32:
 		e.put(typeF32, v)
+	case float64:
+		e.put(typeF64, v)
 	case bool:
 		e.put(typeBool, v)
 	case string:
