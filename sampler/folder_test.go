@@ -73,8 +73,8 @@ func readTemplates(t *testing.T, folder string) map[string]string {
 }
 
 // said is a conversation of a household: system text, user texts with answers between.
-var said = []string{"You act in a text world.\n\n1. Say \"why\".\n2. Act: <action>…</action>",
-	"You are in a room; you see a desk 1 & a shelf 1.\nYour task: put a {book} in bed.",
+var said = []string{"You act in a text world.\n\n1. Say <think>why</think>.\n2. Act: <action>…</action>",
+	"You are in a room; you see a desk 1 & a shelf 1.\n\n\nYour task: put a {book} in bed.",
 	"It's on the shelf, I think.\n<action>go to shelf 1</action>", "On the shelf 1, you see a book 2 (red).",
 	"Found it: 100%!\n<action>take book 2</action>", "You pick up the book 2.\n- bed 1\n- desk 1"}
 

@@ -113,18 +113,6 @@ func (j *chatJinja) bare(f form, t *Template) [2]string {
 	return [2]string{t.opening[0] + t.opening[1], t.opening[2]}
 }
 
-// keepsTexts reports whether texts with empty lines and tabs are rendered as they are.
-func (j *chatJinja) keepsTexts(f form) bool {
-	user := turnProbes[0]
-	user.text += "\n\n\tone\n\n\ntwo  three\\n"
-	probes := []probe{user}
-	if f.system {
-		probes = []probe{systemProbe, user}
-	}
-	_, err := j.cut(f, probes...)
-	return err == nil
-}
-
 // keepsThoughts reports whether an earlier answer is rendered with the thought that it had.
 func (j *chatJinja) keepsThoughts(f form, t *Template) bool {
 	open, end := t.thought.open, t.thought.close
@@ -152,6 +140,7 @@ func (j *chatJinja) pieces(source string) (t *Template, f form, err error) {
 				if t.thought = findThought(source, t.next[1]); t.thought.begun {
 					t.Opens = t.thought.open
 				}
+				t.rewrite = j.rewriter(f, t)
 				t.Warning, t.differs = j.warning(f, t), j.differences(f, t)
 				return t, f, nil
 			}
@@ -172,8 +161,8 @@ func (j *chatJinja) warning(f form, t *Template) string {
 	if !j.keepsThoughts(f, t) {
 		all = append(all, "rewrites the reasoning of earlier answers; they are kept as they were sampled")
 	}
-	if !j.keepsTexts(f) {
-		all = append(all, "changes blanks within texts; they are kept as they are")
+	if t.rewrite != nil {
+		all = append(all, "rewrites blank lines or tags within texts; so are they written here, but for answers")
 	}
 	switch earlier, now := t.beginnings(); {
 	case earlier == "" && now == "":

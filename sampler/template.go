@@ -39,6 +39,7 @@ type Template struct {
 	earlier string    // before an answer that lies behind, where that is not what comes before a new one
 	thought thought
 	differs []Difference
+	rewrite *rewriter // nil where texts stay as they are, but for blanks at their ends
 }
 
 // The declared fallbacks. ChatML is the format of the control tokens <|im_start|> and
@@ -114,12 +115,12 @@ func (t *Template) Opening(system, user string, examples ...Exchange) []Part {
 	switch {
 	case system == "":
 	case t.system:
-		parts = []Part{control(t.opening[0]), {system, false, "system"}}
+		parts = []Part{control(t.opening[0]), {t.rewrite.text("system", system), false, "system"}}
 		before, after = t.opening[1], t.opening[2]
 	default:
 		first = system + "\n\n" + first
 	}
-	parts = append(parts, control(before), Part{first, false, "user"}, control(after))
+	parts = append(parts, control(before), Part{t.rewrite.text("user", first), false, "user"}, control(after))
 	for i, e := range examples {
 		parts[len(parts)-1] = control(t.before(e.Answer, parts[len(parts)-1].Text))
 		parts = append(append(parts, Part{e.Answer, false, "assistant"}), t.Turn(turns[i+1].User)...)
@@ -142,7 +143,7 @@ func (t *Template) before(answer, prompt string) string {
 // Turn returns the parts that follow an answer: the end of the assistant's turn, the
 // user message and what opens the assistant's next turn.
 func (t *Template) Turn(user string) []Part {
-	return []Part{control(t.next[0]), {user, false, "user"}, control(t.next[1])}
+	return []Part{control(t.next[0]), {t.rewrite.text("user", user), false, "user"}, control(t.next[1])}
 }
 
 func control(text string) Part { return Part{Text: text, Control: true} }

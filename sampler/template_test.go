@@ -26,7 +26,7 @@ func TestTemplates(t *testing.T) {
 		{"mistral-v3", "model", "no system message", false, answer, " "},
 		{"qwen3", "model", "rewrites the reasoning", true, "go", ""},
 		{"gemma3", "model", "", true, answer, ""},
-		{"smollm3", "model", "", true, answer, ""},
+		{"smollm3", "model", "rewrites blank lines or tags within texts", true, answer, ""},
 		{"llama2", "model", "", true, answer, " "},
 		{"qwen3.5", "model", `begins an answer with "<think>", which it takes out of earlier turns`, true, "go", ""},
 		{"seed-oss", "model", `begins an answer with "<seed:think>", which`, true, "go", ""},
