@@ -61,6 +61,7 @@ internal/settings: . internal/excerpt
 internal/sparse:
 internal/suggest:
 internal/supervisor:
+internal/wholefile:
 
 store: . internal/settings internal/sparse
 store/storetest: internal/sparse
@@ -77,7 +78,7 @@ daemon/schedule:
 daemon/daemontest: .
 bench:
 cmd/sparkd: . api api/client branching branching/advantage branching/measure cmd/sparkd/report coldstart daemon
-	env env/contract export export/reward internal/oneline internal/suggest sampler store
+	env env/contract export export/reward internal/oneline internal/suggest internal/wholefile sampler store
 cmd/sparkd/report: . branching/measure
 `)
 

@@ -3,7 +3,6 @@ package export
 import (
 	"encoding/json"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -33,11 +32,8 @@ func (plainLines) Close() error { return nil }
 // readers of data sets take every line of the file itself for data.
 func ManifestPath(path string) string { return path + ".manifest.json" }
 
-// WriteManifest writes the manifest of the export in the file path.
-func WriteManifest(path string, m Manifest) error {
+// File is what the manifest's file holds.
+func (m *Manifest) File() ([]byte, error) {
 	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(ManifestPath(path), append(text, '\n'), 0o666)
+	return append(text, '\n'), err
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -100,13 +98,9 @@ func compareParquet(t *testing.T, name string, f *format, file, lines []byte) {
 	}
 }
 
-func TestWriteManifest(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.jsonl")
+func TestManifestFile(t *testing.T) {
 	m, _ := written(t, DefaultOptions(), []*sparkd.Tree{toy()})
-	if err := WriteManifest(path, m); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path + ".manifest.json")
+	text, err := m.File()
 	if err != nil {
 		t.Fatal(err)
 	}

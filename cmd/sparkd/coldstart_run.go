@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 
 	"sparkd"
@@ -42,25 +44,52 @@ func (c *cli) coldstart(o *coldstartFlags) (err error) {
 		return err
 	}
 	defer func() { err = closing(err, run.Close()) }()
-	output := c.output
-	if o.resume {
-		earlier, err := coldstart.Resume(o.out, o.Window)
-		if err != nil {
-			return err
-		}
-		run.Resume(earlier)
-		output = func(_ string, write func(io.Writer) error) error {
-			return errors.Join(write(earlier), earlier.Close())
-		}
+	to, err := c.rowsTo(o, run)
+	if err != nil {
+		return err
 	}
 	p := &coldstartProgress{status: c.status(), quiet: c.json, total: run.Total}
-	err = output(o.out, func(to io.Writer) error { return c.writeRows(run, to, o.out, p) })
+	var ended error
+	err = to.write(o.out, func(w io.Writer) error {
+		ended = c.writeRows(run, w, o.out, p)
+		if ended != nil && (run.Report.Trajectories == 0 || !to.keeps) {
+			return ended
+		}
+		return nil
+	})
 	p.clear()
-	return c.reportRows(o, &run.Report, err)
+	return c.reportRows(o, to, &run.Report, cmp.Or(err, ended))
 }
 
-// writeRows writes the rows, packed as the name of the output says. What was written before
-// an interrupt or an error is kept.
+// rowsFile is where rows go.
+type rowsFile struct {
+	write func(path string, write func(io.Writer) error) error
+	keeps bool // what was written before an interrupt or an error; else an old file stays as it was
+}
+
+// rowsTo opens the file of an earlier run where that is resumed. A teacher's rows are dear: a new file that a later run
+// can go on with gets each as soon as it is there, and they are kept in place of an old file, too.
+func (c *cli) rowsTo(o *coldstartFlags, run *coldstart.Run) (rowsFile, error) {
+	_, err := os.Stat(o.out)
+	fresh, taught := err != nil, o.Teacher.URL != ""
+	if !o.resume && !(fresh && taught && o.plain()) {
+		return rowsFile{c.output, fresh || taught}, nil
+	}
+	earlier, err := coldstart.Resume(o.out, o.Window)
+	if err != nil {
+		return rowsFile{}, err
+	}
+	run.Resume(earlier)
+	return rowsFile{func(_ string, write func(io.Writer) error) error {
+		err := errors.Join(write(earlier), earlier.Close())
+		if fresh && run.Report.Trajectories == 0 {
+			err = errors.Join(err, os.Remove(o.out))
+		}
+		return err
+	}, true}, nil
+}
+
+// writeRows writes the rows, packed as the name of the output says; those before an interrupt or an error are whole.
 func (c *cli) writeRows(run *coldstart.Run, to io.Writer, name string, p *coldstartProgress) error {
 	packed, err := export.Pack(to, name, "rows")
 	if err != nil {
@@ -68,7 +97,7 @@ func (c *cli) writeRows(run *coldstart.Run, to io.Writer, name string, p *coldst
 	}
 	err = run.Write(c.ctx, packed, p.update)
 	if err != nil && run.Report.Trajectories == 0 {
-		return err // without Close: what failed leaves an old file as it was
+		return err
 	}
 	if closed := packed.Close(); err == nil {
 		err = closed
@@ -77,7 +106,7 @@ func (c *cli) writeRows(run *coldstart.Run, to io.Writer, name string, p *coldst
 }
 
 // reportRows says what was written, also where an error ended the work.
-func (c *cli) reportRows(o *coldstartFlags, sum *coldstart.Report, err error) error {
+func (c *cli) reportRows(o *coldstartFlags, to rowsFile, sum *coldstart.Report, err error) error {
 	sum.Interrupted = err != nil && c.ctx.Err() != nil
 	if err != nil && !sum.Interrupted && sum.Trajectories+len(sum.LeftOut) == 0 {
 		return err
@@ -87,7 +116,10 @@ func (c *cli) reportRows(o *coldstartFlags, sum *coldstart.Report, err error) er
 	}
 	c.note("%s", rowsWritten(sum, o.Teacher.URL != ""))
 	kept, first := "what was written is kept, and the planner's rows are made anew", []string(nil)
-	if o.Teacher.URL != "" && o.plain() {
+	switch {
+	case !to.keeps:
+		kept = o.out + " is as it was before, and the planner's rows are made anew"
+	case o.Teacher.URL != "" && o.plain():
 		kept, first = "what was written is kept", []string{"--resume"}
 	}
 	switch {

@@ -97,7 +97,7 @@ func (c *cli) export(cl *client.Client, e *exportFlags, o client.ExportOptions, 
 		x.Manifest, err = c.rescore(cl, e, o, rule)
 	}
 	if err != nil {
-		return err
+		return c.exportInterrupted(err, e, x.Cursor)
 	}
 	m := &x.Manifest
 	if c.json {
@@ -114,6 +114,20 @@ func (c *cli) export(cl *client.Client, e *exportFlags, o client.ExportOptions, 
 	return m.Refused()
 }
 
+// exportInterrupted says after a signal what is there and how to go on: behind the trees that a reader of stdout has,
+// or anew, since a file is written whole.
+func (c *cli) exportInterrupted(err error, e *exportFlags, cursor string) error {
+	stdout := e.out == "" || e.out == "-" || special(e.out)
+	_, missing := os.Stat(e.out)
+	switch {
+	case stdout && cursor != "":
+		return c.interrupted(err, "the trees that were written are whole", c.again([]string{"--after", cursor}))
+	case stdout || missing != nil:
+		return c.interrupted(err, "nothing was written", c.again(nil))
+	}
+	return c.interrupted(err, e.out+" is as it was before", c.again(nil))
+}
+
 // exportTo writes an export, and its manifest beside a file.
 func (c *cli) exportTo(cl *client.Client, e *exportFlags, o client.ExportOptions) (x client.Exported, err error) {
 	o.Options = e.given
@@ -124,26 +138,23 @@ func (c *cli) exportTo(cl *client.Client, e *exportFlags, o client.ExportOptions
 	return x, err
 }
 
-// pack calls write with what packs lines into the output, and writes the manifest that it returns beside a file.
+// pack calls write with what packs lines into the output, and puts the manifest that it returns beside a file.
 func (c *cli) pack(e *exportFlags, write func(io.Writer) (*api.Manifest, error)) error {
 	var m *api.Manifest
-	err := c.output(e.out, func(w io.Writer) error {
+	lines := func(w io.Writer) error {
 		packed, err := export.Pack(w, e.out, e.options.Format)
 		if err != nil {
 			return err
 		}
 		if m, err = write(packed); err != nil {
-			return err // without Close: what failed leaves an old file as it was
+			return err
 		}
 		return packed.Close()
+	}
+	return c.outputWith(e.out, lines, func() (string, []byte, error) {
+		text, err := m.File()
+		return export.ManifestPath(e.out), text, err
 	})
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(e.out); err != nil || !info.Mode().IsRegular() {
-		return nil // stdout, a pipe or a device
-	}
-	return export.WriteManifest(e.out, *m)
 }
 
 // rescore writes finished trees with the rewards of a rule that runs here, beside the
@@ -170,7 +181,11 @@ func (c *cli) rescore(
 		m = lines.Manifest()
 		return &m, err
 	})
-	return m, closing(err, scorer.Close())
+	ended := scorer.Close()
+	if err != nil && c.ctx.Err() != nil {
+		return m, err // the rule could not end as it should
+	}
+	return m, closing(err, ended)
 }
 
 // writeTrees writes the finished trees of a rollout, or of all of them, up to the limit.

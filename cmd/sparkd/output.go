@@ -3,25 +3,69 @@ package main
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"sparkd"
+	"sparkd/internal/wholefile"
 )
 
-// output calls write with what writes to path: stdout for "" and "-".
+// output calls write with what writes to path: stdout for "" and "-". A file is there once all is written; before, and
+// after an error, it is as it was.
 func (c *cli) output(path string, write func(io.Writer) error) error {
-	if path == "" || path == "-" {
+	return c.outputWith(path, write, nil)
+}
+
+// outputWith is output, and puts beside a file the one that beside returns, so that neither is there without what it
+// belongs to.
+func (c *cli) outputWith(path string, write func(io.Writer) error, beside func() (string, []byte, error)) error {
+	switch {
+	case path == "" || path == "-":
 		return write(c.stdout)
+	case special(path):
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return outputError(err)
+		}
+		return errors.Join(write(f), f.Close())
 	}
-	f := &lateFile{path: path}
-	err := write(f)
-	if err == nil {
-		_, err = f.Write(nil) // what wrote nothing still empties the file
+	f, err := wholefile.Create(path)
+	if err != nil {
+		return outputError(err)
 	}
-	return errors.Join(err, f.close())
+	defer f.Discard() //nolint:errcheck // the next run removes what this one could not
+	if err := write(f); err != nil {
+		return err
+	}
+	files := []*wholefile.File{f}
+	if beside != nil {
+		name, text, err := beside()
+		if err != nil {
+			return err
+		}
+		second, err := wholefile.Create(name)
+		if err != nil {
+			return outputError(err)
+		}
+		defer second.Discard() //nolint:errcheck // as above
+		if _, err := second.Write(text); err != nil {
+			return outputError(err)
+		}
+		files = append(files, second)
+	}
+	if err := wholefile.Commit(files...); err != nil {
+		return outputError(err)
+	}
+	return nil
+}
+
+// special reports whether there is a pipe or a device at path.
+func special(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 // input reads a file, stdin for "-".
@@ -32,49 +76,24 @@ func (c *cli) input(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// lateFile is a file that is opened, and its old content given up, with the first write:
-// a command that fails before leaves it as it was.
-type lateFile struct {
-	path string
-	file *os.File
-}
-
-// Write implements io.Writer.
-func (f *lateFile) Write(b []byte) (n int, err error) {
-	if f.file == nil {
-		if f.file, err = os.Create(f.path); err != nil {
-			return 0, outputError(err)
-		}
-	}
-	return f.file.Write(b)
-}
-
-func (f *lateFile) close() error {
-	if f.file == nil {
-		return nil
-	}
-	return f.file.Close()
-}
-
 // checkOutput finds before hours of work what would keep their result from being written.
 func checkOutput(path string) error {
-	if path == "" || path == "-" {
+	if path == "" || path == "-" || special(path) { // which may be opened once only
 		return nil
 	}
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return nil // a pipe or a device, which may be opened once only
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		_ = f.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return outputError(err)
 	}
-	made := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := wholefile.Create(path)
+	if err == nil {
+		err = f.Discard()
+	}
 	if err != nil {
 		return outputError(err)
 	}
-	err = f.Close()
-	if made {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
+	return nil
 }
 
 // otherFormats are endings of files that hold no JSON lines.

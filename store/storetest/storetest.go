@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -25,7 +27,7 @@ var format1 []byte
 // Old is a store that the last version with store format 1 left when it was killed.
 type Old struct {
 	Data string // the data folder, the test's own
-	Rows []byte // what that version exported of it: format rows, with texts and entropies
+	Rows []byte // what that version exported of it: format rows, with texts and entropies; see Rounded
 	Tree []byte // format tree, likewise
 }
 
@@ -48,6 +50,27 @@ func Format1(t testing.TB) Old {
 		}
 	}
 	return old
+}
+
+var (
+	lists    = regexp.MustCompile(`"(logprobs|sampled_logprobs|entropies)":\[[^]]*\]`)
+	integers = regexp.MustCompile(`([\[,]-?[0-9]+)([,\]])`)
+	floats   = regexp.MustCompile(`-?[0-9]+\.[0-9]+(e[-+]?[0-9]+)?`)
+)
+
+// Rounded returns lines of an export in a form in which those of this version equal those of the old one: that wrote
+// floats without a fraction as integers, and rounded sums of rewards more than once.
+func Rounded(lines []byte) []byte {
+	lines = lists.ReplaceAllFunc(lines, func(list []byte) []byte {
+		for range 2 { // neighbours share a comma
+			list = integers.ReplaceAll(list, []byte("$1.0$2"))
+		}
+		return list
+	})
+	return floats.ReplaceAllFunc(lines, func(number []byte) []byte {
+		x, _ := strconv.ParseFloat(string(number), 64)
+		return strconv.AppendFloat(nil, x, 'g', 13, 64)
+	})
 }
 
 func unpack(dir string) error {
