@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sparkd/internal/excerpt"
+	"sparkd/internal/jinja"
 )
 
 // probe is a message whose text is recognised in a rendering. It has letters of both cases, a line end, quotes and
@@ -143,6 +144,9 @@ func (j *chatJinja) pieces(source string) (t *Template, f form, err error) {
 				t.rewrite = j.rewriter(f, t)
 				t.Warning, t.differs = j.warning(f, t), j.differences(f, t)
 				return t, f, nil
+			}
+			if e, ok := errors.AsType[*jinja.Error](err); ok && e.Bound {
+				return nil, f, err // no other form will take less time
 			}
 			if f == (form{}) && simplest == nil {
 				simplest = err

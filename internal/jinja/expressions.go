@@ -170,6 +170,9 @@ func (x *subscript) eval(m *machine, s *scope) any {
 			}
 		}
 		m.at = x.pos
+		if _, sized := size(of); m.fixed && (!sized || is[*dict](of)) {
+			return &undefined{reason: describe(of) + " has no such slice"}
+		}
 		return m.slice(of, bounds)
 	}
 	index := m.eval(x.index, s)

@@ -167,7 +167,7 @@ func indent(m *machine, a []any) any {
 	if m.truth(a[2]) {
 		s = prefix + s
 	}
-	return s
+	return alike(a[0], s)
 }
 
 // repeated is a text n times.

@@ -143,6 +143,7 @@ func (p *parser) variable(t token) expression {
 		fail("%q is no name", t.text)
 	}
 	p.said[t.text] = true
+	p.varied++
 	return &variable{t.pos, t.text}
 }
 
@@ -267,6 +268,7 @@ func (p *parser) subscribed() expression {
 }
 
 func (p *parser) call(e expression) expression {
+	p.varied++
 	c := &call{pos: p.current().pos, of: e}
 	c.arguments = p.arguments()
 	return c
@@ -328,11 +330,17 @@ func (p *parser) filters(e expression, tests bool) expression {
 // filterNamed reads a filter's name and its arguments.
 func (p *parser) filterNamed(of expression) expression {
 	f := &filter{pos: p.current().pos, of: of, name: p.dotted()}
+	if mapping[f.name] {
+		p.varied++
+	}
 	if p.is("(") {
 		f.arguments = p.arguments()
 	}
 	return f
 }
+
+// mapping are the filters that look at the rendering, so that Jinja2 takes their results for no constants.
+var mapping = map[string]bool{"map": true, "select": true, "reject": true, "selectattr": true, "rejectattr": true}
 
 func (p *parser) dotted() string {
 	text := p.name()

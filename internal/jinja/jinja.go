@@ -38,6 +38,7 @@ type Error struct {
 	Construct string // the tag at fault, shortened; "" where it is in the text between tags
 	Reason    string
 	Variable  string // whose absence is the reason; "" for any other
+	Bound     bool   // it would have gone beyond the bounds of a rendering
 }
 
 func (e *Error) Error() string {
@@ -77,9 +78,15 @@ func (t *Template) Render(vars Object) (text string, err error) {
 }
 
 // failure is what ends parsing and rendering; recovered makes an Error of it.
-type failure struct{ reason, variable string }
+type failure struct {
+	reason, variable string
+	bound            bool
+}
 
 func fail(format string, args ...any) { panic(failure{reason: fmt.Sprintf(format, args...)}) }
+
+// exceed fails at a bound.
+func exceed(reason string) { panic(failure{reason: reason, bound: true}) }
 
 // recovered turns a panic into an Error at the place that was last looked at.
 func (t *Template) recovered(at *int, err *error) {
@@ -87,7 +94,7 @@ func (t *Template) recovered(at *int, err *error) {
 	case nil:
 	case failure:
 		e := t.fault(*at, p.reason)
-		e.Variable = p.variable
+		e.Variable, e.Bound = p.variable, p.bound
 		*err = e
 	default: // a fault of this package: a template must not end the program
 		*err = t.fault(*at, fmt.Sprint("cannot be rendered: ", p))

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 )
@@ -15,7 +16,8 @@ type machine struct {
 	at      int // in the source, of what is evaluated
 	work    int // see maxWork
 	depth   int
-	written int // bytes, to whatever block
+	fixed   bool // the expression has no variables: Jinja2 forgives its constants a slice that they do not have
+	written int  // bytes, to whatever block
 }
 
 func newMachine() *machine {
@@ -27,7 +29,7 @@ func newMachine() *machine {
 func (m *machine) spend(n int) {
 	if m.work += n; m.work > maxWork || n > maxWork {
 		m.work = maxWork
-		fail("it computes without end, or copies too much")
+		exceed("it computes without end, or copies too much")
 	}
 }
 
@@ -37,14 +39,14 @@ func (m *machine) fill(n int) { m.spend(1 + max(n, 0)/8) }
 // deeper bounds how far calls, values and expressions go into each other.
 func (m *machine) deeper() {
 	if m.depth++; m.depth > maxDepth {
-		fail("calls, expressions or values go too deep")
+		exceed("calls, expressions or values go too deep")
 	}
 }
 
 func (m *machine) write(s string) {
 	m.fill(len(s))
 	if m.written += len(s); m.written > maxOutput {
-		fail("it writes over %d bytes", maxOutput)
+		exceed(fmt.Sprintf("it writes over %d bytes", maxOutput))
 	}
 	m.out.WriteString(s)
 }

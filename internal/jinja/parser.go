@@ -14,6 +14,7 @@ type parser struct {
 	nested int
 	loops  int             // around the place that is read, in the same body
 	said   map[string]bool // the variables that the body speaks of
+	varied int             // variables and calls that were read: what has none of them is a constant
 }
 
 func (p *parser) current() token {
@@ -110,7 +111,10 @@ func (p *parser) body(until ...string) (body []statement) {
 			p.next()
 		case variableBegin:
 			p.next()
-			body = append(body, &output{t.pos, []expression{p.tuple(anyExpression)}})
+			varied := p.varied
+			o := &output{t.pos, []expression{p.tuple(anyExpression)}, false}
+			o.fixed = p.varied == varied
+			body = append(body, o)
 			p.kind(variableEnd, "}}")
 		case blockBegin:
 			if word := p.look(); slices.Contains(until, word.text) && word.kind == name {

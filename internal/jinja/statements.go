@@ -27,12 +27,16 @@ func (t text) run(m *machine, _ *scope) flow {
 type output struct {
 	pos    int
 	values []expression
+	fixed  bool // there are no variables in it
 }
 
 func (o *output) run(m *machine, s *scope) flow {
 	m.at = o.pos
 	for _, e := range o.values {
-		m.write(m.str(m.eval(e, s)))
+		m.fixed = o.fixed
+		text := m.str(m.eval(e, s))
+		m.fixed = false
+		m.write(text)
 	}
 	return onwards
 }

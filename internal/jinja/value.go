@@ -155,7 +155,7 @@ func typeName(v any) string {
 func refuseUndefined(values ...any) {
 	for _, v := range values {
 		if u, ok := v.(*undefined); ok {
-			panic(failure{u.reason, u.variable})
+			panic(failure{reason: u.reason, variable: u.variable})
 		}
 	}
 }
