@@ -196,7 +196,7 @@ func (m *machine) reversible(v any) []any {
 
 func reverse(m *machine, a []any) any {
 	if s, ok := asText(a[0]); ok {
-		return m.sliceText(s, [3]any{nil, nil, -1})
+		return alike(a[0], m.sliceText(s, [3]any{nil, nil, -1}))
 	}
 	items := slices.Clone(m.items(a[0]))
 	slices.Reverse(items)

@@ -15,7 +15,7 @@ var filters = table(map[string]run{
 	"attr value name":  attr,
 	"capitalize value": onText(capitalize),
 	"center value width=80": func(m *machine, a []any) any {
-		return m.pad(m.str(a[0]), integer(a[1]), " ", '^')
+		return alike(a[0], m.pad(m.str(a[0]), integer(a[1]), " ", '^'))
 	},
 	"length/count value": func(m *machine, a []any) any {
 		return m.length(a[0])
@@ -47,7 +47,7 @@ var filters = table(map[string]run{
 		return m.soft(a[0])
 	},
 	"striptags value": striptags,
-	"title value":     onText(titleFilter),
+	"title value":     titleFilter,
 	"tojson x ensure_ascii=False indent=None separators=None sort_keys=False": toJSON,
 	"trim value chars=None": trim,
 	"truncate s length=255 killwords=False end=... leeway=None": truncate,
@@ -81,12 +81,12 @@ func (m *machine) soft(v any) any {
 	return m.str(v)
 }
 
-// onText is a filter that changes a text.
+// onText is a filter that changes a text. One that is marked as safe stays so.
 func onText(change func(string) string) run {
 	return func(m *machine, a []any) any {
 		s := m.str(a[0])
 		m.fill(4 * len(s))
-		return change(s)
+		return alike(a[0], change(s))
 	}
 }
 
@@ -193,7 +193,7 @@ func (m *machine) replace(s, old, with string, count int) string {
 	return strings.Replace(s, old, with, count)
 }
 
-func trim(m *machine, a []any) any { return stripped(m.str(a[0]), a[1], true, true) }
+func trim(m *machine, a []any) any { return alike(a[0], stripped(m.str(a[0]), a[1], true, true)) }
 
 func truncate(m *machine, a []any) any {
 	end := m.str(a[3])
@@ -212,7 +212,7 @@ func truncate(m *machine, a []any) any {
 	if i := strings.LastIndexByte(s, ' '); i >= 0 && !m.truth(a[2]) {
 		s = s[:i]
 	}
-	return m.concat(s, end)
+	return alike(a[0], m.concat(s, end))
 }
 
 func urlencode(m *machine, a []any) any {
@@ -306,7 +306,9 @@ func (m *machine) without(s, open, end string) string {
 	}
 }
 
-func titleFilter(s string) string {
+func titleFilter(m *machine, a []any) any {
+	s := m.str(a[0])
+	m.fill(4 * len(s))
 	var b strings.Builder
 	begins := true
 	for _, r := range s {

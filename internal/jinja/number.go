@@ -92,6 +92,9 @@ func arithmetic(op string, a, b any) any {
 			fail("division by zero")
 		}
 		f, _ := new(big.Rat).SetFrac(x, y).Float64()
+		if f == 0 && y.Sign() < 0 && x.Sign() == 0 {
+			return math.Copysign(0, -1)
+		}
 		return finite(f)
 	}
 	f, _ := asFloat(a)

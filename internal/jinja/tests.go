@@ -26,8 +26,8 @@ var tests = table(map[string]run{
 	"divisibleby value num": func(m *machine, a []any) any {
 		return m.equal(m.compute("%", a[0], a[1]), 0)
 	},
-	"filter value":       func(m *machine, a []any) any { return m.filters[m.str(a[0])] != nil },
-	"test value":         func(m *machine, a []any) any { return m.tests[m.str(a[0])] != nil },
+	"filter value":       func(m *machine, a []any) any { return m.named(m.filters, a[0]) },
+	"test value":         func(m *machine, a []any) any { return m.named(m.tests, a[0]) },
 	"sameas value other": func(_ *machine, a []any) any { return typeName(a[0]) == typeName(a[1]) && same(a[0], a[1]) },
 	"in value seq":       func(m *machine, a []any) any { return m.contains(a[1], a[0]) },
 
@@ -42,6 +42,12 @@ var tests = table(map[string]run{
 func is[T any](v any) bool {
 	_, ok := v.(T)
 	return ok
+}
+
+func (m *machine) named(table map[string]*function, name any) bool {
+	m.hash(name) // or it is no key
+	text, ok := asText(name)
+	return ok && table[text] != nil
 }
 
 func comparing(op string) run {
