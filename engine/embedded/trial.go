@@ -123,7 +123,7 @@ func runTrial(ctx context.Context, w weights) (v verdict, err error) {
 		return v, noTrial(err)
 	}
 	err = c.Wait()
-	name := filepath.Base(w.model.path)
+	name := filepath.Base(cmp.Or(w.adapter.path, w.model.path))
 	switch {
 	case ctx.Err() != nil:
 		return v, sparkd.AsError(ctx.Err())
