@@ -95,15 +95,16 @@ func decided(answers [][]voter, voters int) string {
 
 // confidence returns the mean logprob of the tokens sampled on the path to a leaf, 0 where the engine reported none.
 func confidence(t *sparkd.Tree, leaf *sparkd.Node) float64 {
-	sum, n := 0.0, 0
+	var sum sparkd.Sum
+	n := 0
 	for _, step := range t.Path(leaf.ID)[1:] {
 		for _, l := range step.KnownLogprobs() {
-			sum += float64(l)
+			sum.Add(float64(l))
 			n++
 		}
 	}
 	if n == 0 {
 		return 0
 	}
-	return sum / float64(n)
+	return sum.Over(float64(n))
 }

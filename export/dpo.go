@@ -158,7 +158,7 @@ func (e *encoder) pairs(what string, c []candidate, find func(*pair) bool, write
 		trained := tokens(p.preferred) + tokens(p.dispreferred)
 		e.m.Tokens += 2*tokens(p.context) + trained
 		e.m.TrainedTokens += trained
-		e.m.Weight += float64(trained)
+		e.weight.Add(float64(trained))
 		e.end()
 	}
 }

@@ -16,6 +16,7 @@ type encoder struct {
 	out       buffer // all lines of the group
 	m         Manifest
 	err       error
+	weight    sparkd.Sum    // of the group's trained tokens
 	done      chan struct{} // receives once a group is encoded
 
 	path       path        // of steps
@@ -40,6 +41,7 @@ type creditedTree struct {
 func (e *encoder) encode(group []*sparkd.Tree) {
 	e.out = buffer{b: e.out.b[:0], o: &e.o}
 	e.m = Manifest{}
+	e.weight = sparkd.Sum{}
 	e.err, e.candidates, e.gathered = nil, e.candidates[:0], e.gathered[:0]
 	compared, chosen := e.selected(group)
 	if e.err != nil || !slices.Contains(chosen, true) {
@@ -57,6 +59,7 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 	before := e.m.clone()
 	e.m.Groups++
 	e.write(compared, chosen, credits)
+	e.m.Weight = e.weight.Value()
 	if e.out.infinite { // a product of finite numbers; what a tree holds itself was looked at
 		e.out.b, e.m, e.err = e.out.b[:0], before, nil
 		reason := sparkd.AsError(e.out.err).Message
@@ -196,7 +199,7 @@ func (e *encoder) count(t *sparkd.Tree, steps []step) {
 // trained counts the tokens of a step.
 func (e *encoder) trained(s *step) {
 	e.m.TrainedTokens += s.To - s.From
-	e.m.Weight += s.Weight * float64(s.To-s.From)
+	e.weight.Add(s.Weight * float64(s.To-s.From))
 }
 
 // end ends a line.

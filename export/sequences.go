@@ -41,7 +41,7 @@ func (e *encoder) counting(emit func(*sample)) func(*sample) {
 			e.m.Tokens += len(p.tokens)
 			if p.trained {
 				e.m.TrainedTokens += len(p.tokens)
-				e.m.Weight += p.weight * float64(len(p.tokens))
+				e.weight.Add(p.weight * float64(len(p.tokens)))
 			}
 		}
 		emit(s)

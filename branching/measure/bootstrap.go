@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"sparkd"
 )
 
 // Estimate is a value with its 95 % interval.
@@ -59,11 +61,14 @@ func bootstrap(n int, value float64, of func(pick []int) float64) Estimate {
 // mean is the metric that averages a number of each task.
 func mean(of func(*Figures) float64) Metric {
 	return func(tasks []Figures) float64 {
-		sum := 0.0
-		for i := range tasks {
-			sum += of(&tasks[i])
+		if len(tasks) == 0 {
+			return 0
 		}
-		return ratio(sum, float64(len(tasks)))
+		var sum sparkd.Sum
+		for i := range tasks {
+			sum.Add(of(&tasks[i]))
+		}
+		return sum.Over(float64(len(tasks)))
 	}
 }
 
