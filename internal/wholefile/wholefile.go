@@ -34,6 +34,9 @@ func Create(path string) (*File, error) {
 	}
 	for {
 		f, err := os.OpenFile(prefix(path)+rand.Text()+suffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		if e, ok := errors.AsType[*fs.PathError](err); ok { // nobody asked for the hidden name
+			return nil, &fs.PathError{Op: "create", Path: path, Err: e.Err}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -118,6 +118,8 @@ func TestPermissionsAndLinks(t *testing.T) {
 		if f, err := Create(p); err == nil {
 			t.Errorf("%s can be written", p)
 			_ = f.Discard()
+		} else if strings.Contains(err.Error(), suffix) {
+			t.Errorf("%s: a hidden name: %v", p, err)
 		}
 	}
 	holds(t, dir, "a new", "b new", "c new", "d new", "e ")
