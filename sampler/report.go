@@ -58,7 +58,8 @@ func (j *chatJinja) differences(f form, t *Template) []Difference {
 		if d.Whole, err = j.between(f, c.whole); err != nil {
 			d.Whole = err.Error()
 		}
-		if strings.Join(strings.Fields(d.Whole), " ") != strings.Join(strings.Fields(d.Appended), " ") {
+		// Blanks between prompt and answer are sampled.
+		if strings.Join(strings.Fields(d.Whole), "") != strings.Join(strings.Fields(d.Appended), "") {
 			differs = append(differs, d)
 		}
 	}

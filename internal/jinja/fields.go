@@ -120,7 +120,7 @@ func (f *formatter) value(path string) any {
 }
 
 func (f *formatter) first(name string) any {
-	i := any(name)
+	var i any
 	if name == "" {
 		if f.next < 0 {
 			fail("cannot switch from manual field specification to automatic field numbering")

@@ -86,6 +86,14 @@ func (l *lexer) data(text string) {
 func (l *lexer) tag(text string) {
 	from, what := l.pos, l.source[l.pos+1]
 	l.data(l.before(text, what == '{'))
+	l.t.tags = append(l.t.tags, span{from, len(l.source)})
+	l.inside(what)
+	l.t.tags[len(l.t.tags)-1].to = l.pos
+}
+
+// inside reads a tag of this kind.
+func (l *lexer) inside(what byte) {
+	from := l.pos
 	if end := rawBegin.FindStringSubmatch(l.source[from:]); end != nil {
 		l.raw(len(end[0]), end[1])
 		return
@@ -104,7 +112,6 @@ func (l *lexer) tag(text string) {
 		l.emit(token{kind: blockBegin, text: "{%", pos: from})
 		l.code(blockEnd, "%}")
 	}
-	l.t.tags = append(l.t.tags, span{from, l.pos})
 }
 
 // sign is the - or + at pos, 0 where there is none.
@@ -164,7 +171,6 @@ func (l *lexer) comment() {
 
 // raw reads up to the end of a raw block that begins at pos with a tag of size bytes.
 func (l *lexer) raw(size int, bracket string) {
-	from := l.pos
 	if to := l.pos + size; bracket[0] == '-' {
 		l.behind(bracket, to)
 	} else {
@@ -179,7 +185,6 @@ func (l *lexer) raw(size int, bracket string) {
 	l.pos += end[0]
 	l.data(l.before(text, false))
 	l.behind(bracket, to)
-	l.t.tags = append(l.t.tags, span{from, l.pos})
 }
 
 // code reads the tokens of a tag up to its closing bracket.
