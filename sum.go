@@ -3,15 +3,15 @@ package sparkd
 import (
 	"math"
 	"math/big"
-	"slices"
 )
 
 // Sum adds numbers without rounding (Shewchuk 1997): what it says of them is rounded once, and does not depend on
 // their order. The zero value is an empty sum.
 type Sum struct {
-	parts []float64  // whose digits do not overlap, the small ones first; together the sum
-	wide  *big.Float // the sum, once a number came so near to the end of the range that parts could leave it
-	odd   float64    // sum of what is no finite number
+	part [6]float64 // the first n add up to the sum; their digits do not overlap, the small ones come first
+	n    int
+	wide *big.Float // the sum, once it needs more parts, or came near to the end of the range
+	odd  float64    // sum of what is no finite number
 }
 
 const (
@@ -35,17 +35,24 @@ func (s *Sum) Add(x float64) {
 
 func (s *Sum) add(x float64) {
 	n := 0
-	for _, part := range s.parts {
+	for _, part := range s.part[:s.n] {
 		sum := x + part
 		of := sum - x // what of part is in sum
 		if lost := (x - (sum - of)) + (part - of); lost != 0 {
-			s.parts[n] = lost
+			s.part[n] = lost
 			n++
 		}
 		x = sum
 	}
-	if s.parts = s.parts[:n]; x != 0 {
-		s.parts = append(s.parts, x)
+	s.n = n
+	switch {
+	case x == 0:
+	case n == len(s.part):
+		s.widen()
+		s.wide.Add(s.wide, big.NewFloat(x))
+	default:
+		s.part[n] = x
+		s.n++
 	}
 }
 
@@ -54,7 +61,7 @@ func (s *Sum) widen() {
 		return
 	}
 	s.wide = new(big.Float).SetPrec(wideBits)
-	for _, part := range s.parts {
+	for _, part := range s.part[:s.n] {
 		s.wide.Add(s.wide, big.NewFloat(part))
 	}
 }
@@ -68,11 +75,11 @@ func (s *Sum) Value() float64 {
 		v, _ := s.wide.Float64()
 		return v + 0 // no negative zero
 	}
-	return rounded(s.parts)
+	return rounded(s.part[:s.n])
 }
 
 // exact reports whether Value is the sum without any rounding, as far as that is known.
-func (s *Sum) exact() bool { return s.wide == nil && len(s.parts) < 2 }
+func (s *Sum) exact() bool { return s.wide == nil && s.n < 2 }
 
 // rounded adds parts from the largest on, until one has no room in the sum any more.
 func rounded(parts []float64) float64 {
@@ -97,14 +104,14 @@ func rounded(parts []float64) float64 {
 func (s *Sum) Over(n float64) float64 {
 	v := s.Value()
 	q := v / n
-	if s.odd != 0 || s.wide == nil && len(s.parts) < 2 && n == 1 {
+	if s.odd != 0 || n == 1 && s.exact() {
 		return q
 	}
 	if s.wide == nil {
-		rest := Sum{parts: slices.Clone(s.parts)} // what v lacks
+		rest := *s // what v lacks
 		rest.add(-v)
 		r, more := math.FMA(-q, n, v), rest.Value()
-		if left := r + more; len(rest.parts) < 2 && left-r == more && left-more == r {
+		if left := r + more; rest.exact() && left-r == more && left-more == r {
 			return q + left/n
 		}
 	}

@@ -17,10 +17,13 @@ func (g *group) contrast(raw bool) contrast { return contrast{g.Std, g.Epsilon, 
 
 // of returns the advantage of every x among those with its key, which is below keys; without keys all are peers.
 func (c contrast) of(x []sparkd.Amount, key []int, keys int) []sparkd.Amount {
-	if key == nil {
-		key, keys = make([]int, len(x)), 1
-	}
 	out := make([]sparkd.Amount, len(x))
+	if key == nil {
+		if len(x) > 0 {
+			c.among(x, numbered(len(x)), out)
+		}
+		return out
+	}
 	order, start := grouped(key, keys)
 	for k := range keys {
 		if peers := order[start[k]:start[k+1]]; len(peers) > 0 {
@@ -78,6 +81,15 @@ func (c contrast) deviation(distances []sparkd.Amount, peers []int, unit float64
 func inverse(x float64) float64 {
 	_, exponent := math.Frexp(x)
 	return math.Ldexp(1, -min(max(exponent, -1000), 1000))
+}
+
+// numbered are the places of a list of n.
+func numbered(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // grouped lists the places of key by what is there: those of k are order[start[k]:start[k+1]], in their order.

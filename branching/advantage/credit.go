@@ -1,11 +1,6 @@
 package advantage
 
-import (
-	"cmp"
-	"slices"
-
-	"sparkd"
-)
+import "sparkd"
 
 // Row is one step of one trajectory, the sample that SPARK trains on, or all such rows
 // of one step merged into their mean.
@@ -33,27 +28,26 @@ func Merge(rows []Row) Row {
 	if len(rows) == 1 {
 		return out
 	}
-	n := float64(len(rows))
-	total := func(of func(*Row) float64) *sparkd.Sum {
-		var s sparkd.Sum
-		for i := range rows {
-			s.Add(of(&rows[i]))
-		}
-		return &s
+	n, least, even := float64(len(rows)), rows[0].Advantage, true
+	for i := range rows {
+		least, even = min(least, rows[i].Advantage), even && rows[i].Weight == rows[0].Weight
 	}
-	out.Copies = len(rows)
-	out.Return = total(func(r *Row) float64 { return r.Return }).Over(n)
-	out.Length = total(func(r *Row) float64 { return r.Length }).Over(n)
-	out.Won = total(func(r *Row) float64 { return r.Won }).Over(n)
-	out.Score = total(func(r *Row) float64 { return r.Score }).Over(n)
-	out.Weight = total(func(r *Row) float64 { return r.Weight }).Value()
-	if !slices.ContainsFunc(rows, func(r Row) bool { return r.Weight != rows[0].Weight }) {
-		out.Advantage = total(func(r *Row) float64 { return r.Advantage }).Over(n)
-		return out
+	var ret, length, won, score, weight, advantage, more sparkd.Sum
+	for i := range rows {
+		r := &rows[i]
+		ret.Add(r.Return)
+		length.Add(r.Length)
+		won.Add(r.Won)
+		score.Add(r.Score)
+		weight.Add(r.Weight)
+		advantage.Add(r.Advantage)
+		more.Add(r.Weight * (r.Advantage - least)) // nothing, where all are equal
 	}
-	least := slices.MinFunc(rows, func(a, b Row) int { return cmp.Compare(a.Advantage, b.Advantage) }).Advantage
-	more := total(func(r *Row) float64 { return r.Weight * (r.Advantage - least) }) // nothing, where all are equal
-	out.Advantage = least + more.Over(out.Weight)
+	out.Copies, out.Weight = len(rows), weight.Value()
+	out.Means = Means{Return: ret.Over(n), Length: length.Over(n), Won: won.Over(n), Score: score.Over(n)}
+	if out.Advantage = advantage.Over(n); !even {
+		out.Advantage = least + more.Over(out.Weight)
+	}
 	return out
 }
 
