@@ -29,9 +29,12 @@ func newWords(eos, eot string, control []string, others ...string) *words {
 	return e
 }
 
-func (e *words) id(word string) sparkd.Token     { return sparkd.Token(slices.Index(e.words, word)) }
-func (e *words) Describe() sparkd.EngineInfo     { return e.info }
-func (e *words) spell(ids []sparkd.Token) string { s, _ := e.Detokenize(nil, ids); return s }
+func (e *words) id(word string) sparkd.Token { return sparkd.Token(slices.Index(e.words, word)) }
+func (e *words) Describe() sparkd.EngineInfo { return e.info }
+func (e *words) spell(ids []sparkd.Token) string {
+	s, _ := e.Detokenize(context.Background(), ids)
+	return s
+}
 
 func (e *words) Tokenize(_ context.Context, text string, control bool) (ids []sparkd.Token, err error) {
 	for text != "" {

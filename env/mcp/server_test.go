@@ -109,8 +109,7 @@ func corridor(at int) *mcp.Server {
 		func(_ context.Context, _ *mcp.CallToolRequest, in shaped) (*mcp.CallToolResult, any, error) {
 			return nil, nil, family(in.Shape, in.Dir)
 		})
-	var text func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string)
-	text = func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string) {
+	text := func(name string, a *mcp.ToolAnnotations, f func(ctx context.Context) string) {
 		mcp.AddTool(s, &mcp.Tool{Name: name, Annotations: a},
 			func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
 				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: f(ctx)}}}, nil, nil
