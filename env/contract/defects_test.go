@@ -95,6 +95,8 @@ var defects = map[string]struct {
 		"admissible"},
 	"a listed action that is none": {`admissible=["left", "right"]`, `admissible=["left", "right", "up"]`,
 		"accepts the actions that it lists", "", `"up" is listed and answered as`},
+	"a list in other letters": {`admissible=["left", "right"]`, `admissible=["Left", "Right"]`,
+		"accepts the actions that it lists", "", `is listed and answered as`},
 	"text that is no action breaks it": {`return self.see("It has no such mark.")`, `raise KeyError(action)`,
 		"answers text that is no action", "", "frobnicate"},
 	"tasks that are not there": {`rng = random.Random(f"{split} {index}")`,
@@ -121,6 +123,8 @@ var defects = map[string]struct {
 	"a file an episode": {`rng = random.Random(f"{split} {index}")`,
 		`rng = random.Random(f"{split} {index}"); Vault.kept.append(open("/etc/hosts"))`,
 		"does not grow", "", "/etc/hosts"},
+	"a step that hangs": {"self.turns += 1", "self.turns += 1; self.turns == 3 and time.sleep(1000)", "walks", "",
+		"no answer to step within"},
 	"a worker that ends": {"self.turns += 1", "self.turns += 1; self.turns == 9 and sys.exit(3)", "walks", "",
 		"status 3"},
 }

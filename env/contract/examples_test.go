@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sparkd/env/contract"
 	"sparkd/env/worker"
@@ -31,7 +32,7 @@ func check(t *testing.T, program, code string, o contract.Options) *contract.Rep
 	}
 	o.Source = func(ctx context.Context) (contract.Source, error) {
 		return worker.Open(ctx, "mine", worker.Options{Command: []string{path, file}, Workers: 2,
-			Log: func(line string) { t.Log(line) }})
+			CallTimeout: 5 * time.Second, Log: func(line string) { t.Log(line) }})
 	}
 	report, err := contract.Run(t.Context(), o)
 	if err != nil {

@@ -3,6 +3,7 @@ package contract
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,8 @@ type Fault struct {
 	Got     string   `json:"got,omitempty"`     // and here
 	Actions []string `json:"actions,omitempty"` // from the reset on, up to there
 	Remedy  string   `json:"remedy"`
+
+	late bool // a call was not answered in time
 }
 
 // Error implements error.
@@ -75,7 +78,8 @@ func (f *Fault) Error() string {
 
 // failing is the fault of a call that returned an error.
 func failing(what string, err error) error {
-	f := &Fault{Message: fmt.Sprintf("%s: %v", what, err), Remedy: "see what the environment wrote to its log"}
+	f := &Fault{Message: fmt.Sprintf("%s: %v", what, err), Remedy: "see what the environment wrote to its log",
+		late: sparkd.CodeOf(err) == sparkd.CodeDeadline}
 	var e *sparkd.Error
 	if errors.As(err, &e) && e.Remedy != "" {
 		f.Message, f.Remedy = what+": "+e.Message, e.Remedy
@@ -98,6 +102,9 @@ func (s skip) Error() string { return string(s) }
 
 // difference finds the first field in which an observation is another one than that seen before.
 func difference(was, is *sparkd.Observation) (field, want, got string, differs bool) {
+	if reflect.DeepEqual(was, is) { // megabytes, perhaps
+		return "", "", "", false
+	}
 	list := func(actions []string) string {
 		if actions == nil {
 			return "not known"
@@ -118,6 +125,12 @@ func difference(was, is *sparkd.Observation) (field, want, got string, differs b
 		}
 	}
 	return "", "", "", false
+}
+
+// differ reports whether two observations are not the same.
+func differ(a, b *sparkd.Observation) bool {
+	_, _, _, differs := difference(a, b)
+	return differs
 }
 
 // Bytes of two values that a fault shows before and behind the first byte in which they differ.

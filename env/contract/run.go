@@ -20,7 +20,14 @@ type run struct {
 	report *Report
 	copies []sparkd.Env // that the check under way has opened
 	steps  int          // taken so far
+	late   int          // faults that are calls without an answer
 }
+
+// patience is how many calls without an answer are waited for; what comes then is left out.
+const (
+	patience = 2
+	hasty    = skip("left out, for calls are not answered")
+)
 
 // A check of the whole environment, and one of each task, along the task's reference walk. They return a note, and
 // as an error a *Fault or a skip.
@@ -65,12 +72,18 @@ func (r *run) all() {
 		r.note(c.name, func() (string, error) { return c.run(r) })
 	}
 	for i, task := range r.tasks {
+		if r.late >= patience {
+			break
+		}
 		ref, err := r.reference(task)
 		r.enter("walks", r.closed(err), fmt.Sprintf("%d steps", r.steps), task)
 		for j, c := range each {
 			r.Progress((float64(i)+float64(j)/float64(len(each)))/float64(len(r.tasks)+1), task.String()+" "+c.name)
 			note, err := "", error(skip("there is no walk"))
-			if ref != nil {
+			switch {
+			case r.late >= patience:
+				err = hasty
+			case ref != nil:
 				note, err = c.run(r, ref)
 			}
 			r.enter(c.name, r.closed(err), note, task)
@@ -79,7 +92,12 @@ func (r *run) all() {
 	for i, c := range last {
 		part := float64(i) / float64(len(last))
 		r.Progress((float64(len(r.tasks))+part)/float64(len(r.tasks)+1), c.name)
-		r.note(c.name, func() (string, error) { return c.run(r) })
+		r.note(c.name, func() (string, error) {
+			if r.late >= patience {
+				return "", hasty
+			}
+			return c.run(r)
+		})
 	}
 }
 
@@ -110,6 +128,9 @@ func (r *run) enter(name string, err error, note string, task sparkd.Task) {
 		return
 	case errors.As(err, &f):
 		found := *f
+		if f.late {
+			r.late++
+		}
 		if task.Env != "" {
 			found.Task = task.String()
 		}
