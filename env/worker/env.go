@@ -39,6 +39,7 @@ const attempts = 3
 
 // use runs f, one or more calls, with a place of e. loaded says that f needs the state at the end of the path there.
 func (e *env) use(ctx context.Context, loaded bool, f func(*place) error) error {
+	var last *worker
 	for ends := 0; ends < attempts; {
 		pl, err := e.pool.take(ctx, e)
 		if err != nil {
@@ -53,9 +54,9 @@ func (e *env) use(ctx context.Context, loaded bool, f func(*place) error) error 
 		if <-w.gone; w.last == "" || w.last == session {
 			ends++
 		}
+		last = w
 	}
-	return sparkd.NewError(sparkd.CodeEnv, "", "see what it wrote to stderr, in the log",
-		"the worker %q ended %d times before it took a call", e.pool.o.Command[0], attempts).Because(errGone)
+	return last.untaken()
 }
 
 // in runs f in a place, after bringing the state there.

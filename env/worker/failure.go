@@ -61,3 +61,15 @@ func (w *worker) failure(cause error) *sparkd.Error {
 	e.Message += w.process.Tail.Words()
 	return e
 }
+
+// untaken words the end of a worker for a call that met only ends, of which this is the last.
+func (w *worker) untaken() error {
+	e := sparkd.NewError(sparkd.CodeEnv, w.o.field("command"), "see what it wrote to stderr, in the log",
+		"the worker %q ended %d times before it took a call", w.o.Command[0], attempts).Because(errGone)
+	if w.cause != nil && w.cause != errStopped {
+		why := w.failure(w.cause)
+		e.Message += "; " + why.Message
+		e.Field, e.Remedy = why.Field, why.Remedy
+	}
+	return e
+}

@@ -310,3 +310,12 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("logged %q", said)
 	}
 }
+
+// Where every worker answers twice, the call that meets none that lives says why.
+func TestAnswersTwice(t *testing.T) {
+	e := begin(t, open(t, options()), 0)
+	step(t, e, "twice", 0, 0, 1)
+	_, err := e.Step(t.Context(), "1")
+	want(t, err, sparkd.CodeEnv, "env.line.command", "3 times before it took a call; the worker")
+	want(t, err, sparkd.CodeEnv, "env.line.command", "without being asked")
+}
