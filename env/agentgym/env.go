@@ -103,7 +103,7 @@ func (s *settings) observe(fields map[string]any, reset bool) (o sparkd.Observat
 	reward, err := connector.Number(value)
 	switch {
 	case err != nil:
-		return o, s.garbage("its reward is not finite", err)
+		return o, s.garbage("its reward "+err.Error(), err)
 	case !reset && (!some || value == nil):
 		return o, s.garbage("a step without field "+s.reward, errors.New("no reward"))
 	}

@@ -66,9 +66,14 @@ func Number(v any) (float64, error) {
 		}
 		return 0, nil
 	case json.Number:
-		return v.Float64()
+		n, err := v.Float64()
+		if err != nil {
+			return 0, fmt.Errorf("%s is not finite", v)
+		}
+		return n, nil
 	}
-	return 0, fmt.Errorf("%s is no number", Text(v))
+	value, _ := json.Marshal(v) // it was parsed from JSON
+	return 0, fmt.Errorf("%s is no number", Excerpt(string(value)))
 }
 
 // Reading says how the fields of an answer become an observation.

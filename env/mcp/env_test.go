@@ -272,7 +272,10 @@ func TestFaults(t *testing.T) {
 	}{
 		{"crash", sparkd.CodeEnv, "", "last words: the ceiling fell", ""},
 		{"babble", sparkd.CodeEnv, "", `to stdout what is no message of MCP: "The corridor is long."`, ""},
-		{"overflow", sparkd.CodeEnv, "env.walk.options.reward", "finite", ""},
+		{"overflow", sparkd.CodeEnv, "env.walk.options.reward", "1e999 is not finite", ""},
+		{"lose", sparkd.CodeEnv, "env.walk.options.reward", "null is no number", ""},
+		{"quote", sparkd.CodeEnv, "env.walk.options.reward", `"1" is no number`, ""},
+		{"mumble", sparkd.CodeEnv, "env.walk.options.done", "False is neither true nor false", ""},
 		{"hang", sparkd.CodeDeadline, "env.walk.options.timeout", "200ms", "200ms"},
 	} {
 		source := open(t, Options{Command: self(t), Log: log, Options: map[string]string{"timeout": tt.timeout}})

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,11 +19,21 @@ func (s *settings) observe(tool string, r *mcp.CallToolResult) (o sparkd.Observa
 	if r.IsError {
 		return sparkd.Observation{Text: "Error: " + textOf(r)}, fields, nil
 	}
-	reward, err := connector.Number(fields[s.reward])
-	if err != nil {
-		return o, fields, s.garbage(tool, "its reward is not finite", err)
+	value, given := fields[s.reward]
+	reward, err := connector.Number(value)
+	if given && value == nil { // as NaN is written
+		err = errors.New("null is no number")
 	}
-	done, _ := fields[s.done].(bool)
+	if err != nil {
+		return o, fields, s.garbage(tool, "reward", "name a field that holds a number, or leave it out where there is none",
+			err)
+	}
+	value, given = fields[s.done]
+	done, is := value.(bool)
+	if given && !is {
+		return o, fields, s.garbage(tool, "done", "name a field that is true or false",
+			fmt.Errorf("%s is neither true nor false", connector.Excerpt(connector.Text(value))))
+	}
 	done = done || tool == s.doneTool
 	o = sparkd.Observation{Text: textOf(r), Reward: reward, Done: done}
 	if s.fromFields {
@@ -86,8 +97,8 @@ func embedded(c *mcp.EmbeddedResource) string {
 	}
 }
 
-// garbage is the error of a result that cannot be used.
-func (s *settings) garbage(tool, what string, err error) error {
-	return sparkd.NewError(sparkd.CodeEnv, s.read.Field("reward"), "name a field that holds a number",
-		"cannot use the result of %s: %s", tool, what).Because(err)
+// garbage is the error of a result whose reward or done cannot be used.
+func (s *settings) garbage(tool, field, remedy string, err error) error {
+	return sparkd.NewError(sparkd.CodeEnv, s.read.Field(field), remedy,
+		"cannot use the result of %s: its %s %v", tool, field, err).Because(err)
 }

@@ -130,6 +130,9 @@ func corridor(at int) *mcp.Server {
 	text("stop", inside, func(context.Context) string { return "You stop." })
 	text("win", inside, func(context.Context) string { return `{"reward": 2, "done": true}` })
 	text("overflow", inside, func(context.Context) string { return `{"reward": 1e999}` })
+	text("lose", inside, func(context.Context) string { return `{"reward": null}` })
+	text("quote", inside, func(context.Context) string { return `{"reward": "1"}` })
+	text("mumble", inside, func(context.Context) string { return `{"done": "False"}` })
 	text("crash", inside, func(context.Context) string {
 		fmt.Fprintln(os.Stderr, "the ceiling fell")
 		os.Exit(3)

@@ -96,7 +96,7 @@ func (s *settings) stepData(action string) (data map[string]any, complaint strin
 func (s *settings) observe(a answer) (sparkd.Observation, error) {
 	reward, err := connector.Number(a.Reward)
 	if err != nil {
-		return sparkd.Observation{}, s.garbage("its reward is not finite", err)
+		return sparkd.Observation{}, s.garbage("its reward "+err.Error(), err)
 	}
 	return s.reading.Observe(a.Observation, reward, a.Done)
 }
