@@ -74,6 +74,7 @@ func TestObservationsThatLookLikeErrors(t *testing.T) {
 		`{"observation": "a", "ERRORS": ["x"], "reward": 1, "done": false}`:               "a",
 		`{"observation": "a", "error": null, "reward": 1, "done": false}`:                 "a",
 		`{"observation": "a", "error": false, "reward": 1, "done": false}`:                "a",
+		`{"observation": "a", "error": 0, "reward": 1, "done": false}`:                    "a",
 		`{"observation": "a", "error": "", "reward": 1, "done": false}`:                   "a",
 		`{"observation": "a", "error": [], "reward": 1, "done": false}`:                   "a",
 		`{"observation": "a", "error": {}, "reward": 1, "done": false}`:                   "a",

@@ -114,6 +114,9 @@ func says(v any) bool {
 		return v
 	case string:
 		return v != ""
+	case json.Number: // a code
+		code, err := v.Float64()
+		return err != nil || code != 0
 	case []any:
 		return len(v) > 0
 	case map[string]any:
