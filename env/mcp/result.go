@@ -25,8 +25,8 @@ func (s *settings) observe(tool string, r *mcp.CallToolResult) (o sparkd.Observa
 		err = errors.New("null is no number")
 	}
 	if err != nil {
-		return o, fields, s.garbage(tool, "reward", "name a field that holds a number, or leave it out where there is none",
-			err)
+		return o, fields, s.garbage(tool, "reward",
+			"name a field that holds a number, or leave it out where there is none", err)
 	}
 	value, given = fields[s.done]
 	done, is := value.(bool)
