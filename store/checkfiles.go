@@ -54,12 +54,18 @@ func (c *checker) checkFiles(s *Store) error {
 
 // checkUnnamed looks for what guardTables refuses to write over. A writer makes tables before it names them.
 func (c *checker) checkUnnamed(s *Store, named map[uint64]badger.TableManifest) error {
-	lost := slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == Lost })
-	if !lost || !s.opt.ReadOnly {
+	if !s.opt.ReadOnly {
 		return nil
 	}
 	unnamed, err := unnamedTables(s.dir, named)
-	if len(unnamed) > 0 {
+	if err != nil || len(unnamed) == 0 {
+		return err
+	}
+	whole := !slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Kind == Lost })
+	if whole {
+		whole, err = s.holdsTables(unnamed)
+	}
+	if err == nil && !whole {
 		c.file(Missing, manifestName, "the file was cut: it does not name "+strings.Join(unnamed, ", "))
 	}
 	return err

@@ -154,6 +154,34 @@ func TestCutManifest(t *testing.T) {
 	checkClean(t, s)
 }
 
+// TestCutManifestOfKilled: the log of a killed store has all events behind those of a table that is forgotten, as if
+// they had been trimmed. The table is not removed all the same.
+func TestCutManifestOfKilled(t *testing.T) {
+	t.Parallel()
+	s, _ := damageStore(t, t.TempDir())
+	s = reopen(t, s)
+	s.CreateRollout(t.Context(), testRollout("rnew", "tnew"))
+	putTree(t, s, testTree("tnew", "rnew"), 3, true)
+	killed := takeImage(t, s.dir)
+	shut(t, s)
+	for size := int64(8); size < killed[manifestName].size; size++ {
+		dir := killed.write(t, "", nil)
+		if err := os.Truncate(filepath.Join(dir, manifestName), size); err != nil {
+			t.Fatal(err)
+		}
+		before := contents(t, dir)
+		if _, err := Open(dir, testOptions()); err == nil || sparkd.AsError(err).Code != sparkd.CodeDamaged {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		sameContents(t, dir, before)
+		s := open(t, dir, readOnly())
+		if !slices.ContainsFunc(checkFindings(t, s), func(f Finding) bool { return f.Key == manifestName }) {
+			t.Errorf("%d bytes: Check does not name the manifest", size)
+		}
+		shut(t, s)
+	}
+}
+
 // TestMissingFiles: Check names what is gone.
 func TestMissingFiles(t *testing.T) {
 	live, _ := damageStore(t, t.TempDir())

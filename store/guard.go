@@ -6,14 +6,16 @@ import (
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
+	"github.com/dgraph-io/badger/v4/y"
 
 	"sparkd"
 )
 
 // guardTables refuses to write into a folder whose manifest was cut: it does not name the newest tables any more, and
 // Badger removes what it does not name. A flush or a compaction that was killed leaves such tables too, but what they
-// hold is elsewhere as well: then no event is missing.
+// hold is elsewhere as well: then no event and no record is missing.
 func (s *Store) guardTables(opt badger.Options) error {
 	format, err := readFormat(s.dir)
 	if err != nil {
@@ -34,6 +36,9 @@ func (s *Store) guardTables(opt badger.Options) error {
 		return errors.Join(err, seen.closeFiles())
 	}
 	whole, err := seen.holdsEvents(s.water)
+	if whole {
+		whole, err = seen.holdsTables(unnamed)
+	}
 	if err = errors.Join(err, seen.db.Close(), seen.closeFiles()); err != nil || whole {
 		return err
 	}
@@ -72,4 +77,44 @@ func (s *Store) holdsEvents(water *highWater) (whole bool, err error) {
 		return nil
 	})
 	return whole, err
+}
+
+// holdsTables reports whether the database has the records of these tables, which it does not read. The event log
+// alone does not tell: one that has lost its front looks as if it had been trimmed. Of a table that cannot be read
+// nothing is known; a flush that was killed leaves it.
+func (s *Store) holdsTables(files []string) (whole bool, err error) {
+	defer recoverDamage(&err)
+	err = s.db.View(func(txn *badger.Txn) error {
+		for _, file := range files {
+			missing := false
+			path := filepath.Join(s.dir, file)
+			err := readTable(path, options.Snappy, options.NoVerification, func(t *table.Table) error {
+				missing = lacksRecord(txn, t)
+				return nil
+			})
+			if err == nil && missing {
+				return nil
+			}
+		}
+		whole = true
+		return nil
+	})
+	return whole, err
+}
+
+// lacksRecord reports whether the table has a record that txn does not have. Events are trimmed, nothing else is ever
+// removed.
+func lacksRecord(txn *badger.Txn, t *table.Table) bool {
+	it := t.NewIterator(table.NOCACHE)
+	defer it.Close()
+	for it.Rewind(); it.Valid(); it.Next() {
+		key := y.ParseKey(it.Key())
+		if _, ours := forms[key[0]]; !ours || key[0] == kindEvent {
+			continue
+		}
+		if _, err := txn.Get(key); errors.Is(err, badger.ErrKeyNotFound) {
+			return true
+		}
+	}
+	return false
 }

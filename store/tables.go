@@ -47,7 +47,13 @@ func checkTables(dir string, format uint16) error {
 }
 
 // checkTable opens a table and, as mode says, compares its blocks with their checksums.
-func checkTable(path string, compression options.CompressionType, mode options.ChecksumVerificationMode) (err error) {
+func checkTable(path string, compression options.CompressionType, mode options.ChecksumVerificationMode) error {
+	return readTable(path, compression, mode, func(*table.Table) error { return nil })
+}
+
+// readTable opens a table for read. What Badger panics over is an error.
+func readTable(path string, compression options.CompressionType, mode options.ChecksumVerificationMode,
+	read func(*table.Table) error) (err error) {
 	file, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return fmt.Errorf("the table %s cannot be read: %w", filepath.Base(path), err)
@@ -58,9 +64,9 @@ func checkTable(path string, compression options.CompressionType, mode options.C
 		}
 		_ = file.Close(-1)
 	}()
-	_, err = table.OpenTable(file, table.Options{Compression: compression, BlockSize: 4 << 10, ChkMode: mode})
+	t, err := table.OpenTable(file, table.Options{Compression: compression, BlockSize: 4 << 10, ChkMode: mode})
 	if err != nil {
 		return fmt.Errorf("the table %s is damaged: %w", filepath.Base(path), err)
 	}
-	return nil
+	return read(t)
 }
