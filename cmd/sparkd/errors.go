@@ -24,7 +24,7 @@ const exitCodes = `Exit codes:
   0    done
   1    failed
   2    wrong command line or configuration
-  3    check found problems, template shows a stand-in
+  3    check and env check found problems, template shows a stand-in
   130  interrupted
 `
 

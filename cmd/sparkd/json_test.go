@@ -128,9 +128,17 @@ func TestJSON(t *testing.T) {
 		}
 		b.WriteString("\n")
 	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "cli.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, cmd := range (&cli{}).root().Commands() {
-		if !held[cmd.Name()] {
-			t.Errorf("the JSON of %s is held nowhere", cmd.Name())
+		name := cmd.Name()
+		if !held[name] {
+			t.Errorf("the JSON of %s is held nowhere", name)
+		}
+		if strings.Count(string(page), "`"+name+"`")+strings.Count(string(page), "`"+name+" ") < 2 {
+			t.Errorf("docs/cli.md does not say what %s needs and gives as JSON", name)
 		}
 	}
 	golden(t, "json.txt", s.timeless(b.String()))

@@ -30,7 +30,7 @@ func (c *cli) outputWith(path string, write func(io.Writer) error, beside func()
 		if err != nil {
 			return outputError(err)
 		}
-		return errors.Join(write(f), f.Close())
+		return errors.Join(writeError(write(f)), f.Close())
 	}
 	f, err := wholefile.Create(path)
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *cli) outputWith(path string, write func(io.Writer) error, beside func()
 	}
 	defer f.Discard() //nolint:errcheck // the next run removes what this one could not
 	if err := write(f); err != nil {
-		return err
+		return writeError(err)
 	}
 	files := []*wholefile.File{f}
 	if beside != nil {
@@ -117,4 +117,15 @@ func checkLines(path string) error {
 func outputError(err error) error {
 	return sparkd.Invalid("out", "name another file with --out; finished trees are kept, and sparkd export writes them",
 		"cannot write the output: %v", err)
+}
+
+// writeError gives a remedy to an error of a file, however deep in what packs it.
+func writeError(err error) error {
+	var known *sparkd.Error
+	var file *fs.PathError
+	if errors.As(err, &known) || !errors.As(err, &file) {
+		return err
+	}
+	return sparkd.NewError(sparkd.CodeStore, "", "free disk space or choose another place",
+		"cannot write the output: %v", err).Because(err)
 }

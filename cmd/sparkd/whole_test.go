@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sparkd"
 	"sparkd/export"
 )
 
@@ -110,5 +111,28 @@ func TestInterruptedExport(t *testing.T) {
 	if readFile(t, out) != rows || readFile(t, export.ManifestPath(out)) != manifest ||
 		folder(t, out) != "rows.jsonl rows.jsonl.manifest.json" {
 		t.Errorf("the old pair is another, in the folder %s", folder(t, out))
+	}
+}
+
+// A disk that is full has a remedy, whatever packs the lines.
+func TestFullDisk(t *testing.T) {
+	c := &cli{}
+	for _, ending := range []string{".jsonl", ".jsonl.zst", ".parquet"} {
+		err := c.output(filepath.Join(t.TempDir(), "rows"+ending), func(io.Writer) error {
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Skip(err)
+			}
+			defer full.Close()
+			packed, err := export.Pack(full, ending, "rows")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.WriteString(packed, `{"tree":"t"}`+"\n")
+			return errors.Join(err, packed.Close())
+		})
+		if e := sparkd.AsError(err); err == nil || e.Code != sparkd.CodeStore || e.Remedy == "" {
+			t.Errorf("%s: %v", ending, err)
+		}
 	}
 }
