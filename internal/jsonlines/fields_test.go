@@ -38,6 +38,9 @@ func TestFields(t *testing.T) {
 		`["text"]`:                                "it is no JSON object",
 		``:                                        "it is no JSON",
 		"{\"text\": \"\xff\"}":                    "it is no UTF-8",
+		`{"text": "cut \ud83d"}`:                  `half of a surrogate pair, \ud83d,`,
+		`{"text": "\uDD8A\uD83E"}`:                `half of a surrogate pair, \uDD8A,`,
+		`{"text": "\ud83e\udd8a \\ud83e"}`:        "",
 	} {
 		var v values
 		f := FieldsOf("thing", []byte(line))
