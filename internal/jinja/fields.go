@@ -73,6 +73,8 @@ func (f *formatter) field(s string, levels int) string {
 		switch {
 		case strings.HasPrefix(rest, "!r"):
 			v = f.m.repr(v)
+		case strings.HasPrefix(rest, "!a"):
+			v = asciiRepr(f.m.repr(v))
 		case strings.HasPrefix(rest, "!s"):
 			v = f.m.str(v)
 		default:

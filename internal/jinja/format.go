@@ -180,6 +180,9 @@ func (f *percent) convert(kind rune, v any, l *layout) string {
 		if kind != 's' {
 			text = m.repr(v)
 		}
+		if kind == 'a' {
+			text = asciiRepr(text)
+		}
 		return m.formatText(text, l)
 	case 'c':
 		l.fill = " "
