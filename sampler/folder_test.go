@@ -2,7 +2,6 @@ package sampler
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -36,9 +35,7 @@ func TestTemplatesOfAFolder(t *testing.T) {
 		}
 		refused = append(refused, name+": differs from Jinja2")
 	}
-	figure, _ := json.Marshal(map[string]any{"figure": "templates", "value": own,
-		"detail": map[string]any{"tried": len(templates), "refused": refused}})
-	fmt.Println(string(figure))
+	jinjatest.PrintFigure("templates", own, map[string]any{"tried": len(templates), "refused": refused})
 }
 
 func readTemplates(t *testing.T, folder string) map[string]string {

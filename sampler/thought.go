@@ -35,14 +35,34 @@ var thoughts = []thought{
 // of.
 func findThought(source, prompt string) (found thought) {
 	for _, t := range thoughts {
-		if opens := strings.TrimSpace(t.open); strings.HasSuffix(strings.TrimSpace(prompt), opens) {
-			t.begun = true
+		if t.begun = t.begins(prompt); t.begun {
 			return t
-		} else if found.open == "" && strings.Contains(source, opens) {
+		} else if found.open == "" && strings.Contains(source, strings.TrimSpace(t.open)) {
 			found = t
 		}
 	}
 	return found
+}
+
+// begins reports whether a generation prompt leaves a thought open: it ends with the mark, or the mark stands alone,
+// behind a line end or a tag, and what the thought begins with follows.
+func (t thought) begins(prompt string) bool {
+	opens := strings.TrimSpace(t.open)
+	before, inside, found := cutLast(prompt, opens)
+	if !found || strings.Contains(inside, t.close) {
+		return false
+	}
+	before = strings.TrimRight(before, " ")
+	return strings.TrimSpace(inside) == "" || before == "" || strings.ContainsRune("\n>]", rune(before[len(before)-1]))
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, separator string) (before, after string, found bool) {
+	at := strings.LastIndex(s, separator)
+	if at < 0 {
+		return s, "", false
+	}
+	return s[:at], s[at+len(separator):], true
 }
 
 // cut returns the thought that an answer begins with, closed, and what follows it. Where the generation prompt opened

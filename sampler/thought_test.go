@@ -24,6 +24,10 @@ func TestFindThought(t *testing.T) {
 		{"<|channel|>analysis<|message|>", "<|start|>assistant", "", "<|end|>"},
 		{"", "<|start|>assistant<|channel|>analysis<|message|>", "<|channel|>analysis<|message|>", "<|end|>"},
 		{`{{ '<|channel>thought\n' }}`, "<|turn>model\n<|channel>thought\n", "<|channel>thought\n", "<channel|>"},
+		{"<think>", "<|im_start|>assistant\n<think>\nOkay, ", "<think>", "</think>"},
+		{"<think>", "<｜Assistant｜> <think> Let me see.", "<think>", "</think>"},
+		{"<think>", "<think>\nOkay.</think>\n", "", "</think>"},
+		{"[THINK]", "[/INST][THINK] Let me see.", "[THINK]", "[/THINK]"},
 		{"write <think> first", "think inside <think> tags, then\nAnswer:", "", "</think>"},
 	} {
 		got := findThought(c.source, c.prompt)

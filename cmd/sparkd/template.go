@@ -57,7 +57,8 @@ func presentTemplate(w io.Writer, r *daemon.TemplateReport) {
 		fmt.Fprintf(w, "\nThe generation prompt opens a thought with %q: answers begin inside it.\n", r.Opens)
 	}
 	if len(r.Differs) == 0 && r.Template == "model" {
-		fmt.Fprintln(w, "\nAppended turns are what the template renders for the whole conversation.")
+		fmt.Fprintln(w, "\nAppended turns are what the template renders for the whole conversation, blanks around "+
+			"answers aside.")
 	}
 	for _, d := range r.Differs {
 		section(w, "what differs from the whole rendering: "+d.Of, []string{"appended", "whole"},

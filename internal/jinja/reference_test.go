@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -128,7 +127,5 @@ func TestExpressions(t *testing.T) {
 			}
 		}
 	}
-	figure, _ := json.Marshal(map[string]any{"figure": "expressions", "value": tried - len(differing),
-		"detail": map[string]any{"tried": tried, "differing": differing}})
-	fmt.Println(string(figure))
+	jinjatest.PrintFigure("expressions", tried-len(differing), map[string]any{"tried": tried, "differing": differing})
 }

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -74,4 +75,14 @@ func (r *Reference) Render(t testing.TB, source string, vars jinja.Object) (stri
 		return "", errors.New(answer.Error)
 	}
 	return answer.Text, nil
+}
+
+// PrintFigure prints a result as a line of JSON of the form that the benchmarks have.
+func PrintFigure(name string, value int, detail any) {
+	line, _ := json.Marshal(struct {
+		Name   string `json:"figure"`
+		Value  int    `json:"value"`
+		Detail any    `json:"detail"`
+	}{name, value, detail})
+	fmt.Println(string(line))
 }
