@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,7 +10,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"sparkd"
 )
@@ -102,6 +106,15 @@ func noticed(t *testing.T, dir string, stored []record) bool {
 	return false
 }
 
+// openLogged opens a store for reading and returns what it logs over that.
+func openLogged(dir string) (*Store, string, error) {
+	var log bytes.Buffer
+	opt := readOnly()
+	opt.Logger = zerolog.New(&log).Level(zerolog.ErrorLevel)
+	s, err := Open(dir, opt)
+	return s, log.String(), err
+}
+
 // TestCutManifest: a manifest that is cut, anywhere, or gone is no reason to remove the tables that it does not name.
 // The store is not opened for writing, nothing changes, and with the manifest back everything is there.
 func TestCutManifest(t *testing.T) {
@@ -133,7 +146,10 @@ func TestCutManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused(fmt.Sprint(size, " bytes"))
-		if s, err := Open(s.dir, readOnly()); err == nil {
+		if s, log, err := openLogged(s.dir); err == nil {
+			if !strings.Contains(log, "the MANIFEST was cut") {
+				t.Errorf("%d bytes: a reader is told %q", size, log)
+			}
 			if !slices.ContainsFunc(checkFindings(t, s), func(f Finding) bool { return f.Key == manifestName }) {
 				t.Errorf("%d bytes: Check does not name the manifest", size)
 			}
@@ -174,7 +190,10 @@ func TestCutManifestOfKilled(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		sameContents(t, dir, before)
-		s := open(t, dir, readOnly())
+		s, log, err := openLogged(dir)
+		if err != nil || !strings.Contains(log, "the MANIFEST was cut") {
+			t.Fatalf("%d bytes: a reader is told %q, %v", size, log, err)
+		}
 		if !slices.ContainsFunc(checkFindings(t, s), func(f Finding) bool { return f.Key == manifestName }) {
 			t.Errorf("%d bytes: Check does not name the manifest", size)
 		}

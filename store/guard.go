@@ -17,17 +17,7 @@ import (
 // Badger removes what it does not name. A flush or a compaction that was killed leaves such tables too, but what they
 // hold is elsewhere as well: then no event and no record is missing.
 func (s *Store) guardTables(opt badger.Options) error {
-	format, err := readFormat(s.dir)
-	if err != nil {
-		return err
-	}
-	named, _, err := tables(s.dir, format)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a new store
-	} else if err != nil {
-		return openError(s.dir, err)
-	}
-	unnamed, err := unnamedTables(s.dir, named)
+	unnamed, err := s.unnamed()
 	if err != nil || len(unnamed) == 0 {
 		return err
 	}
@@ -35,10 +25,7 @@ func (s *Store) guardTables(opt badger.Options) error {
 	if err := seen.openView(opt); err != nil {
 		return errors.Join(err, seen.closeFiles())
 	}
-	whole, err := seen.holdsEvents(s.water)
-	if whole {
-		whole, err = seen.holdsTables(unnamed)
-	}
+	whole, err := seen.holds(s.water, unnamed)
 	if err = errors.Join(err, seen.db.Close(), seen.closeFiles()); err != nil || whole {
 		return err
 	}
@@ -46,6 +33,44 @@ func (s *Store) guardTables(opt badger.Options) error {
 		"sparkd export read what is left"
 	return sparkd.NewError(sparkd.CodeDamaged, "", remedy,
 		"the store in %s is not opened for writing: its MANIFEST was cut and does not name all tables", s.dir)
+}
+
+// warnOfCut says to a reader what guardTables refuses to a writer: what such tables hold looks as if it had never been
+// there.
+func (s *Store) warnOfCut() error {
+	unnamed, err := s.unnamed()
+	if err != nil || len(unnamed) == 0 {
+		return err
+	}
+	if whole, err := s.holds(s.water, unnamed); err != nil || whole {
+		return err
+	}
+	s.opt.Logger.Error().Strs("tables", unnamed).
+		Msg("the MANIFEST was cut and does not name all tables: what they hold is not read; run sparkd check")
+	return nil
+}
+
+// unnamed returns the files of tables that the folder's manifest does not name.
+func (s *Store) unnamed() ([]string, error) {
+	format, err := readFormat(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	named, _, err := tables(s.dir, format)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // a new store
+	} else if err != nil {
+		return nil, openError(s.dir, err)
+	}
+	return unnamedTables(s.dir, named)
+}
+
+// holds reports whether the database has the events up to the last commit and the records of unnamed tables.
+func (s *Store) holds(water *highWater, unnamed []string) (whole bool, err error) {
+	if whole, err = s.holdsEvents(water); whole {
+		whole, err = s.holdsTables(unnamed)
+	}
+	return whole, err
 }
 
 // unnamedTables returns the files of tables that are not named.
@@ -61,7 +86,7 @@ func unnamedTables(dir string, named map[uint64]badger.TableManifest) (files []s
 	return files, err
 }
 
-// holdsEvents reports whether the event log reaches to the last commit and has no gap.
+// holdsEvents reports whether the event log reaches to the last commit, as far as water knows it, and has no gap.
 func (s *Store) holdsEvents(water *highWater) (whole bool, err error) {
 	defer recoverDamage(&err)
 	err = s.db.View(func(txn *badger.Txn) error {
@@ -73,7 +98,7 @@ func (s *Store) holdsEvents(water *highWater) (whole bool, err error) {
 				next = seq + 1
 			}
 		}
-		whole = water.valid && max(next, 1) > water.seq
+		whole = water == nil || water.valid && max(next, 1) > water.seq
 		return nil
 	})
 	return whole, err

@@ -120,7 +120,11 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err := s.openBadger(); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
-	if err := s.recoverSequence(); err != nil {
+	err := s.recoverSequence()
+	if err == nil && opt.ReadOnly {
+		err = s.warnOfCut()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.db.Close(), s.closeFiles())
 	}
 	go s.commitLoop()

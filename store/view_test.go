@@ -88,7 +88,11 @@ func TestReadOnly(t *testing.T) {
 
 func readAll(t *testing.T, dir string, want []record, trees []*sparkd.Tree) {
 	t.Helper()
-	s, other := open(t, dir, readOnly()), open(t, dir, readOnly())
+	s, log, err := openLogged(dir)
+	if err != nil || log != "" {
+		t.Fatalf("a reader is told %q, %v", log, err)
+	}
+	other := open(t, dir, readOnly())
 	for _, s := range []*Store{s, other} {
 		if got := records(t, s); !reflect.DeepEqual(got, want) {
 			t.Errorf("%d records, want %d", len(got), len(want))
@@ -98,7 +102,7 @@ func readAll(t *testing.T, dir string, want []record, trees []*sparkd.Tree) {
 		}
 		checkClean(t, s)
 	}
-	_, _, err := s.CreateRollout(t.Context(), testRollout("new"))
+	_, _, err = s.CreateRollout(t.Context(), testRollout("new"))
 	if e := wantCode(t, err, sparkd.CodeStore); e.Remedy == "" {
 		t.Errorf("%+v", e)
 	}
