@@ -27,13 +27,24 @@ type cursorKind struct {
 	of   string
 	key  func(seq uint64) []byte // of the record at a number
 	bare int                     // base of the numbers that were the cursors of earlier versions; 0 for none
+	most int                     // digits that those had
 }
 
+// Trees were counted in digits and small letters: a longer word than the 60 millionth has was never a cursor.
 var (
-	eventCursor   = cursorKind{"e1", "events", eventKey, 10}
-	treeCursor    = cursorKind{"c1", "finished trees", func(seq uint64) []byte { return completedKey("", seq) }, 36}
+	eventCursor   = cursorKind{"e1", "events", eventKey, 10, 20}
+	treeCursor    = cursorKind{"c1", "finished trees", func(seq uint64) []byte { return completedKey("", seq) }, 36, 5}
 	rolloutCursor = cursorKind{mark: "r1", of: "rollouts"}
 )
+
+// number returns what an earlier version wrote as text, and whether it can have.
+func (k *cursorKind) number(text string) (seq uint64, ok bool) {
+	if len(text) > k.most {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(text, k.bare, 64)
+	return seq, err == nil && text == strconv.FormatUint(seq, k.bare)
+}
 
 func (k *cursorKind) format(c cursor) string {
 	return strings.Join([]string{k.mark, c.store, c.at, c.sum}, ".")
@@ -73,14 +84,17 @@ func (s *Store) placeOf(txn *badger.Txn, k *cursorKind, text string) (uint64, er
 	if text == "" {
 		return 0, nil
 	}
+	seq, bare := k.number(text)
 	c, err := k.parse(text)
-	seq, bare := strconv.ParseUint(text, k.bare, 64)
-	if err != nil && bare != nil {
-		return 0, err
-	} else if err != nil { // of an earlier version: a number without a name
+	switch {
+	case bare: // of an earlier version: a number without a name
 		c = cursor{store: s.id}
-	} else if seq, err = strconv.ParseUint(c.at, 10, 64); err != nil {
-		return 0, k.invalid(text)
+	case err != nil:
+		return 0, err
+	default:
+		if seq, err = strconv.ParseUint(c.at, 10, 64); err != nil {
+			return 0, k.invalid(text)
+		}
 	}
 	if err := s.sameStore(c.store); err != nil || seq == 0 {
 		return seq, err

@@ -93,16 +93,20 @@ func TestBareCursors(t *testing.T) {
 	s, _ := damageStore(t, t.TempDir())
 	beyond := strconv.FormatUint(s.last.Load()+1, 10)
 	for after, code := range map[string]sparkd.Code{"": "", "0": "", "3": "", beyond: sparkd.CodeConflict,
-		"-1": sparkd.CodeInvalid, "soon": sparkd.CodeInvalid, "e1..x.": sparkd.CodeInvalid,
+		"-1": sparkd.CodeInvalid, "+1": sparkd.CodeInvalid, "01": sparkd.CodeInvalid,
+		"soon": sparkd.CodeInvalid, "e1..x.": sparkd.CodeInvalid,
 		"e2." + s.id + ".1.b": sparkd.CodeInvalid,
 		"c1." + s.id + ".1.":  sparkd.CodeInvalid, "e1." + s.id + ".99999999999999999999.": sparkd.CodeInvalid} {
 		if _, err := s.Events(t.Context(), after, 1); sparkd.CodeOf(err) != code {
 			t.Errorf("event %q: %v, want code %q", after, err, code)
 		}
 	}
-	for after, code := range map[string]sparkd.Code{"6": "", "5": sparkd.CodeConflict, "zz": sparkd.CodeConflict} {
+	for after, code := range map[string]sparkd.Code{"6": "",
+		"5": sparkd.CodeConflict, "zz": sparkd.CodeConflict,
+		"latest": sparkd.CodeInvalid, "newest": sparkd.CodeInvalid, "ZZ": sparkd.CodeInvalid, "06": sparkd.CodeInvalid,
+		"1.5": sparkd.CodeInvalid, "zzzzz": sparkd.CodeConflict, "zzzzzz": sparkd.CodeInvalid} {
 		for _, err := range s.Completed(t.Context(), Filter{After: after, Limit: 1}) {
-			if sparkd.CodeOf(err) != code {
+			if e := sparkd.AsError(err); sparkd.CodeOf(err) != code || err != nil && e.Field != "after" {
 				t.Errorf("tree %q: %v, want code %q", after, err, code)
 			}
 		}
