@@ -109,6 +109,10 @@ var odd = []struct {
 	{"generic", `"index":\d+,`, ``, "", ""},
 	{"generic", `"model":"[^"]*"`, `"model":null`, "", ""},
 	{"generic", `"text":"[^"]*"`, `"text":null`, sparkd.CodeEngine, "no tokens"},
+	{"generic", `"finish_reason":"length"(.*?)"text":"[^"]*"`, `"finish_reason":"stop"$1"text":null`, sparkd.CodeEngine,
+		"no text"},
+	{"generic", `"finish_reason":"length"(.*?)"text":"[^"]*"`,
+		`"finish_reason":"stop"$1"message":{"role":"assistant","content":"hi"}`, sparkd.CodeEngine, "no text"},
 }
 
 // TestOddAnswers: what is missing is missing, what is wrong is an error, and nothing is read as something else.

@@ -116,7 +116,11 @@ var neutral = []string{"seed", "presence_penalty", "frequency_penalty", "top_p",
 func (s *server) complete(ctx context.Context, fields map[string]any) (openai.CompletionResponse, error) {
 	for {
 		s.refused.Range(func(name, _ any) bool { delete(fields, name.(string)); return true })
-		got, err := s.Complete(ctx, fields, nil)
+		var said texts
+		got, err := s.Complete(ctx, fields, &said)
+		if err == nil {
+			err = said.check(s.HTTP.Name())
+		}
 		name := s.refuses(err)
 		one, same := fields[name], map[string]any{"top_p": 1.0, "n": 1}[name]
 		if one == nil || same != nil && one != same {
@@ -124,6 +128,24 @@ func (s *server) complete(ctx context.Context, fields map[string]any) (openai.Co
 		}
 		s.refused.Store(name, true)
 	}
+}
+
+// texts are the choices of an answer as far as they must have a text: go-openai reads none as an empty one.
+type texts struct {
+	Choices []struct {
+		Text *string `json:"text"`
+	} `json:"choices"`
+}
+
+// check refuses a choice without a text, that of a chat for instance. An empty one is a text.
+func (t *texts) check(server string) error {
+	for _, c := range t.Choices {
+		if c.Text == nil {
+			return sparkd.NewError(sparkd.CodeEngine, "", "name a server whose /v1/completions answers with texts",
+				"%s answers with a continuation that has no text, so no tokens", server)
+		}
+	}
+	return nil
 }
 
 // refuses returns which of the neutral parameters an error is about, or "".
