@@ -46,12 +46,12 @@ type Replayer interface {
 
 // Observation is what an environment answers.
 type Observation struct {
-	Text       string   `json:"text"`                // what the agent reads
-	Goal       string   `json:"goal,omitempty"`      // the task in words; set by Reset, may be empty on steps
-	Admissible []string `json:"admissible,omitzero"` // actions that are accepted now, sorted; nil when not known
-	Reward     float64  `json:"reward"`              // of this step, in the environment's own unit
-	Done       bool     `json:"done"`                // the episode is over
-	Success    bool     `json:"success"`             // the goal is reached; meaningful once Done
+	Text       string   `json:"text" required:"true"` // what the agent reads
+	Goal       string   `json:"goal,omitempty"`       // the task in words; set by Reset, may be empty on steps
+	Admissible []string `json:"admissible,omitzero"`  // actions that are accepted now, sorted; nil when not known
+	Reward     float64  `json:"reward"`               // of this step, in the environment's own unit
+	Done       bool     `json:"done"`                 // the episode is over
+	Success    bool     `json:"success"`              // the goal is reached; meaningful once Done
 }
 
 // Hash identifies an answer: text, admissible actions, reward, done and success. Two

@@ -54,13 +54,14 @@ internal/httpclient: . internal/excerpt
 internal/gguf:
 internal/jinja:
 internal/jinja/jinjatest: internal/jinja
-internal/jsonlines: internal/excerpt internal/supervisor
+internal/jsonlines: internal/excerpt internal/supervisor internal/surrogate
 internal/loopback:
 internal/oneline:
 internal/settings: . internal/excerpt
 internal/sparse:
 internal/suggest:
 internal/supervisor:
+internal/surrogate:
 internal/wholefile:
 
 store: . internal/settings internal/sparse
@@ -70,7 +71,7 @@ export/fixture: export export/exporttest
 export/exporttest: .
 export/reward: . internal/excerpt internal/jsonlines internal/oneline
 
-api: . export internal/loopback internal/oneline internal/settings
+api: . export internal/loopback internal/oneline internal/settings internal/surrogate
 api/client: . api
 daemon: . api branching branching/advantage bundled daemon/schedule engine engine/embedded engine/remote
 	env env/session export internal/gguf internal/settings internal/suggest sampler store

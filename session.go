@@ -70,7 +70,7 @@ type EnvCall struct {
 // EnvAnswer answers an EnvCall: by an observation (reset, step), by all observations of a
 // replay, the reset's first, by nothing (fork), or by an error.
 type EnvAnswer struct {
-	ID           uint64        `json:"id"`
+	ID           uint64        `json:"id" required:"true"`
 	Observation  *Observation  `json:"observation,omitempty"`
 	Observations []Observation `json:"observations,omitempty"`
 	Error        string        `json:"error,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"sparkd"
+	"sparkd/internal/surrogate"
 )
 
 // ParseSpec reads a rollout request. Fields that are absent get the values of
@@ -20,7 +21,8 @@ func ParseSpec(body []byte) (sparkd.Spec, error) { return decode(body, sparkd.Re
 
 // decode reads the JSON object of a body; fields that are absent keep the values of v. It is strict where encoding/json
 // is not: unknown and repeated fields, names in another case, null for a field that cannot be told from an absent one,
-// text that is not UTF-8 and anything behind the object are refused, each with its field or its line and column.
+// the absence of one that is tagged as required, text that is not UTF-8, half of a surrogate pair and anything behind
+// the object are refused, each with its field or its line and column.
 func decode[T any](body []byte, v T) (T, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return v, sparkd.Invalid("", "send a JSON object; {} asks for the defaults", "the body is empty")
@@ -30,7 +32,16 @@ func decode[T any](body []byte, v T) (T, error) {
 	}
 	var raw json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil { // syntax, and nothing behind the value
-		return v, syntaxError(body, err)
+		at := len(body)
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = max(0, min(int(syntax.Offset)-1, at))
+		}
+		return v, sparkd.Invalid("", "send a JSON object", "%s: %v", position(body, at), err)
+	}
+	if half := surrogate.Half(body); half != nil {
+		return v, sparkd.Invalid("", "send both halves, or leave the character out",
+			"%s: half of a surrogate pair, %s, which no text in UTF-8 has",
+			position(body, half[0]), body[half[0]:half[1]])
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -43,15 +54,11 @@ func decode[T any](body []byte, v T) (T, error) {
 	return v, nil
 }
 
-// syntaxError says where the body stops being JSON.
-func syntaxError(body []byte, err error) error {
-	at := len(body)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at = max(0, min(int(syntax.Offset)-1, at))
-	}
+// position names a place in the body.
+func position(body []byte, at int) string {
 	line := 1 + bytes.Count(body[:at], []byte("\n"))
 	column := 1 + utf8.RuneCount(body[bytes.LastIndexByte(body[:at], '\n')+1:at])
-	return sparkd.Invalid("", "send a JSON object", "line %d, column %d: %v", line, column, err)
+	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
 // kindName says in words what a field of type t takes.
@@ -77,6 +84,11 @@ func kindName(t reflect.Type) string {
 // refuses what encoding/json would let pass. Depth is bounded by that of t, because an unknown field ends the walk.
 func checkFields(d *json.Decoder, t reflect.Type, path string) error {
 	token, _ := d.Token()
+	return checkValue(d, token, t, path)
+}
+
+// checkValue checks the value that begins with a token.
+func checkValue(d *json.Decoder, token json.Token, t reflect.Type, path string) error {
 	open, _ := token.(json.Delim)
 	if t.Kind() == reflect.Pointer {
 		if token == nil {
@@ -98,7 +110,7 @@ func checkFields(d *json.Decoder, t reflect.Type, path string) error {
 }
 
 func checkObject(d *json.Decoder, t reflect.Type, path string) error {
-	names, types := fieldsOf(t)
+	names, fields := fieldsOf(t)
 	seen := map[string]bool{}
 	for d.More() {
 		token, _ := d.Token()
@@ -111,13 +123,21 @@ func checkObject(d *json.Decoder, t reflect.Type, path string) error {
 		case seen[name]:
 			return sparkd.Invalid(field, "give it once", "field given twice")
 		}
-		seen[name] = true
-		if err := checkFields(d, types[i], field); err != nil {
+		value, _ := d.Token()
+		if seen[name] = true; value == nil && isRequired(fields[i]) {
+			return missing(field, fields[i].Type)
+		}
+		if err := checkValue(d, value, fields[i].Type, field); err != nil {
 			return err
 		}
 	}
-	_, err := d.Token() // the closing brace
-	return err
+	_, _ = d.Token() // the closing brace
+	for i, f := range fields {
+		if isRequired(f) && !seen[names[i]] {
+			return missing(strings.TrimPrefix(path+"."+names[i], "."), f.Type)
+		}
+	}
+	return nil
 }
 
 func checkList(d *json.Decoder, t reflect.Type, path string) error {
@@ -166,11 +186,19 @@ func clip(s string) string {
 }
 
 // fieldsOf returns the JSON fields of a struct of the domain, none of which are embedded or nameless.
-func fieldsOf(t reflect.Type) (names []string, types []reflect.Type) {
+func fieldsOf(t reflect.Type) (names []string, fields []reflect.StructField) {
 	for f := range t.Fields() {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
-			names, types = append(names, name), append(types, f.Type)
+			names, fields = append(names, name), append(fields, f)
 		}
 	}
-	return names, types
+	return names, fields
 }
+
+// missing is the error of a required field that is absent or null.
+func missing(field string, t reflect.Type) error {
+	return sparkd.Invalid(field, "give it, as "+kindName(t), "there is no value, and the field has no default")
+}
+
+// isRequired reports whether a request has to name a field of the domain that has no default.
+func isRequired(f reflect.StructField) bool { return f.Tag.Get("required") == "true" }

@@ -45,6 +45,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		{"cut", `{"tasks": {`, "", "line 1, column 11: unexpected end"},
 		{"trailing", "{}\n{}", "", "line 2, column 1: invalid character '{' after top-level value"},
 		{"NaN", `{"budget": {"seconds": NaN}}`, "", "line 1, column 24: "},
+		{"half a pair", "{\n \"id\": \"é\\ud83d\"}", "", "line 2, column 10: half of a surrogate pair, \\ud83d, "},
 		{"list", `[]`, "", "a list does not fit"},
 		{"null", `null`, "", "null is no value"},
 		{"unknown", `{"task": {}}`, "task", "unknown field"},

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"sparkd/internal/excerpt"
+	"sparkd/internal/surrogate"
 )
 
 // maxName is how many runes of a name an error shows.
@@ -116,8 +117,8 @@ func membersOf(data []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is no UTF-8")
 	}
-	if half := halfPair(data); half != nil {
-		return nil, fmt.Errorf("it has half of a surrogate pair, %s, which no text in UTF-8 has", half)
+	if half := surrogate.Half(data); half != nil {
+		return nil, fmt.Errorf("it has half of a surrogate pair, %s, which no text in UTF-8 has", data[half[0]:half[1]])
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	switch t, err := d.Token(); {
@@ -188,21 +189,4 @@ func notJSON(data []byte, err error) error {
 		return fmt.Errorf("%q is %s, which JSON does not have: write a finite number", m[1], m[2])
 	}
 	return fmt.Errorf("it is no JSON: %w", err)
-}
-
-// escapes finds the escapes of JSON; half of a surrogate pair is captured.
-var escapes = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
-
-// halfPair returns the first escape that is half of a surrogate pair, as where a text was cut within an emoji, or nil:
-// encoding/json would make another character of it.
-func halfPair(data []byte) []byte {
-	if !bytes.Contains(data, []byte(`\ud`)) && !bytes.Contains(data, []byte(`\uD`)) {
-		return nil
-	}
-	for _, m := range escapes.FindAllSubmatchIndex(data, -1) {
-		if m[2] >= 0 {
-			return data[m[0]:m[1]]
-		}
-	}
-	return nil
 }
