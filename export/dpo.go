@@ -22,7 +22,7 @@ type Pairs struct {
 // trlDPOFormat has a preference pair of TRL's DPOTrainer, which tokenizes the messages; the
 // ids are what the model saw and sampled.
 var trlDPOFormat = format{
-	name: "trl-dpo", about: "preference pairs of TRL's DPOTrainer", messages: true,
+	name: "trl-dpo", about: "preference pairs of TRL's DPOTrainer", messages: true, unestimated: true,
 	lines: preferences(fields[*pair]{
 		{"prompt", messages((*pair).contextPieces), "system, user and assistant turns before the fork"},
 		{"chosen", messages((*pair).chosenPieces),

@@ -47,7 +47,7 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 	if e.err != nil || !slices.Contains(chosen, true) {
 		return
 	}
-	credits, err := e.estimator.Estimate(compared)
+	credits, err := e.credits(compared)
 	if advantage.Undefined(err) {
 		reason := e.o.Advantage + ": " + advantage.Reason(err)
 		e.m.omit("group", reason, sparkd.AsError(err).Remedy, compared[0].ID)
@@ -65,6 +65,14 @@ func (e *encoder) encode(group []*sparkd.Tree) {
 		reason := sparkd.AsError(e.out.err).Message
 		e.m.omit("group", reason, "re-score the tree, or lower reward_scale", compared[0].ID)
 	}
+}
+
+// credits are those of the estimator: of advantages that no line has none are computed, which may be undefined.
+func (e *encoder) credits(group []*sparkd.Tree) ([]advantage.Credit, error) {
+	if e.format.unestimated {
+		return e.estimator.Weights(group), nil
+	}
+	return e.estimator.Estimate(group)
 }
 
 // write appends the lines of the chosen trees, then those of their group.

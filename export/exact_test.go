@@ -122,8 +122,8 @@ func chainsOf(_ *rand.Rand, rewards func() []float64) *sparkd.Tree {
 	return t
 }
 
-// TestTooLarge: a tree whose numbers outgrow a float64 is left out with the reason, whatever the format, and the
-// trees behind it are exported.
+// TestTooLarge: a tree whose numbers outgrow a float64 is left out with the reason, and the trees behind it are
+// exported. Formats in which no such number stands have it.
 func TestTooLarge(t *testing.T) {
 	everyFormat(func(name string, o Options) {
 		for what, change := range map[string]func(*sparkd.Tree){
@@ -134,6 +134,20 @@ func TestTooLarge(t *testing.T) {
 			change(huge)
 			m, _ := written(t, o, []*sparkd.Tree{huge}, []*sparkd.Tree{exporttest.Star()})
 			l := m.LeftOut[0]
+			format, _ := formatNamed(o.Format)
+			switch {
+			case !format.unestimated:
+			case o.Format == "trl-dpo" && what == "return":
+				if m.Groups != 1 || l.What != "group" || l.Reason != "chosen_return is not finite" {
+					t.Errorf("%s: %s: %d groups, left out %+v", name, what, m.Groups, m.LeftOut)
+				}
+				continue
+			default:
+				if one, _ := written(t, o, []*sparkd.Tree{exporttest.Star()}); m.Groups != 2 || m.Lines != 2*one.Lines {
+					t.Errorf("%s: %s: %d groups, %d lines, left out %+v", name, what, m.Groups, m.Lines, m.LeftOut)
+				}
+				continue
+			}
 			if m.Groups != 1 || m.Lines == 0 && o.Format != "trl-dpo" || l.What != "group" || l.Remedy == "" ||
 				!strings.Contains(l.Reason, "too large to compare") {
 				t.Errorf("%s: %s: %d groups, left out %+v", name, what, m.Groups, m.LeftOut)
@@ -146,6 +160,21 @@ func TestTooLarge(t *testing.T) {
 	star.Nodes[8].Reward = math.MaxFloat64
 	if m, _ := written(t, o, []*sparkd.Tree{star}); m.Lines != 1 {
 		t.Errorf("a smaller scale: %+v", m.LeftOut)
+	}
+}
+
+// TestNoEstimator: where no advantage is written none has to be defined: of a lone trajectory, or without entropies.
+func TestNoEstimator(t *testing.T) {
+	for name, want := range map[string]int{"trl-kto": 3, "openai-messages": 1, "trl-sft": 0} {
+		for _, estimator := range []string{"rloo", "gigpo", "depth-norm", "treerl"} {
+			lone := chainsOf(nil, func() []float64 { return []float64{.7, .1, .2} })
+			lone.Nodes = lone.Nodes[:4]
+			o := DefaultOptions()
+			o.Format, o.Advantage = name, estimator
+			if m, _ := written(t, o, []*sparkd.Tree{lone}); m.Lines != want {
+				t.Errorf("%s, %s: %d lines, left out %+v", name, estimator, m.Lines, m.LeftOut)
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ type format struct {
 	name, about string
 	// It cannot be without logprobs of all trained tokens, or without the messages of the prompt.
 	logprobs, messages bool
+	unestimated        bool // no advantage, and no other number of an estimator but weights, is in a line
 	lines              lines
 }
 

@@ -5,7 +5,7 @@ import "strconv"
 // trlKTOFormat has a step as unpaired preference data of TRL's KTOTrainer, which tokenizes
 // the messages; the ids are what the model saw and sampled.
 var trlKTOFormat = format{
-	name: "trl-kto", about: "labelled steps of TRL's KTOTrainer", messages: true,
+	name: "trl-kto", about: "labelled steps of TRL's KTOTrainer", messages: true, unestimated: true,
 	lines: labelledSteps(fields[*row]{
 		{"prompt", messages((*row).contextPieces), "system, user and assistant turns before the step"},
 		{"completion", messages((*row).completionPieces), "the step's output"},

@@ -2,7 +2,7 @@ package export
 
 // openAIFormat has conversations as the fine-tuning of OpenAI takes them. Template tokens are in none of their texts.
 var openAIFormat = format{
-	name: "openai-messages", about: "conversations for OpenAI's fine-tuning", messages: true,
+	name: "openai-messages", about: "conversations for OpenAI's fine-tuning", messages: true, unestimated: true,
 	lines: sequences(fields[*sample]{
 		{"messages", list(func(s *sample) []turn { return turns(s.pieces) }, object(fields[turn]{
 			turnFields[0],

@@ -100,3 +100,6 @@ func (e Estimator) Estimate(trees []*sparkd.Tree) ([]Credit, error) {
 	}
 	return g.credits(e.m.once), nil
 }
+
+// Weights returns the same without advantages, for whoever writes none: it is defined on every group.
+func (e Estimator) Weights(trees []*sparkd.Tree) []Credit { return join(trees, e.o).credits(e.m.once) }
