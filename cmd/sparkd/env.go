@@ -60,10 +60,12 @@ func (c *cli) checkEnv(name string, o *checking) error {
 		}}
 	report, err := contract.Run(c.ctx, options)
 	p.clear()
-	if err != nil {
+	if report == nil {
 		return err
 	}
-	err = c.show(report, func(w io.Writer) { c.presentEnv(w, report) })
+	if shown := c.show(report, func(w io.Writer) { c.presentEnv(w, report) }); shown != nil {
+		return shown
+	}
 	if err == nil && report.Faults() > 0 {
 		return exit{code: exitProblems}
 	}
@@ -131,6 +133,9 @@ func (c *cli) presentEnv(w io.Writer, r *contract.Report) {
 		for j := range k.Faults {
 			c.presentFault(w, &k.Faults[j])
 		}
+	}
+	if r.Interrupted != "" {
+		fmt.Fprintf(w, "\ninterrupted at: %s; what comes behind it was not checked\n", clean(r.Interrupted))
 	}
 	if n := r.Faults(); n > 0 {
 		fmt.Fprintf(w, "\n%s; --set log.level=info shows what the environment writes to stderr\n", count(n, "fault"))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sparkd/env/contract"
 )
@@ -75,6 +76,56 @@ func TestEnvCheck(t *testing.T) {
 	} {
 		if r := s.run(append([]string{"env"}, args...)...); r.code != exitUsage || !strings.Contains(r.stderr, want) {
 			t.Errorf("%q: %+v", args, r)
+		}
+	}
+}
+
+// ^C shows what was found before: the rest is open, and neither kept nor broken.
+func TestEnvCheckInterrupted(t *testing.T) {
+	s := newSession(t)
+	script, config := filepath.Join(s.dir, "dial.sh"), filepath.Join(s.dir, "sparkd.toml")
+	there := filepath.Join(s.dir, "there")
+	hangs := "case $line in *xyzzy*) : > '" + there + "'; sleep 1000 ;; esac\n  id=${line#"
+	for name, text := range map[string]string{
+		script: strings.Replace(strings.Replace(dial, "$DRIFT_BY", "+", 1), "id=${line#", hangs, 1),
+		config: "[env.dial]\nkind = \"exec\"\ncommand = [\"sh\", '" + script + "']\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, flags := range [][]string{nil, {"--json"}} {
+		_ = os.Remove(there)
+		signals := make(chan os.Signal, 1)
+		go func() {
+			for t.Context().Err() == nil {
+				if _, err := os.Stat(there); err == nil {
+					signals <- os.Interrupt
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		var stdout, stderr screenText
+		code := s.cli(nil, &stdout, &stderr).main(signals,
+			append([]string{"env", "check", "dial", "-c", config, "--tasks", "2"}, flags...))
+		if code != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
+			t.Errorf("exit %d\n%s%s", code, &stdout, &stderr)
+		}
+		if flags == nil {
+			for _, want := range []string{"✔ walks", "✘ repeats itself", "– answers text that is no action",
+				"– does not grow", "– leaves nothing behind",
+				"interrupted at: dial/train/0 answers text that is no action;"} {
+				if !strings.Contains(stdout.String(), want) {
+					t.Errorf("want %q in\n%s", want, &stdout)
+				}
+			}
+			continue
+		}
+		var report contract.Report
+		if err := json.Unmarshal([]byte(stdout.String()), &report); err != nil || report.Faults() == 0 ||
+			report.Interrupted != "dial/train/0 answers text that is no action" {
+			t.Errorf("%v: %+v", err, report)
 		}
 	}
 }

@@ -69,8 +69,8 @@ func (o Options) withDefaults(info sparkd.EnvInfo) Options {
 }
 
 // Run checks one environment. It counts goroutines, open files and child processes before and after, so nothing else
-// may run beside it. An error is that of opening the environment, or the end of ctx; whatever the environment does
-// wrong is in the report.
+// may run beside it. An error is that of opening the environment, or the end of ctx, which comes with a report of what
+// was found until then; whatever the environment does wrong is in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	before := take()
 	source, err := o.Source(ctx)
@@ -86,16 +86,16 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	r.all()
 	closing := source.Close()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	r.note("leaves nothing behind", func() (string, error) {
-		if closing != nil {
+		switch {
+		case ctx.Err() != nil:
+			return "", nil
+		case closing != nil:
 			return "", failing("closing the environment", closing)
 		}
 		return "", before.left()
 	})
-	return r.report, nil
+	return r.report, ctx.Err()
 }
 
 // Draw returns n tasks of an environment, of all its splits in turn: the first of each, and then any by the seed.

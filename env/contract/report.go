@@ -20,6 +20,9 @@ type Report struct {
 	Steps  int      `json:"steps"` // of a walk, at most
 	Checks []Check  `json:"checks"`
 	Speed  *Speed   `json:"speed"` // null: not measured
+	// Interrupted is the check, and its task, that the end of the context broke off; what it and those behind it would
+	// have found is not known.
+	Interrupted string `json:"interrupted,omitempty"`
 }
 
 // Faults counts what is wrong.

@@ -1,11 +1,13 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"sparkd"
 )
@@ -109,13 +111,18 @@ func (r *run) note(name string, check func() (string, error)) {
 
 // enter notes the outcome of a check, of one task where it is named.
 func (r *run) enter(name string, err error, note string, task sparkd.Task) {
-	if r.ctx.Err() != nil {
-		return // nothing is known
-	}
 	i := slices.IndexFunc(r.report.Checks, func(c Check) bool { return c.Name == name })
 	if i < 0 {
 		i = len(r.report.Checks)
 		r.report.Checks = append(r.report.Checks, Check{Name: name, State: Skipped, Faults: []Fault{}})
+	}
+	about := ""
+	if task.Env != "" {
+		about = task.String()
+	}
+	if r.ctx.Err() != nil { // nothing is known
+		r.report.Interrupted = cmp.Or(r.report.Interrupted, strings.TrimSpace(about+" "+name))
+		return
 	}
 	c := &r.report.Checks[i]
 	var why skip
@@ -131,9 +138,7 @@ func (r *run) enter(name string, err error, note string, task sparkd.Task) {
 		if f.late {
 			r.late++
 		}
-		if task.Env != "" {
-			found.Task = task.String()
-		}
+		found.Task = about
 		c.State, c.Faults = Failed, append(c.Faults, found)
 	case c.State == Skipped:
 		c.State, c.Note = OK, note
