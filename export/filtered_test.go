@@ -50,6 +50,52 @@ func TestFiltersChangeNoNumber(t *testing.T) {
 	}
 }
 
+// TestFilteredTree: a tree's line has all nodes, and of its trajectories, with their numbers, those that are kept.
+func TestFilteredTree(t *testing.T) {
+	type line struct {
+		Nodes []struct {
+			ID                int
+			Tokens            []sparkd.Token
+			Advantage, Weight float64
+		}
+		Leaves []struct{ Leaf int }
+	}
+	o := DefaultOptions()
+	o.Format = "tree"
+	whole := decode[line](t, o.Format, export(t, o, []*sparkd.Tree{exporttest.Star()}))[0]
+	o.Filter, _ = ParseFilter("success=true")
+	some := decode[line](t, o.Format, export(t, o, []*sparkd.Tree{exporttest.Star()}))[0]
+	if len(some.Leaves) == 0 || len(some.Leaves) >= len(whole.Leaves) || len(some.Nodes) != len(whole.Nodes) {
+		t.Fatalf("%d of %d leaves, %d of %d nodes",
+			len(some.Leaves), len(whole.Leaves), len(some.Nodes), len(whole.Nodes))
+	}
+	dropped := 0
+	for i, n := range some.Nodes {
+		full := whole.Nodes[i]
+		if fmt.Sprint(n.Tokens) != fmt.Sprint(full.Tokens) {
+			t.Errorf("node %d has other tokens", i)
+		}
+		if n.Weight == 0 && n.Advantage == 0 && full.Weight != 0 {
+			dropped++
+		} else if n.Weight != full.Weight || n.Advantage != full.Advantage {
+			t.Errorf("node %d: %+v, in the whole export %+v", i, n, full)
+		}
+	}
+	if dropped == 0 {
+		t.Error("no node of a dropped trajectory")
+	}
+}
+
+// TestFilteredAway: an export that its filter leaves empty is what was asked for.
+func TestFilteredAway(t *testing.T) {
+	o := DefaultOptions()
+	o.Filter, _ = ParseFilter("env=nope")
+	m, lines := written(t, o, []*sparkd.Tree{exporttest.Star()})
+	if err := m.Refused(); err != nil || len(lines) > 0 || len(m.LeftOut) != 1 || m.LeftOut[0].Reason != "filter env" {
+		t.Errorf("%v, %q, left out %+v", err, lines, m.LeftOut)
+	}
+}
+
 // mergedNumbers is what a line says that does not depend on the trajectory that a merged step stands with; "" for
 // lines that are made of several steps.
 func mergedNumbers(t *testing.T, format string, line []byte) string {
