@@ -11,10 +11,27 @@ import (
 	"syscall"
 )
 
-// File is a file that is being written. It is not there before Commit.
+// File is a file that is being written. It is not there before Commit. Errors name what it is to be.
 type File struct {
-	*os.File
+	file *os.File
 	path string // that it is to have
+}
+
+// Write writes to the end of the file.
+func (f *File) Write(b []byte) (n int, err error) {
+	n, err = f.file.Write(b)
+	return n, named(f.path, err)
+}
+
+// named is err, of a hidden name that nobody asked for, with the path in its place.
+func named(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: e.Op, Path: path, Err: e.Err}
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return &fs.PathError{Op: e.Op, Path: path, Err: e.Err}
+	}
+	return err
 }
 
 // Create begins the file that path leads to, in its folder. What it replaces lends it its permissions.
@@ -34,11 +51,8 @@ func Create(path string) (*File, error) {
 	}
 	for {
 		f, err := os.OpenFile(prefix(path)+rand.Text()+suffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
-		if e, ok := errors.AsType[*fs.PathError](err); ok { // nobody asked for the hidden name
-			return nil, &fs.PathError{Op: "create", Path: path, Err: e.Err}
-		}
 		if err != nil {
-			return nil, err
+			return nil, named(path, err)
 		}
 		// Where files cannot be locked nothing is swept away. Another process may do that before this one has the lock.
 		if err := lock(f); errors.Is(err, syscall.EWOULDBLOCK) || !same(f) {
@@ -46,7 +60,7 @@ func Create(path string) (*File, error) {
 			continue
 		}
 		if info != nil {
-			err = f.Chmod(mode) // whatever the umask
+			err = named(path, f.Chmod(mode)) // whatever the umask
 		}
 		return &File{f, path}, err
 	}
@@ -57,11 +71,11 @@ func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|
 
 // Discard gives the file up, unless it was committed.
 func (f *File) Discard() error {
-	if f.File == nil {
+	if f.file == nil {
 		return nil
 	}
-	err := errors.Join(os.Remove(f.Name()), f.Close())
-	f.File = nil
+	err := errors.Join(os.Remove(f.file.Name()), f.file.Close())
+	f.file = nil
 	return err
 }
 
@@ -70,8 +84,8 @@ func (f *File) Discard() error {
 // folder lets it.
 func Commit(files ...*File) (err error) {
 	for _, f := range files {
-		if err := f.Sync(); err != nil {
-			return err
+		if err := f.file.Sync(); err != nil {
+			return named(f.path, err)
 		}
 	}
 	undo := []func() error{}
@@ -86,23 +100,23 @@ func Commit(files ...*File) (err error) {
 		switch err := os.Rename(f.path, aside); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
-			return err
+			return named(f.path, err)
 		default:
 			old = append(old, aside)
 			undo = append(undo, func() error { return os.Rename(aside, f.path) })
 		}
 	}
 	for i, f := range files {
-		if err := os.Rename(f.Name(), f.path); err != nil {
-			return err
+		if err := os.Rename(f.file.Name(), f.path); err != nil {
+			return named(f.path, err)
 		}
 		if undo = nil; i == len(files)-1 {
 			syncFolder(filepath.Dir(f.path))
 		}
 	}
 	for _, f := range files {
-		err = errors.Join(err, f.Close())
-		f.File = nil
+		err = errors.Join(err, f.file.Close())
+		f.file = nil
 	}
 	for _, path := range old {
 		_ = os.Remove(path) // or the next one sweeps it away

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -17,7 +18,7 @@ func create(t *testing.T, path, text string) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteString(text); err != nil {
+	if _, err := f.Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -83,7 +84,7 @@ func TestFailedCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := create(t, path, "new"), create(t, path+".m", "other")
-	if err := os.Remove(a.Name()); err != nil { // by somebody
+	if err := os.Remove(a.file.Name()); err != nil { // by somebody
 		t.Fatal(err)
 	}
 	if err := Commit(a, b); !errors.Is(err, fs.ErrNotExist) {
@@ -125,11 +126,43 @@ func TestPermissionsAndLinks(t *testing.T) {
 	holds(t, dir, "a new", "b new", "c new", "d new", "e ")
 }
 
+// TestErrorsNameTheFile: a disk that fills up while a file is written, and a folder that goes, are errors of the file.
+func TestErrorsNameTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	check := func(what string, err error) {
+		if e, ok := errors.AsType[*fs.PathError](err); !ok || e.Path != path || strings.Contains(err.Error(), suffix) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	f := create(t, path, "")
+	hidden := f.file
+	defer hidden.Close()
+	if err := os.Remove(hidden.Name()); err != nil {
+		t.Fatal(err)
+	}
+	check("the hidden file is gone", Commit(f))
+	if full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0); err == nil {
+		defer full.Close()
+		f.file = full
+		_, err = f.Write([]byte("new"))
+		if check("a full disk", err); !errors.Is(err, syscall.ENOSPC) {
+			t.Error(err)
+		}
+	}
+	closed := create(t, path, "")
+	if err := closed.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check("no file to sync", Commit(closed))
+	_, err := closed.Write(nil)
+	check("no file to write", err)
+}
+
 // TestKilled: what a killed process leaves goes with the next one, what a living one writes stays.
 func TestKilled(t *testing.T) {
 	if path := os.Getenv("WHOLEFILE_TEST"); path != "" {
 		f := create(t, path, "half")
-		_ = f.Sync()
+		_ = f.file.Sync()
 		self, _ := os.FindProcess(os.Getpid())
 		_ = self.Kill()
 		select {}
