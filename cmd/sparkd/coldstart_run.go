@@ -51,7 +51,7 @@ func (c *cli) coldstart(o *coldstartFlags) (err error) {
 	p := &coldstartProgress{status: c.status(), quiet: c.json, total: run.Total}
 	var ended error
 	err = to.write(o.out, func(w io.Writer) error {
-		ended = c.writeRows(run, w, o.out, p)
+		ended = inFlags(c.writeRows(run, w, o.out, p))
 		if ended != nil && (run.Report.Trajectories == 0 || !to.keeps) {
 			return ended
 		}
@@ -161,7 +161,9 @@ func inFlags(err error) error {
 	var e *sparkd.Error
 	var file *fs.PathError
 	switch {
-	case errors.As(err, &e):
+	case errors.As(err, &e) && e.Code == sparkd.CodeStore:
+		return err // named before
+	case e != nil:
 	case errors.As(err, &file) && file.Op == "write":
 		return &sparkd.Error{Code: sparkd.CodeStore, Field: "out", Message: "cannot write the rows: " + err.Error(),
 			Remedy: "make room, or name another file with --out", Err: err}
