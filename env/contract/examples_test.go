@@ -13,8 +13,19 @@ import (
 	"sparkd/env/worker"
 )
 
-// check checks a program, which is run by an interpreter, and returns the report; the log goes to the test's.
+// check checks a program, which is run by an interpreter, and returns the report.
 func check(t *testing.T, program, code string, o contract.Options) *contract.Report {
+	t.Helper()
+	o.Source = opener(t, program, code)
+	report, err := contract.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// opener opens a program, which is run by an interpreter; the log goes to the test's.
+func opener(t *testing.T, program, code string) func(context.Context) (contract.Source, error) {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -30,15 +41,10 @@ func check(t *testing.T, program, code string, o contract.Options) *contract.Rep
 	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.Source = func(ctx context.Context) (contract.Source, error) {
+	return func(ctx context.Context) (contract.Source, error) {
 		return worker.Open(ctx, "mine", worker.Options{Command: []string{path, file}, Workers: 2,
 			CallTimeout: 5 * time.Second, Log: func(line string) { t.Log(line) }})
 	}
-	report, err := contract.Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
 }
 
 // The environments of the page keep the contract, as they stand there.
