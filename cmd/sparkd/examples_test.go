@@ -158,3 +158,21 @@ func TestVariablesAreDocumented(t *testing.T) {
 		t.Error(seen, err)
 	}
 }
+
+// TestHelpFitsAScreen: help that goes to no screen is 80 columns wide, and examples go on where a shell reads on.
+func TestHelpFitsAScreen(t *testing.T) {
+	s := newSession(t)
+	for _, cmd := range (&cli{}).root().Commands() {
+		for row := range strings.Lines(s.must(cmd.Name(), "--help").stdout) {
+			if cells(strings.TrimSuffix(row, "\n")) > noScreen {
+				t.Errorf("%s --help is wider than a screen: %s", cmd.Name(), row)
+			}
+		}
+		for width := 20; width < 120; width += 9 {
+			joined := strings.ReplaceAll(wrapExamples(cmd.Example, width), " \\\n   ", "")
+			if whole := strings.ReplaceAll(cmd.Example, " \\\n   ", ""); joined != whole {
+				t.Errorf("%s, %d columns: %s\nof %s", cmd.Name(), width, joined, whole)
+			}
+		}
+	}
+}

@@ -25,6 +25,30 @@ type flagHelp struct {
 	Default   string `json:"default"`
 }
 
+// noScreen is the width of help that goes to no screen.
+const noScreen = 80
+
+// wrapExamples breaks examples that are wider than a screen in front of flags, where a shell reads on.
+func wrapExamples(text string, width int) string {
+	var b strings.Builder
+	for row := range strings.Lines(text) {
+		used := 0
+		for i, part := range strings.Split(row, " -") {
+			if i > 0 {
+				part = " -" + part
+			}
+			n := cells(strings.TrimSuffix(part, "\n"))
+			if used > 0 && used+n+len(" \\") > width {
+				b.WriteString(" \\\n   ")
+				used = len("   ")
+			}
+			b.WriteString(part)
+			used += n
+		}
+	}
+	return b.String()
+}
+
 func describeCommand(cmd *cobra.Command) commandHelp {
 	h := commandHelp{Command: cmd.CommandPath(), Short: cmd.Short, Usage: cmd.UseLine(), Examples: []string{},
 		Flags: []flagHelp{}, Commands: []commandHelp{}}

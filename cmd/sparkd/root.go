@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -86,7 +87,7 @@ sparkd check --data out/data`, (*cli).checkCommand},
 sparkd config --data out/data --model smollm2 --listen 127.0.0.1:9000
 sparkd config --check config.toml`, (*cli).configCommand},
 	{"completion SHELL", "Write completions for " + strings.Join(shellNames, ", "), `
-source <(sparkd completion bash)                # needs the package bash-completion`, (*cli).completionCommand},
+source <(sparkd completion bash)    # needs the package bash-completion`, (*cli).completionCommand},
 	{"man FOLDER", "Write the man pages", `
 sparkd man share/man/man1`, (*cli).manCommand},
 	{"version", "Print the version and what was built in", `
@@ -96,7 +97,7 @@ sparkd version`, (*cli).versionCommand},
 const about = `sparkd grows trajectory trees of LLM agents: it samples an agent in an environment,
 forks where the agent is in doubt, and keeps every tree.`
 
-// helpTemplate is for all commands; %d is the width of the screen.
+// helpTemplate is for all commands; %d is the width of the screen, 80 where there is none.
 const helpTemplate = `{{if .HasParent}}{{.Short}}.
 
 Usage: {{.UseLine}}
@@ -141,12 +142,13 @@ func (c *cli) root() *cobra.Command {
 	}
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	root.SetHelpTemplate(fmt.Sprintf(helpTemplate, c.width))
+	root.SetHelpTemplate(fmt.Sprintf(helpTemplate, cmp.Or(c.width, noScreen)))
 	text := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if c.json {
 			_ = writeJSON(cmd.OutOrStdout(), describeCommand(cmd))
 		} else {
+			cmd.Example = wrapExamples(cmd.Example, cmp.Or(c.width, noScreen))
 			text(cmd, args)
 		}
 	})
