@@ -176,3 +176,19 @@ func TestHelpFitsAScreen(t *testing.T) {
 		}
 	}
 }
+
+// TestRolloutsByState: states select, and one that there is not is refused.
+func TestRolloutsByState(t *testing.T) {
+	s := newSession(t)
+	s.job("first")
+	for state, want := range map[string]bool{
+		"done": true, "failed,done": true, "queued": false, "running,failed": false,
+	} {
+		if got := strings.Contains(s.must("rollouts", "--state", state).stdout, "first"); got != want {
+			t.Errorf("--state %s: listed is %v", state, got)
+		}
+	}
+	if r := s.run("rollouts", "--state", "over"); r.code == 0 || !strings.Contains(r.stderr, `unknown state "over"`) {
+		t.Errorf("%+v", r)
+	}
+}

@@ -24,10 +24,18 @@ type rolloutList struct {
 
 func (c *cli) rolloutsCommand(cmd *cobra.Command) run {
 	n := c.addReading(cmd)
+	var states []sparkd.RolloutState
+	about := "only rollouts in this `state`: queued, running, done, failed, canceled; several with commas"
+	cmd.Flags().Func("state", about, func(names string) error {
+		for name := range strings.SplitSeq(names, ",") {
+			states = append(states, sparkd.RolloutState(name))
+		}
+		return nil
+	})
 	return func([]string) error {
 		return c.read(n, func(cl *client.Client) error {
 			list := rolloutList{[]sparkd.Rollout{}, n.offline == ""}
-			for r, err := range c.rollouts(cl, "") {
+			for r, err := range c.rollouts(cl, "", states...) {
 				switch {
 				case err != nil:
 					return err
@@ -65,8 +73,11 @@ func (c *cli) cancelCommand(cmd *cobra.Command) run {
 	}
 }
 
-// rollouts yields one rollout, or all of them without an id, page by page, and the error that ends them.
-func (c *cli) rollouts(cl *client.Client, id string) iter.Seq2[*sparkd.Rollout, error] {
+// rollouts yields one rollout, or without an id all of them that are in one of the states, page by page, and the error
+// that ends them.
+func (c *cli) rollouts(
+	cl *client.Client, id string, states ...sparkd.RolloutState,
+) iter.Seq2[*sparkd.Rollout, error] {
 	return func(yield func(*sparkd.Rollout, error) bool) {
 		if id != "" {
 			r, err := cl.Rollout(c.ctx, id)
@@ -74,7 +85,7 @@ func (c *cli) rollouts(cl *client.Client, id string) iter.Seq2[*sparkd.Rollout, 
 			return
 		}
 		for after := ""; ; {
-			page, next, err := cl.Rollouts(c.ctx, api.List{After: after, Oldest: true})
+			page, next, err := cl.Rollouts(c.ctx, api.List{After: after, States: states, Oldest: true})
 			if err != nil {
 				yield(nil, err)
 				return

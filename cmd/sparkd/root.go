@@ -56,7 +56,7 @@ sparkd export --format trl-dpo --pairs group --pairs-margin 0.5 --pairs-most 8
 sparkd export --reward-cmd 'python3 reward.py' --out rescored.parquet`, (*cli).exportCommand},
 	{"rollouts", "List rollouts", `
 sparkd rollouts --data out/data
-sparkd rollouts --addr 127.0.0.1:8787 --json`, (*cli).rolloutsCommand},
+sparkd rollouts --state queued,running --addr 127.0.0.1:8787 --json`, (*cli).rolloutsCommand},
 	{"cancel ROLLOUT", "Cancel a rollout", `
 sparkd cancel nightly-7 --addr 127.0.0.1:8787`, (*cli).cancelCommand},
 	{"info", "Describe a running daemon", `
