@@ -78,7 +78,7 @@ sparkd coldstart --teacher http://127.0.0.1:8000/v1 --teacher-model big --teache
 sparkd coldstart --teacher http://127.0.0.1:8000/v1 --teacher-model big --golden paths.jsonl \
   --inflight 8 --teacher-timeout 1m --teacher-tokens 2048 --out taught.jsonl --resume`,
 		(*cli).coldstartCommand},
-	{"env check NAME", "Check an environment of your own: copies, replays, rewards, leaks, memory, speed", `
+	{"env check NAME", "Check an environment of yours: copies, replays, rewards, leaks, memory, speed", `
 sparkd env check household --tasks 1 --steps 20
 sparkd env check household -c config.toml --tasks 1 --seed 7 --action look --json`, (*cli).envCommand},
 	{"check", "Verify every stored record", `
