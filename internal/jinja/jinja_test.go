@@ -1,6 +1,7 @@
 package jinja_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -149,4 +150,16 @@ func FuzzRender(f *testing.F) {
 			t.Errorf("%q: %v", source, err)
 		}
 	})
+}
+
+// An object is written as it was read: in its order, floats as floats.
+func TestObjectJSON(t *testing.T) {
+	const text = `{"b":[1,2.0,[3e+22,{"z":0.0,"a":-1.0}]],"a":2.5,"c":null,"d":"é"}`
+	var o jinja.Object
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := json.Marshal(o); err != nil || string(got) != text {
+		t.Errorf("%s, %v", got, err)
+	}
 }

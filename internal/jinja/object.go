@@ -48,7 +48,7 @@ func fromGo(v any) any {
 	panic(fmt.Sprintf("a value of type %T", v))
 }
 
-// MarshalJSON writes the object in its order.
+// MarshalJSON writes the object in its order, and floats so that they are read as floats again.
 func (o Object) MarshalJSON() ([]byte, error) {
 	out := []byte{'{'}
 	for i, member := range o {
@@ -59,13 +59,31 @@ func (o Object) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		value, err := json.Marshal(member.Value)
+		value, err := encode(member.Value)
 		if err != nil {
 			return nil, err
 		}
 		out = append(append(append(out, key...), ':'), value...)
 	}
 	return append(out, '}'), nil
+}
+
+func encode(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case float64:
+		text, _ := jsonScalar(v)
+		return []byte(text), nil
+	case []any:
+		items := make([]json.RawMessage, len(v))
+		for i, item := range v {
+			var err error
+			if items[i], err = encode(item); err != nil {
+				return nil, err
+			}
+		}
+		return json.Marshal(items)
+	}
+	return json.Marshal(v)
 }
 
 // UnmarshalJSON reads an object with the order of its members, and those of the objects in it.
