@@ -174,15 +174,16 @@ func (p *rollouts) repeat(ctx context.Context, spec sparkd.Spec) (sparkd.Rollout
 	switch {
 	case err != nil:
 		return sparkd.Rollout{}, err
+	case r.State.Ended(): // stored, which the queue may not have seen yet
+		return r, nil
 	case live:
 		return now, nil
-	case !r.State.Ended(): // and it is claimed, so that it stays like that
-		j, err := adopt(ctx, p.store, p.log, r)
-		if err != nil {
-			return sparkd.Rollout{}, err
-		}
-		p.queue.adopt(j)
 	}
+	j, err := adopt(ctx, p.store, p.log, r) // it is claimed, so that it stays unfinished
+	if err != nil {
+		return sparkd.Rollout{}, err
+	}
+	p.queue.adopt(j)
 	return r, nil
 }
 
