@@ -39,7 +39,11 @@ func values(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 
 func TestMetrics(t *testing.T) {
 	r := start(t, config(t, filepath.Join(t.TempDir(), "data")), daemon.Parts{Version: "v1.2.3"})
-	got := r.wait(r.submit(spec(2)).ID)
+	// An end is counted behind its event, and in front of the answer to who waits.
+	got, err := r.Client.Wait(t.Context(), r.submit(spec(2)).ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	families, err := r.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
