@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // Tokenize is Engine.Tokenize, or what does the same.
@@ -34,26 +35,44 @@ func TokenizerHash(ctx context.Context, tokenize Tokenize) (string, error) {
 // sentinels are texts that hardly any tokenizer joins with what follows: one of them with most texts.
 var sentinels = []string{"\n", "|", "a"}
 
-// Behind returns the ids that text has where other text stands in front of it. SentencePiece takes what it is given for
+// Behind returns what tokenises as t does where other text stands in front. SentencePiece takes what it is given for
 // the beginning of a text and puts a blank in front (add_dummy_prefix, in a GGUF tokenizer.ggml.add_space_prefix), so a
 // text that is tokenised in pieces would have a blank at every border. So text is tokenised behind a sentinel, whose
-// ids are dropped. Where every sentinel would be joined with the text it is tokenised alone.
-func (t Tokenize) Behind(ctx context.Context, text string, control bool) ([]Token, error) {
-	if text == "" {
-		return nil, nil
+// ids are dropped. Where every sentinel would be joined with the text it is tokenised alone. The ids of sentinels are
+// asked for once.
+func (t Tokenize) Behind() Tokenize {
+	type sentinel struct {
+		text    string
+		control bool
 	}
-	for _, s := range sentinels {
-		head, err := t(ctx, s, control)
-		if err != nil {
-			return nil, err
+	var heads sync.Map // of a sentinel: its ids
+	head := func(ctx context.Context, s sentinel) ([]Token, error) {
+		if ids, ok := heads.Load(s); ok {
+			return ids.([]Token), nil
 		}
-		whole, err := t(ctx, s+text, control)
-		if err != nil {
-			return nil, err
+		ids, err := t(ctx, s.text, s.control)
+		if err == nil {
+			heads.Store(s, ids)
 		}
-		if n := len(head); 0 < n && n < len(whole) && slices.Equal(whole[:n], head) {
-			return whole[n:], nil
-		}
+		return ids, err
 	}
-	return t(ctx, text, control)
+	return func(ctx context.Context, text string, control bool) ([]Token, error) {
+		if text == "" {
+			return nil, nil
+		}
+		for _, s := range sentinels {
+			head, err := head(ctx, sentinel{s, control})
+			if err != nil {
+				return nil, err
+			}
+			whole, err := t(ctx, s+text, control)
+			if err != nil {
+				return nil, err
+			}
+			if n := len(head); 0 < n && n < len(whole) && slices.Equal(whole[:n], head) {
+				return whole[n:], nil
+			}
+		}
+		return t(ctx, text, control)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"sparkd"
 )
@@ -13,6 +14,8 @@ import (
 // chat turns conversations into tokens with one engine's tokenizer.
 type chat struct {
 	tokenize sparkd.Tokenize
+	behind   sparkd.Tokenize // where other text stands in front
+	limit    time.Duration   // for the tokens of a turn or an opening
 	info     sparkd.EngineInfo
 	template Template
 	end      int          // tokens of what ends an answer and opens the next user text
@@ -20,9 +23,10 @@ type chat struct {
 	midway   bool         // stop ends parts of an answer, too
 }
 
-func newChat(ctx context.Context, e sparkd.Engine, t Template) (*chat, error) {
-	c := &chat{tokenize: e.Tokenize, info: e.Describe(), template: t}
-	end, err := c.tokenize.Behind(ctx, t.next[0], true)
+func newChat(ctx context.Context, e sparkd.Engine, t Template, limit time.Duration) (*chat, error) {
+	c := &chat{tokenize: abandonable(e.Tokenize), limit: limit, info: e.Describe(), template: t}
+	c.behind = c.tokenize.Behind()
+	end, err := c.behind(ctx, t.next[0], true)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func (c *chat) opening(ctx context.Context, parts []Part) ([]sparkd.Token, error
 func (c *chat) turn(ctx context.Context, answer []sparkd.Token, finish sparkd.FinishReason, user string) (
 	[]sparkd.Token, error,
 ) {
-	ids, err := c.tokens(ctx, c.tokenize.Behind, c.template.Turn(user))
+	ids, err := c.tokens(ctx, c.behind, c.template.Turn(user))
 	return ids[c.said(answer, finish, ids):], err
 }
 
@@ -107,6 +111,16 @@ func (c *chat) turn(ctx context.Context, answer []sparkd.Token, finish sparkd.Fi
 // over the border of a message. A message that spells out control tokens is tokenised apart, as the plain text that it
 // is, and so are then the others; first tokenises what stands at the front.
 func (c *chat) tokens(ctx context.Context, first sparkd.Tokenize, parts []Part) ([]sparkd.Token, error) {
+	bytes := 0
+	for _, p := range parts {
+		bytes += len(p.Text)
+	}
+	return patiently(ctx, c.limit, bytes, func(ctx context.Context) ([]sparkd.Token, error) {
+		return c.together(ctx, first, parts)
+	})
+}
+
+func (c *chat) together(ctx context.Context, first sparkd.Tokenize, parts []Part) ([]sparkd.Token, error) {
 	var whole strings.Builder
 	for _, p := range parts {
 		whole.WriteString(p.Text)
@@ -140,7 +154,7 @@ func (c *chat) apart(ctx context.Context, tokenize sparkd.Tokenize, parts []Part
 		if err != nil {
 			return nil, err
 		}
-		out, tokenize = append(out, ids...), c.tokenize.Behind
+		out, tokenize = append(out, ids...), c.behind
 	}
 	return out, nil
 }

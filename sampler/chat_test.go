@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sparkd"
 )
@@ -121,7 +122,7 @@ func TestAnswersEndOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newWords(c.eos, cmp.Or(c.eot, c.eos), c.control, slices.Concat(c.others, c.answer)...)
-			chat, err := newChat(t.Context(), e, Template{next: [2]string{c.end, "?"}})
+			chat, err := newChat(t.Context(), e, Template{next: [2]string{c.end, "?"}}, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +148,7 @@ func TestAnswersEndOnce(t *testing.T) {
 // Text of others has no control tokens, wherever it stands, and what stands around it has its own.
 func TestMessagesHaveNoControlTokens(t *testing.T) {
 	e := newWords("<|im_end|>", "<|im_end|>", []string{"<|im_start|>", "<|im_end|>"})
-	chat, err := newChat(t.Context(), e, chatML)
+	chat, err := newChat(t.Context(), e, chatML, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,22 +9,27 @@ import (
 	"sparkd"
 )
 
-// impatient is an engine whose tokenizer is left behind when the context ends: it cannot be interrupted, and takes
-// seconds for megabytes.
-type impatient struct {
-	sparkd.Engine
-	limit time.Duration
-}
-
-func (e impatient) Tokenize(ctx context.Context, text string, control bool) ([]sparkd.Token, error) {
-	ids, err := within(ctx, e.limit, func(ctx context.Context) ([]sparkd.Token, error) {
-		return e.Engine.Tokenize(ctx, text, control)
-	})
+// patiently runs f, which tokenises so many bytes, within the limit. A tokenizer cannot be interrupted and takes
+// seconds for megabytes: it is left behind when the context ends.
+func patiently[T any](ctx context.Context, limit time.Duration, bytes int, f func(context.Context) (T, error)) (
+	T, error,
+) {
+	v, err := within(ctx, limit, f)
 	if err == context.DeadlineExceeded && ctx.Err() == nil {
 		err = sparkd.NewError(sparkd.CodeDeadline, "sampler.sample_timeout", "raise it, or let observations be shorter",
-			"a text of %d bytes was not tokenised within %v", len(text), e.limit).Because(err)
+			"a text of %d bytes was not tokenised within %v", bytes, limit).Because(err)
 	}
-	return ids, err
+	return v, err
+}
+
+// abandonable is t, but asks nothing more behind the end of the context: what was left behind ends with its call.
+func abandonable(t sparkd.Tokenize) sparkd.Tokenize {
+	return func(ctx context.Context, text string, control bool) ([]sparkd.Token, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return t(ctx, text, control)
+	}
 }
 
 // firstLook is how many bytes a token of the context stands for in the first look at a text; few texts have more.
@@ -37,7 +42,9 @@ func (c *chat) room(ctx context.Context, text string) (bool, error) {
 		return true, nil
 	}
 	for n := firstLook * c.info.ContextLength; n < len(text); n *= 2 {
-		ids, err := c.tokenize(ctx, beginning(text, n), false)
+		ids, err := patiently(ctx, c.limit, n, func(ctx context.Context) ([]sparkd.Token, error) {
+			return c.tokenize(ctx, beginning(text, n), false)
+		})
 		if err != nil || c.full(len(ids)) {
 			return false, err
 		}

@@ -117,10 +117,12 @@ func newGrower(ctx context.Context, d Deps, spec *sparkd.Spec, t *sparkd.Tree) (
 	if tag := spec.Policy.Tag; tag != nil {
 		d.Prompt.Tag = *tag
 	}
-	d.Engine = impatient{d.Engine, d.SampleTimeout}
 	g := &grower{Deps: d, spec: spec, tree: t, policy: policy, envs: newEnvs(d), leaves: map[int]*leaf{},
 		begun: d.Clock(), spent: growingTime(t)}
-	if g.chat, err = newChat(ctx, d.Engine, d.Template); err != nil {
+	g.chat, err = patiently(ctx, d.SampleTimeout, 0, func(ctx context.Context) (*chat, error) {
+		return newChat(ctx, d.Engine, d.Template, d.SampleTimeout)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if spec.Context.Mode == sparkd.ContextWindow {

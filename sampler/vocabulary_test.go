@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"sparkd"
 	"sparkd/engine/embedded"
@@ -71,7 +72,7 @@ func openVocabulary(t *testing.T, v gguftest.Vocabulary) *embedded.Engine {
 func checkPieces(t *testing.T, e sparkd.Engine, template Template, user string) {
 	t.Helper()
 	ctx := context.Background()
-	chat, err := newChat(ctx, e, template)
+	chat, err := newChat(ctx, e, template, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,16 +109,13 @@ func (m *model) apart(pieces []string, control bool) (ids []sparkd.Token, err er
 	tokenize := sparkd.Tokenize(func(_ context.Context, text string, control bool) ([]sparkd.Token, error) {
 		return m.encode(text, control)
 	})
-	for i, piece := range pieces {
-		next := tokenize
-		if i > 0 {
-			next = tokenize.Behind
-		}
+	next, behind := tokenize, tokenize.Behind()
+	for _, piece := range pieces {
 		more, err := next(context.Background(), piece, control)
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, more...)
+		ids, next = append(ids, more...), behind
 	}
 	return ids, nil
 }
