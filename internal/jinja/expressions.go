@@ -256,32 +256,20 @@ func (c *call) invoke(m *machine, s *scope, more ...namedValue) any {
 	return m.call(of, values, append(named, more...))
 }
 
-type filter struct {
+// application is of|name(…), a filter, or of is name(…), a test.
+type application struct {
 	pos  int
 	of   expression
 	name string
 	arguments
+	apply func(m *machine, name string, of any, values []any, named []namedValue) any
 }
 
-func (f *filter) eval(m *machine, s *scope) any {
-	of := m.eval(f.of, s)
-	values, named := f.arguments.eval(m, s)
-	m.at = f.pos
-	return m.filter(f.name, of, values, named)
-}
-
-type test struct {
-	pos  int
-	of   expression
-	name string
-	arguments
-}
-
-func (t *test) eval(m *machine, s *scope) any {
-	of := m.eval(t.of, s)
-	values, named := t.arguments.eval(m, s)
-	m.at = t.pos
-	return m.test(t.name, of, values, named)
+func (a *application) eval(m *machine, s *scope) any {
+	of := m.eval(a.of, s)
+	values, named := a.arguments.eval(m, s)
+	m.at = a.pos
+	return a.apply(m, a.name, of, values, named)
 }
 
 func (m *machine) filter(name string, of any, values []any, named []namedValue) any {

@@ -329,7 +329,7 @@ func (p *parser) filters(e expression, tests bool) expression {
 
 // filterNamed reads a filter's name and its arguments.
 func (p *parser) filterNamed(of expression) expression {
-	f := &filter{pos: p.current().pos, of: of, name: p.dotted()}
+	f := &application{pos: p.current().pos, of: of, name: p.dotted(), apply: (*machine).filter}
 	if mapping[f.name] {
 		p.varied++
 	}
@@ -353,7 +353,7 @@ func (p *parser) dotted() string {
 func (p *parser) test(of expression) expression {
 	pos := p.current().pos
 	negated := p.skip("not")
-	t := &test{pos: pos, of: of, name: p.dotted()}
+	t := &application{pos: pos, of: of, name: p.dotted(), apply: (*machine).test}
 	switch next := p.current(); {
 	case next.is("("):
 		t.arguments = p.arguments()
