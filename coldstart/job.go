@@ -3,7 +3,6 @@ package coldstart
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"iter"
@@ -211,8 +210,7 @@ func (r *Report) add(t *Trajectory, rows int) {
 // writeRows writes rows as JSON lines, in one piece: a file that is cut off lacks whole trajectories.
 func writeRows(to io.Writer, rows []Row) error {
 	var text bytes.Buffer
-	lines := json.NewEncoder(oneline.Writer(&text))
-	lines.SetEscapeHTML(false)
+	lines := oneline.NewEncoder(&text)
 	for i := range rows {
 		if err := lines.Encode(&rows[i]); err != nil {
 			return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -153,7 +152,5 @@ func (c *cli) note(format string, args ...any) {
 }
 
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(oneline.Writer(w))
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	return oneline.NewEncoder(w).Encode(v)
 }

@@ -3,7 +3,6 @@ package reward
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"time"
@@ -81,8 +80,7 @@ func (p *process) ask(ctx context.Context, t *sparkd.Tree, leaves []*sparkd.Node
 // send writes one trajectory after the other, so that only one is in memory as text.
 func (p *process) send(t *sparkd.Tree, leaves []*sparkd.Node) error {
 	w := bufio.NewWriterSize(p.Process, 64<<10)
-	e := json.NewEncoder(oneline.Writer(w))
-	e.SetEscapeHTML(false)
+	e := oneline.NewEncoder(w)
 	for _, leaf := range leaves {
 		if err := e.Encode(trajectoryOf(t, leaf)); err != nil {
 			return err

@@ -4,6 +4,7 @@ package oneline
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 )
 
@@ -22,6 +23,13 @@ func Escape(b []byte, from int) []byte {
 		}
 	}
 	return b
+}
+
+// NewEncoder returns an encoder of lines of JSON, in which <, > and & stand as they are.
+func NewEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(Writer(w))
+	e.SetEscapeHTML(false)
+	return e
 }
 
 // Writer escapes line ends in JSON on its way to w. Each Write has whole characters.
